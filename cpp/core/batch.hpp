@@ -1,0 +1,85 @@
+// A mini-batch seen from its features: the transpose of its rows. The forward pass walks rows, the
+// gradient walks features, so each parameter has one writer and a fixed order of addition.
+#pragma once
+
+#include <vector>
+
+#include "csr_view.hpp"
+
+namespace sparsefm {
+
+/// Where one feature occurs in a batch: `size` pairs (row, value), rows ascending.
+template <class Values>
+struct Occurrences {
+  const std::int32_t* rows;
+  Values values;
+  Index size;
+};
+
+template <class Real>
+struct Batch {
+  std::vector<Feature> features;   // the distinct features, in order of first appearance
+  std::vector<Index> starts;       // (features + 1): where the occurrences of each begin
+  std::vector<std::int32_t> rows;  // (non-zeros): row within the batch
+  std::vector<Real> values;        // (non-zeros); empty if all are one
+  std::vector<std::int32_t> next;  // (features): step of the epoch at which each comes next
+
+  bool planned() const noexcept { return !starts.empty(); }
+  Index size() const noexcept { return static_cast<Index>(features.size()); }
+
+  template <class Values>
+  Occurrences<Values> occurrences(Index j) const noexcept {
+    const Index begin = starts[j];
+    Values x{};
+    if constexpr (std::is_pointer_v<Values>) x = values.data();
+    return {rows.data() + begin, x + begin, starts[j + 1] - begin};
+  }
+};
+
+/// For each feature its position in the batch being transposed, or `absent`. All absent between
+/// uses, so that a batch costs what it holds and not the number of features.
+class Slots {
+ public:
+  static constexpr std::int32_t absent = -1;
+  explicit Slots(Index features) : slots_(features, absent) {}
+  std::int32_t& operator[](Feature i) noexcept { return slots_[i]; }
+
+ private:
+  std::vector<std::int32_t> slots_;
+};
+
+/// Transposes rows[0], ..., rows[size - 1] of X in two linear passes.
+template <class Real, class Values>
+Batch<Real> transpose(const CsrView<Values>& X, const Index* rows, Index size, Slots& slots) {
+  Batch<Real> batch;
+  batch.starts.push_back(0);
+  for (Index r = 0; r < size; ++r) {
+    const auto row = X.row(rows[r]);
+    for (Index p = 0; p < row.size; ++p) {
+      auto& slot = slots[row.features[p]];
+      if (slot == Slots::absent) {
+        slot = static_cast<std::int32_t>(batch.features.size());
+        batch.features.push_back(row.features[p]);
+        batch.starts.push_back(0);
+      }
+      ++batch.starts[slot + 1];  // counts now, starts below
+    }
+  }
+  for (Index j = 0; j < batch.size(); ++j) batch.starts[j + 1] += batch.starts[j];
+
+  batch.rows.resize(batch.starts.back());
+  if constexpr (std::is_pointer_v<Values>) batch.values.resize(batch.starts.back());
+  std::vector<Index> ends(batch.starts.begin(), batch.starts.end() - 1);
+  for (Index r = 0; r < size; ++r) {
+    const auto row = X.row(rows[r]);
+    for (Index p = 0; p < row.size; ++p) {
+      const Index at = ends[slots[row.features[p]]]++;
+      batch.rows[at] = static_cast<std::int32_t>(r);
+      if constexpr (std::is_pointer_v<Values>) batch.values[at] = row.values[p];
+    }
+  }
+  for (const Feature i : batch.features) slots[i] = Slots::absent;
+  return batch;
+}
+
+}  // namespace sparsefm

@@ -1,0 +1,224 @@
+// The engine behind `Trainer`: one instance per kind of values, optimizer and register width.
+#pragma once
+
+#include <cmath>
+
+#include "batch.hpp"
+#include "gradient.hpp"
+#include "parallel.hpp"
+#include "score.hpp"
+#include "trainer.hpp"
+
+namespace sparsefm {
+
+template <class Real, class Values, class Optimizer, int lanes>
+class BatchTrainer final : public Trainer {
+ public:
+  BatchTrainer(const TrainingTask<Real>& task, const StateView<Real>& state, Optimizer optimizer)
+      : task_(task),
+        X_(std::get<CsrView<Values>>(task.X)),
+        state_(state),
+        optimizer_(std::move(optimizer)),
+        rows_(static_cast<Index>(task.rows.size())),
+        batches_((rows_ + task.batch_size - 1) / task.batch_size),
+        scores_(std::min(rows_, task.batch_size)),
+        losses_(scores_.size()),
+        slopes_(scores_.size()),
+        shares_(scores_.size()),
+        T_(scores_.size() * state.width),
+        partial_sums_(scores_.size() / row_block + 1) {
+    parallel_blocks(state_.features, feature_block, task_.threads,
+                    [this](Index, Index begin, Index end) {
+                      for (Index i = begin; i < end; ++i) refresh_norm(i);
+                    });
+  }
+
+  void plan(Index begin, Index end) override {
+    std::vector<std::unique_ptr<Slots>> slots(task_.threads);  // one a thread, made when needed
+    parallel_for(end - begin, task_.threads, [&](Index task) {
+      auto& mine = slots[thread_number()];
+      if (!mine) mine = std::make_unique<Slots>(X_.features);
+      auto& batch = batches_[begin + task];
+      if (!batch.planned()) {
+        batch = transpose<Real>(X_, batch_rows(begin + task), batch_size(begin + task), *mine);
+      }
+    });
+  }
+
+  void begin_epoch(std::span<const Index> order, Index t, double learning_rate) override {
+    order_.assign(order.begin(), order.end());
+    const auto steps = static_cast<Index>(order_.size());
+    optimizer_.begin_epoch(t, steps, learning_rate);
+    if constexpr (Optimizer::catches_up) {
+      const auto first = link_batches();
+      parallel_blocks(state_.features, feature_block, task_.threads,
+                      [&](Index, Index begin, Index end) {
+                        for (Index i = begin; i < end; ++i) catch_up(i, first[i]);
+                      });
+    }
+  }
+
+  double run(Index begin, Index end) override {
+    double loss = 0;
+    for (Index step = begin; step < end && std::isfinite(loss); ++step) {
+      optimizer_.begin_step(step);
+      loss += walk_rows(order_[step]);
+      walk_features(batches_[order_[step]], step);
+    }
+    return loss;
+  }
+
+ private:
+  // Fixed sizes: they decide the order of addition, the number of threads must not.
+  static constexpr Index row_block = 64;
+  static constexpr Index feature_block = 128;
+
+  struct PartialSums {
+    double loss = 0;
+    double slope = 0;
+  };
+
+  const Index* batch_rows(Index b) const noexcept {
+    return task_.rows.data() + b * task_.batch_size;
+  }
+  Index batch_size(Index b) const noexcept {
+    return std::min(task_.batch_size, rows_ - b * task_.batch_size);
+  }
+
+  void refresh_norm(Index i) noexcept {
+    Real norm = 0;
+    for (Index f = 0; f < state_.width; f += lanes) {
+      norm += Eigen::Map<const Lanes<Real, lanes>>(state_.factors(i) + f).square().sum();
+    }
+    state_.squared_norm(i) = norm;
+  }
+
+  /// Tells each feature of each batch the step at which it comes next; returns the step at which
+  /// each feature of X comes first. The end of the epoch stands for never.
+  std::vector<std::int32_t> link_batches() {
+    const auto steps = static_cast<Index>(order_.size());
+    std::vector<std::int32_t> first(state_.features, static_cast<std::int32_t>(steps));
+    for (Index step = steps - 1; step >= 0; --step) {
+      auto& batch = batches_[order_[step]];
+      batch.next.resize(batch.features.size());
+      for (Index j = 0; j < batch.size(); ++j) {
+        batch.next[j] = first[batch.features[j]];
+        first[batch.features[j]] = static_cast<std::int32_t>(step);
+      }
+    }
+    return first;
+  }
+
+  /// Brings feature i from the start of the epoch to step `first`, its first.
+  void catch_up(Index i, Index first) noexcept {
+    if (first == 0) return;
+    const auto missed = optimizer_.missed(0, first);
+    optimizer_.template skip<Lanes<Real, 1>>(state_.linear(i), 1, missed);
+    for (Index f = 0; f < state_.width; f += lanes) {
+      optimizer_.template skip<Lanes<Real, lanes>>(state_.factors(i) + f, state_.width, missed);
+    }
+    refresh_norm(i);
+  }
+
+  /// Forward pass, slopes and T of a batch; the step of w0. Returns the sum of weight * loss.
+  double walk_rows(Index b) {
+    const Index rows = batch_size(b);
+    const Real* weights = task_.weights ? task_.weights + b * task_.batch_size : nullptr;
+    double total_weight = static_cast<double>(rows);
+    if (weights) total_weight = Eigen::Map<const Eigen::ArrayX<Real>>(weights, rows).template cast<double>().sum();
+    for (Index r = 0; r < rows; ++r) {
+      shares_[r] = static_cast<Real>((weights ? weights[r] : Real{1}) / total_weight);
+    }
+
+    parallel_blocks(rows, row_block, task_.threads, [&](Index block, Index begin, Index end) {
+      partial_sums_[block] = walk_row_block(b, begin, end);
+    });
+    PartialSums sums;
+    for (Index block = 0; block * row_block < rows; ++block) {
+      sums.loss += partial_sums_[block].loss;
+      sums.slope += partial_sums_[block].slope;
+    }
+    using One = Lanes<Real, 1>;
+    optimizer_.template apply<One>(state_.bias_, 1, One(static_cast<Real>(sums.slope)),
+                                   optimizer_.missed(0, 0));
+    return sums.loss * total_weight;
+  }
+
+  PartialSums walk_row_block(Index b, Index begin, Index end) noexcept {
+    const Index* rows = batch_rows(b);
+    for (Index r = begin; r < end; ++r) {
+      if (r + 1 < end) prefetch(X_.row(rows[r + 1]));
+      scores_[r] = score<lanes>(X_.row(rows[r]), state_, T_.data() + r * state_.width);
+    }
+    const Real* targets = task_.targets + b * task_.batch_size + begin;
+    task_.loss.values(end - begin, targets, scores_.data() + begin, losses_.data() + begin);
+    task_.loss.slopes(end - begin, targets, scores_.data() + begin, slopes_.data() + begin);
+
+    PartialSums sums;
+    for (Index r = begin; r < end; ++r) {
+      slopes_[r] *= shares_[r];
+      sums.loss += static_cast<double>(shares_[r]) * losses_[r];
+      sums.slope += slopes_[r];
+      for (Index f = 0; f < state_.width; f += lanes) {
+        Eigen::Map<Lanes<Real, lanes>>(T_.data() + r * state_.width + f) *= slopes_[r];
+      }
+    }
+    return sums;
+  }
+
+  void prefetch(const CsrRow<Values>& row) const noexcept {
+    for (Index p = 0; p < row.size; ++p) state_.prefetch(row.features[p], false);
+  }
+
+  void walk_features(const Batch<Real>& batch, Index step) {
+    parallel_blocks(batch.size(), feature_block, task_.threads,
+                    [&](Index, Index begin, Index end) {
+                      for (Index j = begin; j < end; ++j) {
+                        if (j + ahead < end) state_.prefetch(batch.features[j + ahead], true);
+                        update_feature(batch, j, step);
+                      }
+                    });
+  }
+
+  void update_feature(const Batch<Real>& batch, Index j, Index step) noexcept {
+    using One = Lanes<Real, 1>;
+    using L = Lanes<Real, lanes>;
+    const Index i = batch.features[j];
+    const auto occurrences = batch.template occurrences<Values>(j);
+    const auto sums = feature_sums(occurrences, slopes_.data());
+    Real share = 0;  // of the batch's weight: rows that have this feature
+    for (Index p = 0; p < occurrences.size; ++p) share += shares_[occurrences.rows[p]];
+
+    auto missed = optimizer_.missed(0, 0);
+    if constexpr (Optimizer::catches_up) missed = optimizer_.missed(step + 1, batch.next[j]);
+
+    Real* w = state_.linear(i);
+    optimizer_.apply(w, 1, One(sums.linear + task_.l2_linear * share * *w), missed);
+    const Real pull = task_.l2_factors * share - sums.self;
+    Real norm = 0;
+    for (Index f = 0; f < state_.width; f += lanes) {
+      Eigen::Map<L> v(state_.factors(i) + f);
+      const L gradient = gathered<L>(occurrences, T_.data() + f, state_.width) + pull * v;
+      optimizer_.apply(v.data(), state_.width, gradient, missed);
+      norm += v.square().sum();
+    }
+    state_.squared_norm(i) = norm;
+  }
+
+  static constexpr Index ahead = 4;  // features whose cache lines are under way
+
+  TrainingTask<Real> task_;
+  CsrView<Values> X_;
+  StateView<Real> state_;
+  Optimizer optimizer_;
+  Index rows_;
+  std::vector<Batch<Real>> batches_;
+  std::vector<Index> order_;
+
+  // Scratch of a step, by row of the batch.
+  std::vector<Real> scores_, losses_, slopes_, shares_;
+  std::vector<Real> T_;  // (rows, width)
+  std::vector<PartialSums> partial_sums_;
+};
+
+}  // namespace sparsefm

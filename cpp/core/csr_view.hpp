@@ -1,0 +1,54 @@
+// Borrowed views of a CSR matrix. Canonical form is a precondition, checked once at the boundary:
+// columns in range, ascending and unique within a row, values finite and non-zero.
+#pragma once
+
+#include "types.hpp"
+
+namespace sparsefm {
+
+/// Stands for an array of ones, as one-hot data has: takes no memory, and multiplying by it is free.
+template <class Real>
+struct Ones {
+  constexpr Real operator[](Index) const noexcept { return Real{1}; }
+  constexpr Ones operator+(Index) const noexcept { return {}; }
+};
+
+/// `indptr` as it came, int32 or int64: converting it would copy 8 bytes a row.
+class Offsets {
+ public:
+  explicit Offsets(const std::int32_t* narrow) noexcept : narrow_(narrow) {}
+  explicit Offsets(const std::int64_t* wide) noexcept : wide_(wide) {}
+
+  Index operator[](Index row) const noexcept { return wide_ != nullptr ? wide_[row] : narrow_[row]; }
+
+ private:
+  const std::int32_t* narrow_ = nullptr;
+  const std::int64_t* wide_ = nullptr;
+};
+
+/// One row: `size` pairs (feature, value).
+template <class Values>
+struct CsrRow {
+  const Feature* features;
+  Values values;
+  Index size;
+};
+
+/// `Values` is `const Real*` or `Ones<Real>`.
+template <class Values>
+struct CsrView {
+  Index rows;
+  Index features;
+  Offsets offsets;         // (rows + 1,)
+  const Feature* columns;  // (non-zeros,)
+  Values values;           // (non-zeros,)
+
+  Index nonzeros() const noexcept { return offsets[rows]; }
+
+  CsrRow<Values> row(Index r) const noexcept {
+    const Index begin = offsets[r];
+    return {columns + begin, values + begin, offsets[r + 1] - begin};
+  }
+};
+
+}  // namespace sparsefm

@@ -1,0 +1,66 @@
+// One training run: mini-batches of a CSR matrix over parameters that somebody else owns.
+//
+// A step uses its batch twice, in two parallel loops:
+//
+//   rows      r:  S_r = sum_i x_i v_i,  s_r,  e_r = omega_r dL/ds,  T_r = e_r S_r
+//   features  i:  dv_i = sum_r x T_r - v_i sum_r e_r x^2,  dw_i = sum_r e_r x,  and their update
+//
+// omega_r is the row's share of the batch, weight_r / sum of weights. Every parameter has one
+// writer, every sum a fixed order, so the number of threads does not change a bit of the result.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <variant>
+
+#include "csr_view.hpp"
+#include "losses.hpp"
+#include "model_view.hpp"
+#include "optimizers/adam.hpp"
+
+namespace sparsefm {
+
+/// What a run needs besides the parameters. Everything is borrowed and must outlive the trainer.
+template <class Real>
+struct TrainingTask {
+  std::variant<CsrView<const Real*>, CsrView<Ones<Real>>> X;
+  std::span<const Index> rows;  // the rows of X in training order; batches are consecutive pieces
+  const Real* targets;          // (rows,) in training order
+  const Real* weights;          // (rows,) in training order, positive; null: all one
+  LossKernel<Real> loss;
+  Index batch_size;
+  Real l2_linear;   // both weigh a parameter once for every row that has its feature, so that
+  Real l2_factors;  // a parameter that no row of a batch touches has a gradient of zero
+  int threads;
+};
+
+enum class Updates { lazy, exact };
+
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+
+  /// Transposes the batches [begin, end), if that is not yet done.
+  virtual void plan(Index begin, Index end) = 0;
+
+  /// Starts an epoch of order.size() steps after t earlier ones: step s takes batch order[s].
+  virtual void begin_epoch(std::span<const Index> order, Index t, double learning_rate) = 0;
+
+  /// Runs the steps [begin, end) of the epoch; returns the sum over their rows of weight * loss,
+  /// each taken before its step. Stops at the first step whose loss is not finite.
+  virtual double run(Index begin, Index end) = 0;
+};
+
+template <class Real>
+std::unique_ptr<Trainer> make_adam_trainer(const TrainingTask<Real>& task,
+                                           const StateView<Real>& state,
+                                           const AdamSettings& settings, Updates updates);
+
+extern template std::unique_ptr<Trainer> make_adam_trainer(const TrainingTask<float>&,
+                                                           const StateView<float>&,
+                                                           const AdamSettings&, Updates);
+extern template std::unique_ptr<Trainer> make_adam_trainer(const TrainingTask<double>&,
+                                                           const StateView<double>&,
+                                                           const AdamSettings&, Updates);
+
+}  // namespace sparsefm

@@ -1,0 +1,47 @@
+"""Loads the extension module: the best instruction set that the processor and the system support.
+
+The environment variable ``SPARSEFM_ISA`` (``baseline``, ``v3`` or ``v4``) asks for a lower one.
+"""
+
+import os
+from importlib import import_module, util
+
+from sparsefm import _cpu
+
+_LEVELS = {"baseline": 0, "v3": 3, "v4": 4}  # worst first; 0: any processor
+
+
+def _available_levels() -> list[str]:
+    supported = _cpu.x86_64_level()
+    return [
+        name
+        for name, level in _LEVELS.items()
+        if level <= supported and util.find_spec(f"sparsefm._core_{name}") is not None
+    ]
+
+
+def _chosen_level() -> str:
+    wanted = os.environ.get("SPARSEFM_ISA")
+    if not wanted:
+        return isa_levels[-1]
+    if wanted not in isa_levels:
+        raise ImportError(
+            f"SPARSEFM_ISA={wanted!r} is not available here: choose one of {isa_levels}"
+        )
+    return wanted
+
+
+isa_levels = _available_levels()
+isa = _chosen_level()
+_module = import_module(f"sparsefm._core_{isa}")
+
+Csr = _module.Csr
+TrainingRun = _module.TrainingRun
+adam_update = _module.adam_update
+backward = _module.backward
+compiler = _module.compiler
+eigen_version = _module.eigen_version
+forward = _module.forward
+loss_slopes = _module.loss_slopes
+loss_values = _module.loss_values
+openmp_version = _module.openmp_version

@@ -1,0 +1,121 @@
+"""A fitted factorization machine and what it predicts."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm import _core
+from sparsefm.callbacks import Epoch
+from sparsefm.inputs import as_csr, check_parameters
+from sparsefm.losses import LOSSES, find_loss
+from sparsefm.threads import resolve_threads
+
+ROWS_PER_CALL = 1 << 18  # between two looks for Ctrl-C
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    r"""A factorization machine.
+
+    The score of a row x with d features is, with rank k,
+
+    .. math::
+
+        s(x) = w_0 + \sum_i w_i x_i + \sum_{i<j} \langle v_i, v_j \rangle x_i x_j.
+
+    Attributes
+    ----------
+    w0 : float
+        Bias.
+    w : ndarray of shape (d,)
+        Linear weights.
+    V : ndarray of shape (d, k)
+        Factors: one vector a feature.
+    task : {"regression", "binary"}
+    loss : {"squared", "logistic", "hinge"}
+    history : tuple of Epoch
+        One record for each epoch of the training.
+    """
+
+    w0: float
+    w: npt.NDArray[Any]
+    V: npt.NDArray[Any]
+    task: str = "regression"
+    loss: str = "squared"
+    history: tuple[Epoch, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        w0, w, V = check_parameters(self.w0, self.w, self.V)
+        for name, value in (("w0", w0), ("w", w), ("V", V)):
+            object.__setattr__(self, name, value)
+        find_loss(self.task, self.loss)
+
+    @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return int(self.V.shape[0])
+
+    @property
+    def rank(self) -> int:
+        """Number of factors k of each feature; 0 makes a linear model."""
+        return int(self.V.shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the parameters, and of the arithmetic."""
+        return self.V.dtype
+
+    def __repr__(self) -> str:
+        return (
+            f"Model(task={self.task!r}, loss={self.loss!r}, n_features={self.n_features}, "
+            f"rank={self.rank}, dtype={self.dtype}, epochs={len(self.history)})"
+        )
+
+    def score(self, X: Any, *, n_threads: int | None = None) -> npt.NDArray[Any]:
+        """Return the scores s(x), shape (n_rows,), in the model's dtype."""
+        matrix = as_csr(X, self.dtype, n_features=self.n_features)
+        scores = score_rows(matrix, self.w0, self.w, self.V, resolve_threads(n_threads))
+        if not np.isfinite(scores).all():
+            row = int(np.argmin(np.isfinite(scores)))
+            raise ValueError(
+                f"the score of row {row} of X is too large for {self.dtype}: its values are far "
+                "from those of the training data; scale them alike"
+            )
+        return scores
+
+    def predict(self, X: Any, *, n_threads: int | None = None) -> npt.NDArray[Any]:
+        """Return what the loss predicts, shape (n_rows,).
+
+        Squared loss: the target. Logistic loss: the probability of class 1. Hinge loss: the
+        decision value, whose sign is the class.
+
+        Parameters
+        ----------
+        X : sparse matrix, sparse array or array-like of shape (n_rows, n_features)
+        n_threads : int, optional
+            Default: every core that the process may use.
+        """
+        return LOSSES[self.loss].link(self.score(X, n_threads=n_threads))
+
+
+def predict(X: Any, model: Model, *, n_threads: int | None = None) -> npt.NDArray[Any]:
+    """Return what `model` predicts for each row of `X`, shape (n_rows,).
+
+    Scores for regression and hinge loss, probabilities of class 1 for logistic loss; see
+    `Model.predict`.
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"model must be a sparsefm.Model, got {model!r:.80}; the order is (X, model)")
+    return model.predict(X, n_threads=n_threads)
+
+
+def score_rows(
+    X: _core.Csr, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], threads: int
+) -> npt.NDArray[Any]:
+    """Return s(x) for each row of a checked matrix; `w` and `V` may be views with gaps."""
+    scores = np.empty(X.n_rows, V.dtype)
+    for first in range(0, X.n_rows, ROWS_PER_CALL):
+        _core.forward(scores[first : first + ROWS_PER_CALL], X, first, w0, w, V, threads)
+    return scores

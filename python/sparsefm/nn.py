@@ -1,0 +1,130 @@
+"""The layers of the specification, stateless: forward, backward and one Adam step.
+
+They compute in the type of the parameters: float64 if `w` or `V` is, float32 if both are.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm import _core
+from sparsefm.inputs import as_csr, as_vector, check_integer, check_parameters, check_real
+from sparsefm.model import score_rows
+from sparsefm.threads import resolve_threads
+
+
+def forward(
+    X: Any, w0: Any, w: Any, V: Any, *, n_threads: int | None = None
+) -> npt.NDArray[Any]:
+    r"""Return the scores of a factorization machine.
+
+    .. math::
+
+        s(x) = w_0 + \sum_i w_i x_i
+             + \tfrac12 \sum_f \Big[ \big(\sum_i v_{if} x_i\big)^2 - \sum_i v_{if}^2 x_i^2 \Big]
+
+    Parameters
+    ----------
+    X : sparse matrix, sparse array or array-like of shape (n, d)
+    w0 : float
+    w : array-like of shape (d,)
+    V : array-like of shape (d, k)
+        Any rank k, also 0.
+    n_threads : int, optional
+        Default: every core that the process may use. The result does not depend on it.
+
+    Returns
+    -------
+    s : ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError, TypeError
+        If shapes do not fit, or anything is not a finite number.
+    """
+    bias, linear, factors = check_parameters(w0, w, V)
+    matrix = as_csr(X, factors.dtype, n_features=len(factors))
+    return score_rows(matrix, bias, linear, factors, resolve_threads(n_threads))
+
+
+def backward(
+    X: Any, slopes: Any, w0: Any, w: Any, V: Any, *, n_threads: int | None = None
+) -> tuple[float, npt.NDArray[Any], npt.NDArray[Any]]:
+    r"""Return the gradient of a loss with respect to the parameters.
+
+    With S = X V and the slopes :math:`g = \partial L / \partial s`,
+
+    .. math::
+
+        \partial w_0 = \sum_r g_r, \quad \partial w = X^T g, \quad
+        \partial V = X^T (g \circ S) - \big((X \circ X)^T g\big) \circ V.
+
+    Parameters
+    ----------
+    X : sparse matrix, sparse array or array-like of shape (n, d)
+    slopes : array-like of shape (n,)
+        dL/ds of each row, any weights and the division by n included.
+    w0, w, V
+        As for `forward`.
+    n_threads : int, optional
+
+    Returns
+    -------
+    dw0 : float
+    dw : ndarray of shape (d,)
+    dV : ndarray of shape (d, k)
+    """
+    _, linear, factors = check_parameters(w0, w, V)
+    matrix = as_csr(X, factors.dtype, n_features=len(factors))
+    g = as_vector(slopes, matrix.n_rows, factors.dtype, "slopes")
+    dw, dV = _core.backward(matrix, g, linear, factors, resolve_threads(n_threads))
+    return float(np.sum(g, dtype=np.float64)), dw, dV
+
+
+def adam_update(
+    theta: npt.NDArray[Any],
+    grad: Any,
+    m: npt.NDArray[Any],
+    v: npt.NDArray[Any],
+    t: int,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+) -> None:
+    r"""Make one dense Adam step, in place.
+
+    .. math::
+
+        m = \beta_1 m + (1 - \beta_1) g, \quad v = \beta_2 v + (1 - \beta_2) g^2, \quad
+        \theta = \theta - \eta \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}
+                 \frac{m}{\sqrt{v} + \epsilon}
+
+    Parameters
+    ----------
+    theta, m, v : C-contiguous ndarrays of one shape and dtype, float32 or float64
+        Parameters and their moments, changed in place.
+    grad : array-like of that shape
+    t : int
+        Number of the step, from 1.
+    lr, beta1, beta2, epsilon : float
+    """
+    for name, array in (("theta", theta), ("m", m), ("v", v)):
+        if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
+            raise TypeError(f"{name} must be a NumPy array of float32 or float64, got {array!r:.80}")
+        if array.shape != theta.shape or array.dtype != theta.dtype:
+            raise ValueError(f"{name} must have theta's shape {theta.shape} and {theta.dtype}")
+        if not (array.flags.c_contiguous and array.flags.writeable):
+            raise ValueError(f"{name} is changed in place: it must be C-contiguous and writeable")
+    gradient = np.ascontiguousarray(grad, dtype=theta.dtype)
+    if gradient.shape != theta.shape and gradient.size != theta.size:
+        raise ValueError(f"grad must have theta's shape {theta.shape}, got {gradient.shape}")
+    check_integer(t, "t", 1)
+    check_real(lr, "lr")
+    check_real(epsilon, "epsilon")
+    for name, beta in (("beta1", beta1), ("beta2", beta2)):
+        if check_real(beta, name) >= 1:
+            raise ValueError(f"{name} must be less than 1, got {beta}")
+    flat = (array.reshape(-1) for array in (theta, gradient, m, v))
+    _core.adam_update(*flat, t, lr, beta1, beta2, epsilon)

@@ -1,0 +1,85 @@
+"""Examples: rows of X with their targets and weights, checked together."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm import _core
+from sparsefm.inputs import as_csr, as_labels, as_vector, as_weights
+from sparsefm.losses import Loss
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Checked examples: X, targets y and, unless all are one, weights."""
+
+    X: _core.Csr
+    y: Array
+    weights: Array | None = None
+
+    @classmethod
+    def training(cls, X: Any, y: Any, sample_weight: Any, loss: Loss, dtype: Any) -> "Rows":
+        """Check the arguments `X`, `y` and `sample_weight` of `train`."""
+        matrix = as_csr(X, dtype)
+        _require_rows(matrix, "X")
+        weights = as_weights(sample_weight, matrix.n_rows, dtype, "sample_weight")
+        targets = as_vector(y, matrix.n_rows, dtype, "y")
+        if loss.task == "binary":
+            targets = as_labels(targets, "y")
+            counted = targets if weights is None else targets[weights > 0]
+            if counted.min() == counted.max():
+                raise ValueError("y must hold two classes, but every row (of positive weight) is "
+                                 "of the same: there is nothing to tell apart")
+        return cls(matrix, targets, weights)
+
+    @classmethod
+    def validation(
+        cls, X: Any, y: Any, loss: Loss, dtype: Any, n_features: int
+    ) -> "Rows | None":
+        """Check the arguments `X_val` and `y_val` of `train`."""
+        if X is None and y is None:
+            return None
+        if X is None or y is None:
+            raise ValueError("X_val and y_val go together: one of them is missing")
+        matrix = as_csr(X, dtype, "X_val", n_features)
+        _require_rows(matrix, "X_val")
+        targets = as_vector(y, matrix.n_rows, dtype, "y_val")
+        return cls(matrix, as_labels(targets, "y_val") if loss.task == "binary" else targets)
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights."""
+        if self.weights is None:
+            return float(self.X.n_rows)
+        return float(self.weights.sum(dtype=np.float64))
+
+    def mean(self, values: Array) -> float:
+        """Return the weighted mean of a number of each row."""
+        return float(np.average(values.astype(np.float64), weights=self.weights))
+
+    def order(self, random: np.random.Generator | None) -> npt.NDArray[np.int64]:
+        """Return the rows of positive weight, shuffled if there is a `random`."""
+        if self.weights is None:
+            rows = np.arange(self.X.n_rows, dtype=np.int64)
+        else:
+            rows = np.flatnonzero(self.weights).astype(np.int64, copy=False)
+        return rows if random is None else random.permutation(rows)
+
+    def used_features(self) -> npt.NDArray[np.bool_]:
+        """Return which features occur in a row of positive weight, shape (d,)."""
+        indices = self.X.indices[: self.X.n_nonzeros]
+        if self.weights is not None and not self.weights.all():
+            indices = indices[np.repeat(self.weights > 0, np.diff(self.X.indptr))]
+        used = np.zeros(self.X.n_features, bool)
+        used[indices] = True
+        return used
+
+
+def _require_rows(matrix: _core.Csr, name: str) -> None:
+    if matrix.n_rows == 0 or matrix.n_features == 0:
+        shape = f"{matrix.n_rows} rows and {matrix.n_features} columns"
+        raise ValueError(f"{name} is empty: it has {shape}")

@@ -1,0 +1,82 @@
+"""The parameters in training: one memory layout for the engine, another for users.
+
+Of each feature, its factors and what the optimizer remembers of them lie side by side, and so do
+its scalars: an update then touches neighbouring cache lines.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+CACHE_LINE = 64  # bytes
+FEATURES_AT_ONCE = 1 << 16  # bounds temporary copies
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """Parameters and moments, as the engine takes them (`StateView` in the core).
+
+    Attributes
+    ----------
+    bias : ndarray of shape (1 + moments,)
+        w0 and its moments.
+    scalars : ndarray of shape (d, 2 + moments)
+        Of each feature: ``|v_i|**2``, w_i and its moments.
+    factors : ndarray of shape (d, 1 + moments, width)
+        Of each feature: v_i and its moments, padded with zeros from the rank to the width.
+    rank : int
+    """
+
+    bias: npt.NDArray[Any]
+    scalars: npt.NDArray[Any]
+    factors: npt.NDArray[Any]
+    rank: int
+
+    @classmethod
+    def zeros(cls, n_features: int, rank: int, moments: int, dtype: npt.DTypeLike) -> "State":
+        """Return a state of zeros."""
+        return cls(
+            bias=np.zeros(1 + moments, dtype),
+            scalars=_aligned_zeros((n_features, 2 + moments), dtype),
+            factors=_aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype),
+            rank=rank,
+        )
+
+    @property
+    def w(self) -> npt.NDArray[Any]:
+        """The linear weights, a view of shape (d,)."""
+        return self.scalars[:, 1]
+
+    @property
+    def V(self) -> npt.NDArray[Any]:
+        """The factors, a view of shape (d, rank)."""
+        return self.factors[:, 0, : self.rank]
+
+    def draw_factors(
+        self, rng: np.random.Generator, distribution: str, scale: float
+    ) -> None:
+        """Fill V with random numbers, the same whatever the dtype's rounding."""
+        for begin in range(0, len(self.V), FEATURES_AT_ONCE):
+            part = self.V[begin : begin + FEATURES_AT_ONCE]
+            if distribution == "normal":
+                part[:] = scale * rng.standard_normal(part.shape, dtype=np.float32)
+            else:
+                spread = scale / np.sqrt(max(self.rank, 1))
+                part[:] = spread * rng.random(part.shape, dtype=np.float32)
+
+
+def _padded(rank: int) -> int:
+    """Round a rank up to whole vector registers."""
+    step = 4 if rank <= 4 else 8 if rank <= 8 else 16
+    return -(-rank // step) * step
+
+
+def _aligned_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Return zeros that begin on a cache line, so that no feature straddles one line too many."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape))
+    room = np.zeros(size + CACHE_LINE // dtype.itemsize, dtype)
+    begin = -room.ctypes.data % CACHE_LINE // dtype.itemsize
+    return room[begin : begin + size].reshape(shape)

@@ -1,0 +1,253 @@
+"""`train`, and the only epoch loop."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from sparsefm import _core
+from sparsefm.callbacks import Callback, Epoch
+from sparsefm.divergence import DivergenceWatch
+from sparsefm.initialization import Start
+from sparsefm.inputs import check_dtype, check_integer
+from sparsefm.losses import Loss, find_loss
+from sparsefm.metrics import evaluate
+from sparsefm.model import Model, score_rows
+from sparsefm.rows import Rows
+from sparsefm.solvers import Adam
+from sparsefm.state import State
+from sparsefm.threads import resolve_threads
+
+logger = logging.getLogger("sparsefm")
+
+WORK_PER_CALL = 5e7  # multiply-adds, about a tenth of a second between two looks for Ctrl-C
+
+
+def train(
+    X: Any,
+    y: Any,
+    X_val: Any = None,
+    y_val: Any = None,
+    *,
+    task: str = "regression",
+    loss: str | None = None,
+    rank: int | None = None,
+    solver: Adam | None = None,
+    epochs: int = 10,
+    batch_size: int = 1024,
+    shuffle: bool = True,
+    init: str | Model | tuple[Any, Any, Any] = "normal",
+    init_scale: float | None = None,
+    sample_weight: Any = None,
+    seed: int | None = 0,
+    n_threads: int | None = None,
+    dtype: str = "float32",
+    callbacks: Iterable[Callback] = (),
+    verbose: bool = False,
+) -> Model:
+    """Train a factorization machine with mini-batches.
+
+    The result depends on the arguments, the build and the processor's instruction set alone: it is
+    the same bits on any number of threads.
+
+    Parameters
+    ----------
+    X : sparse matrix, sparse array or array-like of shape (n, d)
+        One row an example. CSR with int32 indices and values of `dtype` (or all one) is used as it
+        is, anything else converted once.
+    y : array-like of shape (n,)
+        Targets; for task "binary" the classes 0 and 1, or -1 and 1.
+    X_val, y_val : optional
+        Validation data of the same kind, evaluated after each epoch.
+    task : {"regression", "binary"}
+    loss : {"squared", "logistic", "hinge"}, optional
+        Default: squared loss for regression, logistic for binary.
+    rank : int, optional
+        Number of factors k >= 0 of each feature; 0 makes a linear model. Default: 8, or the rank of
+        `init`.
+    solver : Adam, optional
+        Optimizer and its settings. Default: ``Adam()``.
+    epochs : int
+        Passes over the data.
+    batch_size : int
+        Rows a step; the last batch may be smaller.
+    shuffle : bool
+        Shuffle the rows once, then the order of the batches in each epoch. Otherwise both stay as
+        they are.
+    init : {"normal", "uniform"}, Model or (w0, w, V)
+        Where to start. A word draws V at random, with w = 0, w0 the constant of least loss, and
+        V = 0 for features that no row has, so that they never contribute.
+    init_scale : float, optional
+        "normal": standard deviation of V's entries, default 0.05. "uniform": they are drawn from
+        [0, init_scale / sqrt(rank)), default 0.3.
+    sample_weight : array-like of shape (n,), optional
+        Non-negative weights of the rows. A weight of zero is the same as leaving the row out.
+    seed : int or None
+        Of everything random. None takes a new one each time.
+    n_threads : int, optional
+        Default: every core that the process may use.
+    dtype : {"float32", "float64"}
+        Of parameters and arithmetic.
+    callbacks : iterable of callable
+        Each is called with an `Epoch` after each epoch; returning True stops the training.
+    verbose : bool
+        Log each epoch to the logger "sparsefm" (to standard error if nobody listens there).
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is not what it should be; nothing has been done then.
+    DivergenceError
+        If the training diverges.
+    """
+    found_loss = find_loss(task, loss)
+    real = check_dtype(dtype)
+    solver = _check_solver(solver, real)
+    epochs = check_integer(epochs, "epochs", 1)
+    batch_size = check_integer(batch_size, "batch_size", 1)
+    threads = resolve_threads(n_threads)
+    listeners = _check_callbacks(callbacks)
+    init_random, order_random = _random_streams(seed)
+    start = Start.check(init, init_scale, rank)
+    rows = Rows.training(X, y, sample_weight, found_loss, real)
+    validation = Rows.validation(X_val, y_val, found_loss, real, rows.X.n_features)
+    state = start.state(rows, found_loss, solver.moments, init_random)
+
+    random = order_random if shuffle else None
+    order = rows.order(random)
+    run = _core.TrainingRun(
+        rows.X,
+        order,
+        rows.y[order],
+        None if rows.weights is None else rows.weights[order],
+        min(batch_size, len(order)),
+        found_loss.name,
+        state.bias,
+        state.scalars,
+        state.factors,
+        solver,
+        threads,
+    )
+    watch = DivergenceWatch(rows, found_loss, solver, given_start=start.given is not None)
+    history: list[Epoch] = []
+    with _closing(listeners), _logging(verbose):
+        started = time.perf_counter()
+        for epoch, train_loss in _epochs(run, rows, epochs, solver, random, watch):
+            val_loss, metrics = _evaluate(state, validation, found_loss, threads)
+            if val_loss is not None:
+                watch.check_finite(epoch, val_loss)
+            seconds = time.perf_counter() - started
+            record = Epoch(epoch, epochs, train_loss, val_loss, metrics, seconds)
+            history.append(record)
+            logger.info("%s", record)
+            if any([listener(record) is True for listener in listeners]):  # all are told
+                break
+    parameters = float(state.bias[0]), state.w.copy(), state.V.copy()
+    if not all(np.isfinite(parameter).all() for parameter in parameters):
+        raise watch.error(len(history), "overflowed in the last step")
+    return Model(*parameters, found_loss.task, found_loss.name, tuple(history))
+
+
+def _epochs(
+    run: _core.TrainingRun,
+    rows: Rows,
+    epochs: int,
+    solver: Adam,
+    random: np.random.Generator | None,
+    watch: DivergenceWatch,
+) -> Iterator[tuple[int, float]]:
+    """Run the epochs; yield the number and the mean training loss of each."""
+    calls = _calls(run.n_batches, rows.X.n_nonzeros * (solver.moments + 16))
+    for begin, end in calls:
+        run.plan(begin, end)
+    batches = np.arange(run.n_batches, dtype=np.int64)
+    for epoch in range(1, epochs + 1):
+        order = batches if random is None else random.permutation(batches)
+        run.begin_epoch(order, (epoch - 1) * run.n_batches, solver.learning_rate)
+        total = 0.0
+        for begin, end in calls:
+            total += run.run(begin, end)
+            watch.check_finite(epoch, total)
+        mean = total / rows.total_weight
+        watch.check_epoch(epoch, mean)
+        yield epoch, mean
+
+
+def _calls(n_batches: int, work: float) -> list[tuple[int, int]]:
+    """Split the batches into calls to the core, each short enough for a prompt Ctrl-C."""
+    step = max(1, int(n_batches * WORK_PER_CALL / max(work, 1)))
+    return [(begin, min(begin + step, n_batches)) for begin in range(0, n_batches, step)]
+
+
+def _evaluate(
+    state: State, validation: Rows | None, loss: Loss, threads: int
+) -> tuple[float | None, dict[str, float]]:
+    """Return the validation loss and metrics of a model in training, if there is such data."""
+    if validation is None:
+        return None, {}
+    scores = score_rows(validation.X, float(state.bias[0]), state.w, state.V, threads)
+    return evaluate(loss, validation.y, scores)
+
+
+def _check_solver(solver: Any, real: np.dtype[Any]) -> Adam:
+    if solver is None:
+        return Adam()
+    if not isinstance(solver, Adam):
+        raise TypeError(f"solver must be a solver such as sparsefm.Adam(), got {solver!r:.80}")
+    if real.type(solver.epsilon) < np.finfo(real).tiny:
+        raise ValueError(f"epsilon of {solver.epsilon:g} is zero in {real}: raise it")
+    return solver
+
+
+def _check_callbacks(callbacks: Any) -> Sequence[Callback]:
+    if callable(callbacks):
+        raise TypeError("callbacks must be a list of callables, got one callable: put it in a list")
+    listeners = tuple(callbacks)
+    for listener in listeners:
+        if not callable(listener):
+            raise TypeError(f"callbacks must be callables, got {listener!r:.80}")
+    return listeners
+
+
+def _random_streams(seed: Any) -> list[np.random.Generator]:
+    """Return generators for the initial factors and for the order of the rows."""
+    if seed is not None:
+        seed = check_integer(seed, "seed", 0)
+    return [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(2)]
+
+
+@contextmanager
+def _closing(listeners: Sequence[Callback]) -> Iterator[None]:
+    """Tell listeners that have a `close` when training ends, however it ends."""
+    try:
+        yield
+    finally:
+        for listener in listeners:
+            close = getattr(listener, "close", None)
+            if close is not None:
+                close()
+
+
+@contextmanager
+def _logging(verbose: bool) -> Iterator[None]:
+    """Let the logger speak, on standard error if nobody listens."""
+    if not verbose:
+        yield
+        return
+    level, handler = logger.level, logging.StreamHandler()
+    alone = not logger.hasHandlers()
+    if alone:
+        logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
