@@ -13,8 +13,8 @@ namespace sparsefm {
 /// range and every value finite. They must not be changed while this lives.
 class Csr {
  public:
-  Csr(const py::object& indptr, const py::object& indices, const py::object& values,
-      Index features, const std::string& name)
+  Csr(const py::object& indptr, const py::object& indices, const py::object& values, Index features,
+      const std::string& name)
       : indptr_(indptr), indices_(indices), values_(values), features_(features) {
     const bool wide = py::isinstance<Array<std::int64_t>>(indptr);
     const py::array offsets = wide ? py::array(as_array<std::int64_t>(indptr, name + ".indptr"))
@@ -65,16 +65,16 @@ class Csr {
   }
 
   void check_offsets(Index stored, const std::string& name) const {
-    require(offsets_[0] == 0, name + ".indptr must begin with 0, got " +
-                                  std::to_string(offsets_[0]));
+    require(offsets_[0] == 0,
+            name + ".indptr must begin with 0, got " + std::to_string(offsets_[0]));
     for (Index r = 0; r < rows_; ++r) {
       require(offsets_[r] <= offsets_[r + 1],
               name + ".indptr must not decrease: row " + std::to_string(r) + " begins at " +
                   std::to_string(offsets_[r]) + " and ends at " + std::to_string(offsets_[r + 1]));
     }
     require(nonzeros() <= stored, name + ".indices is shorter than its indptr says (" +
-                                      std::to_string(stored) + " < " +
-                                      std::to_string(nonzeros()) + ")");
+                                      std::to_string(stored) + " < " + std::to_string(nonzeros()) +
+                                      ")");
   }
 
   template <class Values>

@@ -36,8 +36,13 @@ ModelView<Real> model_view(Index features, double w0, const py::object& w, const
   require(linear.strides(0) % number == 0 && factors.strides(0) % number == 0 &&
               (rank <= 1 || factors.strides(1) == number),
           "w and V must be laid out by feature");
-  return {static_cast<Real>(w0),      linear.data(), factors.data(), linear.strides(0) / number,
-          factors.strides(0) / number, features,      rank};
+  return {static_cast<Real>(w0),
+          linear.data(),
+          factors.data(),
+          linear.strides(0) / number,
+          factors.strides(0) / number,
+          features,
+          rank};
 }
 
 void bind_layers(py::module_& m) {
@@ -54,25 +59,26 @@ void bind_layers(py::module_& m) {
     });
   });
 
-  m.def("backward", [](const Csr& X, const py::object& slopes, const py::object& w,
-                       const py::object& V, int threads) -> py::object {
-    return for_real(V, [&]<class Real>() -> py::object {
-      const auto model = model_view<Real>(X.features(), 0, w, V);
-      const auto view = X.view<Real>();
-      const Real* e = input<Real>(slopes, {X.rows()}, "slopes");
-      Array<Real> linear(X.features());
-      Array<Real> factors({X.features(), model.rank});
-      std::fill_n(linear.mutable_data(), linear.size(), Real{0});
-      std::fill_n(factors.mutable_data(), factors.size(), Real{0});
-      Real* dw = linear.mutable_data();
-      Real* dV = factors.mutable_data();
-      {
-        const py::gil_scoped_release release;
-        std::visit([&](const auto& x) { backward(dw, dV, x, e, model, threads); }, view);
-      }
-      return py::make_tuple(linear, factors);
-    });
-  });
+  m.def("backward",
+        [](const Csr& X, const py::object& slopes, const py::object& w, const py::object& V,
+           int threads) -> py::object {
+          return for_real(V, [&]<class Real>() -> py::object {
+            const auto model = model_view<Real>(X.features(), 0, w, V);
+            const auto view = X.view<Real>();
+            const Real* e = input<Real>(slopes, {X.rows()}, "slopes");
+            Array<Real> linear(X.features());
+            Array<Real> factors({X.features(), model.rank});
+            std::fill_n(linear.mutable_data(), linear.size(), Real{0});
+            std::fill_n(factors.mutable_data(), factors.size(), Real{0});
+            Real* dw = linear.mutable_data();
+            Real* dV = factors.mutable_data();
+            {
+              const py::gil_scoped_release release;
+              std::visit([&](const auto& x) { backward(dw, dV, x, e, model, threads); }, view);
+            }
+            return py::make_tuple(linear, factors);
+          });
+        });
 
   m.def("adam_update", [](const py::object& theta, const py::object& gradient,
                           const py::object& moment1, const py::object& moment2, Index t,

@@ -125,7 +125,9 @@ class BatchTrainer final : public Trainer {
     const Index rows = batch_size(b);
     const Real* weights = task_.weights ? task_.weights + b * task_.batch_size : nullptr;
     double total_weight = static_cast<double>(rows);
-    if (weights) total_weight = Eigen::Map<const Eigen::ArrayX<Real>>(weights, rows).template cast<double>().sum();
+    if (weights)
+      total_weight =
+          Eigen::Map<const Eigen::ArrayX<Real>>(weights, rows).template cast<double>().sum();
     for (Index r = 0; r < rows; ++r) {
       shares_[r] = static_cast<Real>((weights ? weights[r] : Real{1}) / total_weight);
     }
@@ -171,13 +173,12 @@ class BatchTrainer final : public Trainer {
   }
 
   void walk_features(const Batch<Real>& batch, Index step) {
-    parallel_blocks(batch.size(), feature_block, task_.threads,
-                    [&](Index, Index begin, Index end) {
-                      for (Index j = begin; j < end; ++j) {
-                        if (j + ahead < end) state_.prefetch(batch.features[j + ahead], true);
-                        update_feature(batch, j, step);
-                      }
-                    });
+    parallel_blocks(batch.size(), feature_block, task_.threads, [&](Index, Index begin, Index end) {
+      for (Index j = begin; j < end; ++j) {
+        if (j + ahead < end) state_.prefetch(batch.features[j + ahead], true);
+        update_feature(batch, j, step);
+      }
+    });
   }
 
   void update_feature(const Batch<Real>& batch, Index j, Index step) noexcept {

@@ -6,7 +6,8 @@
 
 namespace sparsefm {
 
-/// Stands for an array of ones, as one-hot data has: takes no memory, and multiplying by it is free.
+/// Stands for an array of ones, as one-hot data has: takes no memory, and multiplying by it is
+/// free.
 template <class Real>
 struct Ones {
   constexpr Real operator[](Index) const noexcept { return Real{1}; }
@@ -19,7 +20,9 @@ class Offsets {
   explicit Offsets(const std::int32_t* narrow) noexcept : narrow_(narrow) {}
   explicit Offsets(const std::int64_t* wide) noexcept : wide_(wide) {}
 
-  Index operator[](Index row) const noexcept { return wide_ != nullptr ? wide_[row] : narrow_[row]; }
+  Index operator[](Index row) const noexcept {
+    return wide_ != nullptr ? wide_[row] : narrow_[row];
+  }
 
  private:
   const std::int32_t* narrow_ = nullptr;

@@ -21,8 +21,7 @@ Real score(const CsrRow<Values>& row, const ModelView<Real>& model, Real* sums) 
     L sum = L::Zero();
     L squares = L::Zero();
     for (Index p = 0; p < row.size; ++p) {
-      const L term =
-          row.values[p] * Eigen::Map<const L>(model.factors(row.features[p]) + first);
+      const L term = row.values[p] * Eigen::Map<const L>(model.factors(row.features[p]) + first);
       sum += term;
       squares += term.square();
     }

@@ -66,13 +66,14 @@ class ProgressBar:
             from tqdm.auto import tqdm
         except ImportError:
             raise ImportError("ProgressBar needs tqdm: pip install tqdm") from None
-        self._make = lambda total: tqdm(total=total, unit="epoch", **options)
+        self._tqdm: Any = tqdm
+        self._options = options
         self._bar: Any = None
 
     def __call__(self, epoch: Epoch) -> None:
         """Show one more epoch."""
         if self._bar is None:
-            self._bar = self._make(epoch.epochs)
+            self._bar = self._tqdm(total=epoch.epochs, unit="epoch", **self._options)
         shown = {"train": f"{epoch.train_loss:.4f}"}
         if epoch.val_loss is not None:
             shown["val"] = f"{epoch.val_loss:.4f}"

@@ -44,9 +44,7 @@ class Start:
             raise ValueError(f"rank is {rank}, but init has rank {found}: leave rank out")
         return cls(found, given=given)
 
-    def state(
-        self, rows: Rows, loss: Loss, moments: int, random: np.random.Generator
-    ) -> State:
+    def state(self, rows: Rows, loss: Loss, moments: int, random: np.random.Generator) -> State:
         """Return the initial state for training on `rows`.
 
         `moments` is how many numbers the optimizer remembers of each parameter.

@@ -48,13 +48,13 @@ def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
 
 def check_dtype(dtype: Any) -> np.dtype[Any]:
     """Return `dtype` as float32 or float64."""
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = None
-    if found not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
-    return found
+    for choice in (np.float32, np.float64):
+        try:
+            if np.dtype(dtype) == choice and dtype is not None:
+                return np.dtype(choice)
+        except TypeError:
+            break
+    raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
 
 
 def as_csr(
@@ -210,9 +210,7 @@ def as_weights(
     return weights
 
 
-def check_parameters(
-    w0: Any, w: Any, V: Any
-) -> tuple[float, npt.NDArray[Any], npt.NDArray[Any]]:
+def check_parameters(w0: Any, w: Any, V: Any) -> tuple[float, npt.NDArray[Any], npt.NDArray[Any]]:
     """Return finite w0, w (d,) and V (d, k), the arrays C-contiguous and of one type.
 
     That is float32 if both arrays are, else float64.

@@ -107,7 +107,7 @@ def predict(X: Any, model: Model, *, n_threads: int | None = None) -> npt.NDArra
     `Model.predict`.
     """
     if not isinstance(model, Model):
-        raise TypeError(f"model must be a sparsefm.Model, got {model!r:.80}; the order is (X, model)")
+        raise TypeError(f"model must be a Model, got {model!r:.80}; the order is (X, model)")
     return model.predict(X, n_threads=n_threads)
 
 

@@ -14,9 +14,7 @@ from sparsefm.model import score_rows
 from sparsefm.threads import resolve_threads
 
 
-def forward(
-    X: Any, w0: Any, w: Any, V: Any, *, n_threads: int | None = None
-) -> npt.NDArray[Any]:
+def forward(X: Any, w0: Any, w: Any, V: Any, *, n_threads: int | None = None) -> npt.NDArray[Any]:
     r"""Return the scores of a factorization machine.
 
     .. math::
@@ -112,19 +110,21 @@ def adam_update(
     """
     for name, array in (("theta", theta), ("m", m), ("v", v)):
         if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
-            raise TypeError(f"{name} must be a NumPy array of float32 or float64, got {array!r:.80}")
+            raise TypeError(f"{name} must be an array of float32 or float64, got {array!r:.80}")
         if array.shape != theta.shape or array.dtype != theta.dtype:
             raise ValueError(f"{name} must have theta's shape {theta.shape} and {theta.dtype}")
         if not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"{name} is changed in place: it must be C-contiguous and writeable")
-    gradient = np.ascontiguousarray(grad, dtype=theta.dtype)
-    if gradient.shape != theta.shape and gradient.size != theta.size:
+    gradient = np.asarray(grad, dtype=theta.dtype, order="C")
+    if gradient.shape != theta.shape:
         raise ValueError(f"grad must have theta's shape {theta.shape}, got {gradient.shape}")
+    if not np.isfinite(gradient).all():
+        raise ValueError("grad must be finite")
     check_integer(t, "t", 1)
     check_real(lr, "lr")
     check_real(epsilon, "epsilon")
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if check_real(beta, name) >= 1:
             raise ValueError(f"{name} must be less than 1, got {beta}")
-    flat = (array.reshape(-1) for array in (theta, gradient, m, v))
-    _core.adam_update(*flat, t, lr, beta1, beta2, epsilon)
+    flat = [array.reshape(-1) for array in (theta, gradient, m, v)]
+    _core.adam_update(flat[0], flat[1], flat[2], flat[3], t, lr, beta1, beta2, epsilon)

@@ -32,14 +32,14 @@ class Rows:
             targets = as_labels(targets, "y")
             counted = targets if weights is None else targets[weights > 0]
             if counted.min() == counted.max():
-                raise ValueError("y must hold two classes, but every row (of positive weight) is "
-                                 "of the same: there is nothing to tell apart")
+                raise ValueError(
+                    "y must hold two classes, but every row (of positive weight) is "
+                    "of the same: there is nothing to tell apart"
+                )
         return cls(matrix, targets, weights)
 
     @classmethod
-    def validation(
-        cls, X: Any, y: Any, loss: Loss, dtype: Any, n_features: int
-    ) -> "Rows | None":
+    def validation(cls, X: Any, y: Any, loss: Loss, dtype: Any, n_features: int) -> "Rows | None":
         """Check the arguments `X_val` and `y_val` of `train`."""
         if X is None and y is None:
             return None

@@ -54,9 +54,7 @@ class State:
         """The factors, a view of shape (d, rank)."""
         return self.factors[:, 0, : self.rank]
 
-    def draw_factors(
-        self, rng: np.random.Generator, distribution: str, scale: float
-    ) -> None:
+    def draw_factors(self, rng: np.random.Generator, distribution: str, scale: float) -> None:
         """Fill V with random numbers, the same whatever the dtype's rounding."""
         for begin in range(0, len(self.V), FEATURES_AT_ONCE):
             part = self.V[begin : begin + FEATURES_AT_ONCE]

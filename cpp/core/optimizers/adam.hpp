@@ -1,4 +1,5 @@
-// Adam (Kingma & Ba 2015), as Apache SystemML's scripts run it: epsilon beside the uncorrected root.
+// Adam (Kingma & Ba 2015), as Apache SystemML's scripts run it: epsilon beside the uncorrected
+// root.
 //
 //   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   theta -= c_t m / (sqrt(v) + eps),
 //   c_t = learning_rate sqrt(1 - b2^t) / (1 - b1^t),    t = 1, 2, 3 ... over all steps.

@@ -1,0 +1,1 @@
+"""What every claim about speed or quality must cite."""

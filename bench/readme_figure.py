@@ -1,0 +1,60 @@
+"""The figure in the README: validation log loss against training time on the flights.
+
+Run as ``python -m bench.readme_figure`` (needs matplotlib); writes ``docs/flights.png``.
+"""
+
+import time
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+
+import sparsefm as fm
+from sparsefm.demo import BATCH_SIZE, EPOCHS, LOGISTIC_C, RANK, SOLVER
+from sparsefm.flights import load_flights
+
+
+def main() -> None:
+    """Train both models and draw."""
+    flights = load_flights()
+    started = time.perf_counter()
+    linear = LogisticRegression(C=LOGISTIC_C, max_iter=1000)
+    linear.fit(flights.X_train, flights.y_train)
+    linear_seconds = time.perf_counter() - started
+    linear_loss = log_loss(flights.y_valid, linear.predict_proba(flights.X_valid)[:, 1])
+    model = fm.train(
+        flights.X_train,
+        flights.y_train,
+        flights.X_valid,
+        flights.y_valid,
+        task="binary",
+        rank=RANK,
+        epochs=EPOCHS,
+        batch_size=BATCH_SIZE,
+        solver=SOLVER,
+    )
+    figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
+    seconds = [epoch.seconds for epoch in model.history]
+    losses = [epoch.val_loss for epoch in model.history]
+    axes.plot(seconds, losses, "o-", ms=4, label=f"sparsefm, rank {RANK}: one dot an epoch")
+    axes.axhline(linear_loss, color="0.6", lw=1, ls="--")
+    axes.plot([linear_seconds], [linear_loss], "s", color="0.35", label="logistic regression")
+    axes.set(
+        xlabel="training time [s]",
+        ylabel="validation log loss",
+        title="New York flights of 2013: more than 15 minutes late?",
+    )
+    axes.set_xlim(left=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False)
+    figure.savefig(Path(__file__).parents[1] / "docs" / "flights.png", dpi=130)
+
+
+if __name__ == "__main__":
+    main()
