@@ -8,6 +8,7 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
+
 from sparsefm.flights import Flights, load_flights
 
 FIELD_SIZES = {

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import sparsefm as fm
 from golden import ADAM, AS_IS, FIXED, REPORTED_L2, golden
 from reference import LOSSES, sigmoid
 from scipy import sparse
+
+import sparsefm as fm
 
 FORMS = {"dense": np.asarray, "csr": sparse.csr_matrix}
 RATES = (ADAM["learning_rate"], ADAM["beta1"], ADAM["beta2"], ADAM["epsilon"])

@@ -197,10 +197,10 @@ class TrainingRun {
     trainer_->begin_epoch({batch, static_cast<std::size_t>(steps_)}, t, learning_rate);
   }
 
-  double run(Index begin, Index end) {
+  double run(Index begin, Index end, double loss) {
     require(0 <= begin && begin <= end && end <= steps_, "no such steps");
     const py::gil_scoped_release release;
-    return trainer_->run(begin, end);
+    return trainer_->run(begin, end, loss);
   }
 
  private:

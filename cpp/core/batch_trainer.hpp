@@ -27,21 +27,23 @@ class BatchTrainer final : public Trainer {
         shares_(scores_.size()),
         T_(scores_.size() * state.width),
         partial_sums_(scores_.size() / row_block + 1) {
-    parallel_blocks(state_.features, feature_block, task_.threads,
-                    [this](Index, Index begin, Index end) {
-                      for (Index i = begin; i < end; ++i) refresh_norm(i);
-                    });
+    with_team(task_.threads, [this](Team& team) {
+      team.for_blocks(state_.features, feature_block, [this](Index, Index begin, Index end) {
+        for (Index i = begin; i < end; ++i) refresh_norm(i);
+      });
+    });
   }
 
   void plan(Index begin, Index end) override {
     std::vector<std::unique_ptr<Slots>> slots(task_.threads);  // one a thread, made when needed
-    parallel_for(end - begin, task_.threads, [&](Index task) {
-      auto& mine = slots[thread_number()];
-      if (!mine) mine = std::make_unique<Slots>(X_.features);
-      auto& batch = batches_[begin + task];
-      if (!batch.planned()) {
+    with_team(task_.threads, [&](Team& team) {
+      team.for_each(end - begin, [&](Index task, int member) {
+        auto& batch = batches_[begin + task];
+        if (batch.planned()) return;
+        auto& mine = slots[member];
+        if (!mine) mine = std::make_unique<Slots>(X_.features);
         batch = transpose<Real>(X_, batch_rows(begin + task), batch_size(begin + task), *mine);
-      }
+      });
     });
   }
 
@@ -51,20 +53,22 @@ class BatchTrainer final : public Trainer {
     optimizer_.begin_epoch(t, steps, learning_rate);
     if constexpr (Optimizer::catches_up) {
       const auto first = link_batches();
-      parallel_blocks(state_.features, feature_block, task_.threads,
-                      [&](Index, Index begin, Index end) {
-                        for (Index i = begin; i < end; ++i) catch_up(i, first[i]);
-                      });
+      with_team(task_.threads, [&](Team& team) {
+        team.for_blocks(state_.features, feature_block, [&](Index, Index begin, Index end) {
+          for (Index i = begin; i < end; ++i) catch_up(i, first[i]);
+        });
+      });
     }
   }
 
-  double run(Index begin, Index end) override {
-    double loss = 0;
-    for (Index step = begin; step < end && std::isfinite(loss); ++step) {
-      optimizer_.begin_step(step);
-      loss += walk_rows(order_[step]);
-      walk_features(batches_[order_[step]], step);
-    }
+  double run(Index begin, Index end, double loss) override {
+    with_team(task_.threads, [&](Team& team) {
+      for (Index step = begin; step < end && std::isfinite(loss); ++step) {
+        optimizer_.begin_step(step);
+        loss += walk_rows(team, order_[step]);
+        walk_features(team, batches_[order_[step]], step);
+      }
+    });
     return loss;
   }
 
@@ -121,18 +125,16 @@ class BatchTrainer final : public Trainer {
   }
 
   /// Forward pass, slopes and T of a batch; the step of w0. Returns the sum of weight * loss.
-  double walk_rows(Index b) {
+  double walk_rows(Team& team, Index b) {
     const Index rows = batch_size(b);
     const Real* weights = task_.weights ? task_.weights + b * task_.batch_size : nullptr;
-    double total_weight = static_cast<double>(rows);
-    if (weights)
-      total_weight =
-          Eigen::Map<const Eigen::ArrayX<Real>>(weights, rows).template cast<double>().sum();
+    double total_weight = 0;
+    for (Index r = 0; r < rows; ++r) total_weight += weights ? weights[r] : 1;
     for (Index r = 0; r < rows; ++r) {
       shares_[r] = static_cast<Real>((weights ? weights[r] : Real{1}) / total_weight);
     }
 
-    parallel_blocks(rows, row_block, task_.threads, [&](Index block, Index begin, Index end) {
+    team.for_blocks(rows, row_block, [&](Index block, Index begin, Index end) {
       partial_sums_[block] = walk_row_block(b, begin, end);
     });
     PartialSums sums;
@@ -172,8 +174,8 @@ class BatchTrainer final : public Trainer {
     for (Index p = 0; p < row.size; ++p) state_.prefetch(row.features[p], false);
   }
 
-  void walk_features(const Batch<Real>& batch, Index step) {
-    parallel_blocks(batch.size(), feature_block, task_.threads, [&](Index, Index begin, Index end) {
+  void walk_features(Team& team, const Batch<Real>& batch, Index step) {
+    team.for_blocks(batch.size(), feature_block, [&](Index, Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
         if (j + ahead < end) state_.prefetch(batch.features[j + ahead], true);
         update_feature(batch, j, step);

@@ -15,10 +15,12 @@ namespace sparsefm {
 template <class Real, class Values>
 void forward(Real* scores, const CsrView<Values>& X, Index first, Index rows,
              const ModelView<Real>& model, int threads) {
-  parallel_blocks(rows, 256, threads, [&](Index, Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) {
-      scores[r] = score(X.row(first + r), model, static_cast<Real*>(nullptr));
-    }
+  with_team(threads, [&](Team& team) {
+    team.for_blocks(rows, 256, [&](Index, Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        scores[r] = score(X.row(first + r), model, static_cast<Real*>(nullptr));
+      }
+    });
   });
 }
 
@@ -29,31 +31,32 @@ void backward(Real* linear, Real* factors, const CsrView<Values>& X, const Real*
               const ModelView<Real>& model, int threads) {
   const Index rank = model.rank;
   const std::unique_ptr<Real[]> T(new Real[X.rows * rank]);
-  parallel_blocks(X.rows, 256, threads, [&](Index, Index begin, Index end) {
-    for (Index r = begin; r < end; ++r) {
-      Real* sums = T.get() + r * rank;
-      score(X.row(r), model, sums);
-      for (Index f = 0; f < rank; ++f) sums[f] *= slopes[r];
-    }
-  });
-
   std::vector<Index> rows(X.rows);
   std::iota(rows.begin(), rows.end(), Index{0});
   Slots slots(X.features);
   const auto batch = transpose<Real>(X, rows.data(), X.rows, slots);
 
-  parallel_blocks(batch.size(), 64, threads, [&](Index, Index begin, Index end) {
-    for (Index j = begin; j < end; ++j) {
-      const Index i = batch.features[j];
-      const auto occurrences = batch.template occurrences<Values>(j);
-      const auto sums = feature_sums(occurrences, slopes);
-      linear[i] = sums.linear;
-      for_lanes<Real>(rank, [&]<class L>(Index first) {
-        const Eigen::Map<const L> v(model.factors(i) + first);
-        Eigen::Map<L>(factors + i * rank + first) =
-            gathered<L>(occurrences, T.get() + first, rank) - v * sums.self;
-      });
-    }
+  with_team(threads, [&](Team& team) {
+    team.for_blocks(X.rows, 256, [&](Index, Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        Real* sums = T.get() + r * rank;
+        score(X.row(r), model, sums);
+        for (Index f = 0; f < rank; ++f) sums[f] *= slopes[r];
+      }
+    });
+    team.for_blocks(batch.size(), 64, [&](Index, Index begin, Index end) {
+      for (Index j = begin; j < end; ++j) {
+        const Index i = batch.features[j];
+        const auto occurrences = batch.template occurrences<Values>(j);
+        const auto sums = feature_sums(occurrences, slopes);
+        linear[i] = sums.linear;
+        for_lanes<Real>(rank, [&]<class L>(Index first) {
+          const Eigen::Map<const L> v(model.factors(i) + first);
+          Eigen::Map<L>(factors + i * rank + first) =
+              gathered<L>(occurrences, T.get() + first, rank) - v * sums.self;
+        });
+      }
+    });
   });
 }
 

@@ -1,59 +1,188 @@
 // The only file that knows how work is spread over threads.
+//
+// Results must be the same bits on any number of threads, so loops are cut into fixed tasks and it
+// never matters who runs one. Machines are busy, so nobody waits for a thread, only for tasks: the
+// leader claims tasks like everybody else, and a thread that the system has put to sleep holds up
+// at most the one task it had begun. OpenMP lends the threads, once for a whole call; its own loops
+// would end in a barrier, where every thread waits for the slowest, thousands of times a second.
 #pragma once
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
+#include <atomic>
 #include <exception>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "types.hpp"
 
 namespace sparsefm {
 
-/// Calls `body(task)` once for every task in [0, tasks), on up to `threads` threads, in any order.
-/// Who runs a task must not matter to its result: that is what makes results the same bits on any
-/// number of threads. The first exception, if any, is rethrown here when all threads are done.
-template <class Body>
-void parallel_for(Index tasks, [[maybe_unused]] int threads, const Body& body) {
-#ifdef _OPENMP
-  if (threads > 1 && tasks > 1) {
-    std::exception_ptr error;  // an exception that left the parallel region would end the process
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (Index task = 0; task < tasks; ++task) {
+/// A leader and its helpers. The leader runs a program; they share its loops.
+class Team {
+ public:
+  explicit Team(int size) noexcept : size_(size) {}
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  int size() const noexcept { return size_; }
+
+  /// Leader: calls `body(task, member)` once for every task in [0, tasks); `member` tells who runs
+  /// it, 0 <= member < size(). Rethrows the first exception when all tasks are done.
+  template <class Body>
+  void for_each(Index tasks, const Body& body) {
+    if (size_ == 1 || tasks <= 1) {
+      for (Index task = 0; task < tasks; ++task) body(task, 0);
+      return;
+    }
+    publish(tasks, &body, [](const void* program, Index task, int member) {
+      (*static_cast<const Body*>(program))(task, member);
+    });
+    claim_tasks(0);
+    pause_until([this] { return unfinished_.load(std::memory_order_acquire) == 0; },
+                [this] {
+                  if (const auto left = unfinished_.load(std::memory_order_acquire))
+                    unfinished_.wait(left);
+                });
+    if (failed_.test()) {
+      failed_.clear();
+      std::rethrow_exception(std::exchange(error_, nullptr));
+    }
+  }
+
+  /// Leader: `body(block, begin, end)` for [0, items) in blocks of a fixed size.
+  template <class Body>
+  void for_blocks(Index items, Index block_size, const Body& body) {
+    for_each((items + block_size - 1) / block_size, [&](Index block, int) {
+      const Index begin = block * block_size;
+      body(block, begin, begin + block_size < items ? begin + block_size : items);
+    });
+  }
+
+  /// Helper: runs tasks until dismissed.
+  void help(int member) noexcept {
+    for (;;) {
+      const auto seen = round_.load(std::memory_order_acquire);
+      if (dismissed_) return;
+      claim_tasks(member);
+      pause_until([&] { return round_.load(std::memory_order_acquire) != seen; },
+                  [&] { round_.wait(seen); });
+    }
+  }
+
+  /// Leader: there will be no more loops.
+  void dismiss() noexcept {
+    dismissed_ = true;
+    next_round();
+  }
+
+ private:
+  using Program = void (*)(const void* body, Index task, int member);
+
+  void publish(Index tasks, const void* body, Program program) noexcept {
+    tasks_ = tasks;
+    body_ = body;
+    program_ = program;
+    unfinished_.store(static_cast<std::uint32_t>(tasks), std::memory_order_relaxed);
+    const std::uint64_t round = round_.load(std::memory_order_relaxed) + 1;
+    unclaimed_.store(round << 32 | static_cast<std::uint32_t>(tasks), std::memory_order_release);
+    next_round();
+  }
+
+  void next_round() noexcept {
+    round_.fetch_add(1, std::memory_order_release);
+    round_.notify_all();
+  }
+
+  /// Claims and runs tasks while there are any. What is being run is read after a claim: as long as
+  /// a claimed task is unfinished, the leader cannot publish another loop.
+  void claim_tasks(int member) noexcept {
+    auto ticket = unclaimed_.load(std::memory_order_acquire);
+    while (const auto left = static_cast<std::uint32_t>(ticket)) {
+      if (!unclaimed_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel,
+                                            std::memory_order_acquire)) {
+        continue;
+      }
       try {
-        body(task);
+        program_(body_, tasks_ - left, member);
       } catch (...) {
-#pragma omp critical(sparsefm_error)
-        if (!error) error = std::current_exception();
+        if (!failed_.test_and_set()) error_ = std::current_exception();
+      }
+      if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+      ticket = unclaimed_.load(std::memory_order_acquire);
+    }
+  }
+
+  /// Tries for some ten microseconds, which is how long the leader is between loops, then sleeps.
+  template <class Ready, class Sleep>
+  static void pause_until(const Ready& ready, const Sleep& sleep) noexcept {
+    for (int spin = 0; !ready(); ++spin) {
+      if (spin < 1000) {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#endif
+      } else {
+        sleep();
       }
     }
-    if (error) std::rethrow_exception(error);
+  }
+
+  const int size_;
+
+  // The loop being run; written by the leader while no task is unfinished.
+  Index tasks_ = 0;
+  const void* body_ = nullptr;
+  Program program_ = nullptr;
+  std::exception_ptr error_;
+  std::atomic_flag failed_;
+
+  std::atomic<bool> dismissed_ = false;
+  std::atomic<std::uint64_t> unclaimed_ = 0;   // round << 32 | tasks that nobody has begun
+  std::atomic<std::uint32_t> unfinished_ = 0;  // tasks
+  std::atomic<std::uint32_t> round_ = 0;       // loops published so far
+};
+
+/// Runs `program(team)` on this thread, with threads - 1 helpers for its loops.
+template <class Program>
+void with_team(int threads, const Program& program) {
+  Team team(threads);
+  if (threads == 1) {
+    program(team);
     return;
   }
-#endif
-  for (Index task = 0; task < tasks; ++task) body(task);
-}
-
-/// `parallel_for` over [0, items) in fixed blocks: `body(block, begin, end)`.
-template <class Body>
-void parallel_blocks(Index items, Index block_size, int threads, const Body& body) {
-  parallel_for((items + block_size - 1) / block_size, threads, [&](Index block) {
-    const Index begin = block * block_size;
-    body(block, begin, begin + block_size < items ? begin + block_size : items);
-  });
-}
-
-/// Which thread of the enclosing `parallel_for` this is: an index into per-thread scratch.
-inline int thread_number() noexcept {
+  std::exception_ptr error;
+  const auto lead = [&]() noexcept {  // an exception must not leave the threads' scope
+    try {
+      program(team);
+    } catch (...) {
+      error = std::current_exception();
+    }
+    team.dismiss();
+  };
 #ifdef _OPENMP
-  return omp_get_thread_num();
+#pragma omp parallel num_threads(threads)
+  {
+    if (omp_get_thread_num() == 0) {
+      lead();
+    } else {
+      team.help(omp_get_thread_num());
+    }
+  }
 #else
-  return 0;
+  std::vector<std::thread> helpers;
+  for (int member = 1; member < threads; ++member) {
+    helpers.emplace_back([&team, member] { team.help(member); });
+  }
+  lead();
+  for (auto& helper : helpers) helper.join();
 #endif
+  if (error) std::rethrow_exception(error);
 }
 
-/// The OpenMP standard of this build (yyyymm); 0: none, everything runs on one thread.
+/// The OpenMP standard of this build (yyyymm); 0: none, threads are the standard library's.
 constexpr int openmp_version() noexcept {
 #ifdef _OPENMP
   return _OPENMP;

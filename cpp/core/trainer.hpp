@@ -46,9 +46,9 @@ class Trainer {
   /// Starts an epoch of order.size() steps after t earlier ones: step s takes batch order[s].
   virtual void begin_epoch(std::span<const Index> order, Index t, double learning_rate) = 0;
 
-  /// Runs the steps [begin, end) of the epoch; returns the sum over their rows of weight * loss,
-  /// each taken before its step. Stops at the first step whose loss is not finite.
-  virtual double run(Index begin, Index end) = 0;
+  /// Runs the steps [begin, end) of the epoch; adds to `loss`, step by step, the sum over their
+  /// rows of weight * loss, each taken before its step. Stops once that is not finite.
+  virtual double run(Index begin, Index end, double loss) = 0;
 };
 
 template <class Real>

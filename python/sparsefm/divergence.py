@@ -1,14 +1,20 @@
 """Knowing when training has failed, and saying why."""
 
 import math
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse as sp
 
+from sparsefm import _core
 from sparsefm.errors import DivergenceError
 from sparsefm.losses import Loss
 from sparsefm.rows import Rows
 from sparsefm.solvers import Adam
+from sparsefm.state import State
+
+Array = npt.NDArray[Any]
 
 HOPELESS = 1000.0  # times the loss of a model that knows nothing
 OUTLYING = 100.0  # times the median scale of a column
@@ -17,15 +23,26 @@ OUTLYING = 100.0  # times the median scale of a column
 class DivergenceWatch:
     """Raises `DivergenceError` when a loss is not finite, or hopeless.
 
-    Hopeless is a mean loss a thousand times that of scores which are all zero; or, of training that
-    starts from given parameters, a thousand times that of its first epoch if that is more.
+    Hopeless is a mean loss a thousand times that of scores which are all zero, or a thousand times
+    what the training began with if that is more. Random initial parameters are not to make the
+    start hopeless: they count for what they do on data of unit scale, a loss of no more than 1.
     """
 
-    def __init__(self, rows: Rows, loss: Loss, solver: Adam, *, given_start: bool) -> None:
+    def __init__(
+        self, rows: Rows, loss: Loss, solver: Adam, start_scores: Array, *, random_start: bool
+    ) -> None:
         self._rows = rows
         self._solver = solver
-        self._limit = HOPELESS * rows.mean(loss.values(rows.y, np.zeros_like(rows.y)))
-        self._given_start = given_start
+        zero = rows.mean(loss.values(rows.y, np.zeros_like(rows.y)))
+        start = float(np.mean(loss.values(rows.y[: len(start_scores)], start_scores), dtype=float))
+        self._loss = loss
+        self._limit = HOPELESS * max(zero, min(start, 1.0) if random_start else start)
+        if not math.isfinite(self._limit):
+            largest = np.abs(rows.y).max()
+            raise ValueError(
+                f"y holds values up to {largest:.3g}, or the initial scores are that large: in "
+                f"{rows.y.dtype} their loss overflows; scale y, or use dtype='float64'"
+            )
 
     def check_finite(self, epoch: int, loss: float) -> None:
         """Check a loss, or the sum of some."""
@@ -35,15 +52,32 @@ class DivergenceWatch:
     def check_epoch(self, epoch: int, loss: float) -> None:
         """Check the mean training loss of an epoch."""
         self.check_finite(epoch, loss)
-        if self._given_start and epoch == 1:
-            self._limit = max(self._limit, HOPELESS * loss)
         if loss > self._limit > 0:
             raise self.error(epoch, f"grew to {loss:.3g}")
+
+    def check_validation(self, epoch: int, loss: float, validation: Rows) -> None:
+        """Check a validation loss, of a model whose training loss is sound."""
+        if math.isfinite(loss):
+            return
+        scales = column_scales(validation.X)
+        column = int(np.argmax(scales))
+        raise ValueError(
+            f"the validation loss of epoch {epoch} is not finite: X_val holds values up to "
+            f"{scales[column]:.3g} (column {column}); scale it as X"
+        )
+
+    def check_end(self, epoch: int, state: State, scores: Array) -> None:
+        """Check the trained parameters, which no loss has yet judged, on the first rows."""
+        parameters = (state.bias, state.w, state.V, scores)
+        if not all(np.isfinite(parameter).all() for parameter in parameters):
+            raise self.error(epoch, "is no longer finite")
+        losses = self._loss.values(self._rows.y[: len(scores)], scores)
+        self.check_epoch(epoch, float(losses.mean(dtype=np.float64)))
 
     def error(self, epoch: int, what: str) -> DivergenceError:
         """Return the error, with the likely cause and the remedy."""
         message = f"training diverged in epoch {epoch}: the loss {what}. "
-        scales = self._column_scales()
+        scales = column_scales(self._rows.X)
         largest = int(np.argmax(scales))
         if scales[largest] > OUTLYING * float(np.median(scales[scales > 0])):
             return DivergenceError(
@@ -60,16 +94,11 @@ class DivergenceWatch:
             f"{message}The learning rate of {rate:g} is likely too large: try {rate / 10:g}"
         )
 
-    def _column_scales(self) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """Return the largest absolute value in each column, shape (d,); at least one is not 0."""
-        X = self._rows.X
-        scales = np.zeros(X.n_features)
-        if X.values is None or X.all_ones or X.n_nonzeros == 0:
-            scales[:] = 1
-            return scales
-        values = np.abs(X.values[: X.n_nonzeros]).astype(np.float64)
-        matrix = sp.csr_matrix(
-            (values, X.indices[: X.n_nonzeros], X.indptr), shape=(X.n_rows, X.n_features)
-        )
-        scales[:] = matrix.max(axis=0).toarray().ravel()
-        return scales
+
+def column_scales(X: _core.Csr) -> Array:
+    """Return the largest absolute value in each column, shape (d,); at least one is not 0."""
+    if X.values is None or X.all_ones or X.n_nonzeros == 0:
+        return np.ones(X.n_features)
+    values = np.abs(X.values).astype(np.float64)
+    matrix = sp.csr_matrix((values, X.indices, X.indptr), (X.n_rows, X.n_features))
+    return np.asarray(matrix.max(axis=0).toarray()).ravel()

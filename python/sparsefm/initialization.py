@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.inputs import check_choice, check_integer, check_real
+from sparsefm.inputs import cast, check_choice, check_integer, check_real
 from sparsefm.losses import Loss
 from sparsefm.model import Model
 from sparsefm.rows import Rows
@@ -15,6 +15,7 @@ from sparsefm.state import State
 Array = npt.NDArray[Any]
 
 DEFAULT_RANK = 8
+LARGEST_SCALE = 1e6  # beyond, float32 scores overflow
 DEFAULT_SCALE = {"normal": 0.05, "uniform": 0.3}
 
 
@@ -35,6 +36,8 @@ class Start:
         if isinstance(init, str):
             check_choice(init, "init", tuple(DEFAULT_SCALE))
             scale = DEFAULT_SCALE[init] if scale is None else check_real(scale, "init_scale")
+            if scale > LARGEST_SCALE:
+                raise ValueError(f"init_scale must be at most {LARGEST_SCALE:g}, got {scale:g}")
             return cls(DEFAULT_RANK if rank is None else rank, init, scale)
         if scale is not None:
             raise ValueError("init_scale says how to draw V; it has no use with a given init")
@@ -58,7 +61,9 @@ class Start:
         w0, w, V = self.given
         if len(V) != rows.X.n_features:
             raise ValueError(f"init has {len(V)} features, but X has {rows.X.n_features}")
-        state.bias[0], state.w[:], state.V[:] = w0, w, V
+        dtype = rows.y.dtype
+        state.bias[0] = cast(np.asarray(w0), dtype, "w0 of init")
+        state.w[:], state.V[:] = cast(w, dtype, "w of init"), cast(V, dtype, "V of init")
         return state
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from sparsefm.inputs import as_csr, check_integer
+from sparsefm.inputs import check_integer
+from sparsefm.matrices import as_csr
 from sparsefm.model import Model
 
 PAIRS_AT_ONCE = 1 << 20  # bounds temporary copies of factors

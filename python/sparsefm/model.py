@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.callbacks import Epoch
-from sparsefm.inputs import as_csr, check_parameters
+from sparsefm.inputs import check_parameters
 from sparsefm.losses import LOSSES, find_loss
+from sparsefm.matrices import as_csr
 from sparsefm.threads import resolve_threads
 
 ROWS_PER_CALL = 1 << 18  # between two looks for Ctrl-C
@@ -48,9 +49,11 @@ class Model:
 
     def __post_init__(self) -> None:
         w0, w, V = check_parameters(self.w0, self.w, self.V)
+        if np.may_share_memory(V, self.V) or np.may_share_memory(w, self.w):
+            w, V = w.copy(), V.copy()  # a model owns its parameters
         for name, value in (("w0", w0), ("w", w), ("V", V)):
             object.__setattr__(self, name, value)
-        find_loss(self.task, self.loss)
+        object.__setattr__(self, "loss", find_loss(self.task, self.loss).name)
 
     @property
     def n_features(self) -> int:
@@ -112,10 +115,19 @@ def predict(X: Any, model: Model, *, n_threads: int | None = None) -> npt.NDArra
 
 
 def score_rows(
-    X: _core.Csr, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], threads: int
+    X: _core.Csr,
+    w0: float,
+    w: npt.NDArray[Any],
+    V: npt.NDArray[Any],
+    threads: int,
+    limit: int | None = None,
 ) -> npt.NDArray[Any]:
-    """Return s(x) for each row of a checked matrix; `w` and `V` may be views with gaps."""
-    scores = np.empty(X.n_rows, V.dtype)
-    for first in range(0, X.n_rows, ROWS_PER_CALL):
+    """Return s(x) for each row of a checked matrix, or the first `limit` of them.
+
+    `w` and `V` may be views with gaps.
+    """
+    rows = X.n_rows if limit is None else min(limit, X.n_rows)
+    scores = np.empty(rows, V.dtype)
+    for first in range(0, rows, ROWS_PER_CALL):
         _core.forward(scores[first : first + ROWS_PER_CALL], X, first, w0, w, V, threads)
     return scores

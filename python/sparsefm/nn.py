@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
-from sparsefm.inputs import as_csr, as_vector, check_integer, check_parameters, check_real
+from sparsefm.inputs import as_array, as_vector, check_integer, check_parameters, check_real
+from sparsefm.matrices import as_csr
 from sparsefm.model import score_rows
 from sparsefm.threads import resolve_threads
 
@@ -115,14 +116,17 @@ def adam_update(
             raise ValueError(f"{name} must have theta's shape {theta.shape} and {theta.dtype}")
         if not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"{name} is changed in place: it must be C-contiguous and writeable")
-    gradient = np.asarray(grad, dtype=theta.dtype, order="C")
+    gradient = as_array(grad, "grad")
     if gradient.shape != theta.shape:
         raise ValueError(f"grad must have theta's shape {theta.shape}, got {gradient.shape}")
+    if gradient.dtype.kind not in "fiub":
+        raise TypeError(f"grad must hold real numbers, got dtype {gradient.dtype}")
     if not np.isfinite(gradient).all():
         raise ValueError("grad must be finite")
-    check_integer(t, "t", 1)
+    gradient = np.asarray(gradient, theta.dtype, order="C")
+    t = min(check_integer(t, "t", 1), 2**53)  # beta**t is gone long before
     check_real(lr, "lr")
-    check_real(epsilon, "epsilon")
+    check_real(epsilon, "epsilon", above=0)
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if check_real(beta, name) >= 1:
             raise ValueError(f"{name} must be less than 1, got {beta}")

@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
-from sparsefm.inputs import as_csr, as_labels, as_vector, as_weights
+from sparsefm.inputs import as_labels, as_vector, as_weights
 from sparsefm.losses import Loss
+from sparsefm.matrices import as_csr
 
 Array = npt.NDArray[Any]
 
@@ -47,7 +48,7 @@ class Rows:
             raise ValueError("X_val and y_val go together: one of them is missing")
         matrix = as_csr(X, dtype, "X_val", n_features)
         _require_rows(matrix, "X_val")
-        targets = as_vector(y, matrix.n_rows, dtype, "y_val")
+        targets = as_vector(y, matrix.n_rows, dtype, "y_val", "X_val")
         return cls(matrix, as_labels(targets, "y_val") if loss.task == "binary" else targets)
 
     @property
@@ -59,7 +60,9 @@ class Rows:
 
     def mean(self, values: Array) -> float:
         """Return the weighted mean of a number of each row."""
-        return float(np.average(values.astype(np.float64), weights=self.weights))
+        counted = self.order(None)  # rows of weight 0 must not even change the rounding
+        weights = None if self.weights is None else self.weights[counted].astype(np.float64)
+        return float(np.average(values[counted].astype(np.float64), weights=weights))
 
     def order(self, random: np.random.Generator | None) -> npt.NDArray[np.int64]:
         """Return the rows of positive weight, shuffled if there is a `random`."""

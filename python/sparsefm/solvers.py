@@ -33,7 +33,7 @@ class Adam:
     updates : {"lazy", "exact"}
         "lazy" moves a parameter, and its moments, only in batches that have its feature. "exact"
         gives the result of dense Adam, in which momentum carries every parameter on in every step,
-        at nearly the same cost.
+        at nearly the same cost (unless beta1 is close to, or above, the root of beta2).
 
     References
     ----------

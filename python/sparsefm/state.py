@@ -4,6 +4,7 @@ Of each feature, its factors and what the optimizer remembers of them lie side b
 its scalars: an update then touches neighbouring cache lines.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +75,11 @@ def _padded(rank: int) -> int:
 def _aligned_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """Return zeros that begin on a cache line, so that no feature straddles one line too many."""
     dtype = np.dtype(dtype)
-    size = int(np.prod(shape))
-    room = np.zeros(size + CACHE_LINE // dtype.itemsize, dtype)
+    size = math.prod(shape)
+    try:
+        room = np.zeros(size + CACHE_LINE // dtype.itemsize, dtype)
+    except (MemoryError, ValueError):
+        needed = f"{size * dtype.itemsize / 2**30:.3g} GiB for parameters of shape {shape}"
+        raise MemoryError(f"rank is too large for the memory: {needed}") from None
     begin = -room.ctypes.data % CACHE_LINE // dtype.itemsize
     return room[begin : begin + size].reshape(shape)

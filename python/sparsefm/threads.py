@@ -7,6 +7,8 @@ from typing import Any
 from sparsefm import _core
 from sparsefm.inputs import check_integer
 
+MAX_THREADS = 256  # the system may refuse more, and OpenMP ends the process when it does
+
 _forked = False
 
 
@@ -36,11 +38,11 @@ def default_threads() -> int:
 def resolve_threads(n_threads: Any) -> int:
     """Return `n_threads` as a number of threads that is safe to start; None is the default.
 
-    A child made by ``fork`` gets one: GNU's OpenMP would wait for threads that only its parent has.
-    The results are the same bits.
+    At most 256; and a child made by ``fork`` gets one, because GNU's OpenMP would wait for threads
+    that only its parent has. The results are the same bits.
     """
     threads = default_threads() if n_threads is None else check_integer(n_threads, "n_threads", 1)
-    return 1 if _forked or not _core.openmp_version else threads
+    return 1 if _forked and _core.openmp_version else min(threads, MAX_THREADS)
 
 
 def _quota() -> int:

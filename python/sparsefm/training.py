@@ -1,21 +1,24 @@
 """`train`, and the only epoch loop."""
 
 import logging
+import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.callbacks import Callback, Epoch
 from sparsefm.divergence import DivergenceWatch
 from sparsefm.initialization import Start
-from sparsefm.inputs import check_dtype, check_integer
+from sparsefm.inputs import check_dtype, check_flag, check_integer
 from sparsefm.losses import Loss, find_loss
 from sparsefm.metrics import evaluate
 from sparsefm.model import Model, score_rows
+from sparsefm.pace import Pace
 from sparsefm.rows import Rows
 from sparsefm.solvers import Adam
 from sparsefm.state import State
@@ -23,7 +26,9 @@ from sparsefm.threads import resolve_threads
 
 logger = logging.getLogger("sparsefm")
 
-WORK_PER_CALL = 5e7  # multiply-adds, about a tenth of a second between two looks for Ctrl-C
+Array = npt.NDArray[Any]
+
+ROWS_AT_START = 1024  # tell what training begins with
 
 
 def train(
@@ -57,7 +62,7 @@ def train(
     ----------
     X : sparse matrix, sparse array or array-like of shape (n, d)
         One row an example. CSR with int32 indices and values of `dtype` (or all one) is used as it
-        is, anything else converted once.
+        is, anything else converted once. Callbacks and other threads must not change it meanwhile.
     y : array-like of shape (n,)
         Targets; for task "binary" the classes 0 and 1, or -1 and 1.
     X_val, y_val : optional
@@ -94,7 +99,7 @@ def train(
     callbacks : iterable of callable
         Each is called with an `Epoch` after each epoch; returning True stops the training.
     verbose : bool
-        Log each epoch to the logger "sparsefm" (to standard error if nobody listens there).
+        Log each epoch, as INFO, to the logger "sparsefm"; to standard error if nobody listens.
 
     Returns
     -------
@@ -112,6 +117,7 @@ def train(
     solver = _check_solver(solver, real)
     epochs = check_integer(epochs, "epochs", 1)
     batch_size = check_integer(batch_size, "batch_size", 1)
+    shuffle = check_flag(shuffle, "shuffle")
     threads = resolve_threads(n_threads)
     listeners = _check_callbacks(callbacks)
     init_random, order_random = _random_streams(seed)
@@ -135,24 +141,29 @@ def train(
         solver,
         threads,
     )
-    watch = DivergenceWatch(rows, found_loss, solver, given_start=start.given is not None)
+    start_scores = _scores(state, rows.X, threads, ROWS_AT_START)
+    watch = DivergenceWatch(
+        rows, found_loss, solver, start_scores, random_start=start.given is None
+    )
     history: list[Epoch] = []
-    with _closing(listeners), _logging(verbose):
-        started = time.perf_counter()
+    announce = _announcer(verbose)
+    started = time.perf_counter()
+    with _closing(listeners):
         for epoch, train_loss in _epochs(run, rows, epochs, solver, random, watch):
             val_loss, metrics = _evaluate(state, validation, found_loss, threads)
-            if val_loss is not None:
-                watch.check_finite(epoch, val_loss)
+            if validation is not None and val_loss is not None:
+                watch.check_validation(epoch, val_loss, validation)
             seconds = time.perf_counter() - started
             record = Epoch(epoch, epochs, train_loss, val_loss, metrics, seconds)
             history.append(record)
-            logger.info("%s", record)
-            if any([listener(record) is True for listener in listeners]):  # all are told
+            announce(str(record))
+            answers = [listener(record) for listener in listeners]  # every one is told
+            if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
                 break
-    parameters = float(state.bias[0]), state.w.copy(), state.V.copy()
-    if not all(np.isfinite(parameter).all() for parameter in parameters):
-        raise watch.error(len(history), "overflowed in the last step")
-    return Model(*parameters, found_loss.task, found_loss.name, tuple(history))
+    watch.check_end(len(history), state, _scores(state, rows.X, threads, ROWS_AT_START))
+    return Model(
+        float(state.bias[0]), state.w, state.V, found_loss.task, found_loss.name, tuple(history)
+    )
 
 
 def _epochs(
@@ -164,26 +175,20 @@ def _epochs(
     watch: DivergenceWatch,
 ) -> Iterator[tuple[int, float]]:
     """Run the epochs; yield the number and the mean training loss of each."""
-    calls = _calls(run.n_batches, rows.X.n_nonzeros * (solver.moments + 16))
-    for begin, end in calls:
+    for begin, end in Pace().calls(run.n_batches):
         run.plan(begin, end)
+    pace = Pace()
     batches = np.arange(run.n_batches, dtype=np.int64)
     for epoch in range(1, epochs + 1):
         order = batches if random is None else random.permutation(batches)
         run.begin_epoch(order, (epoch - 1) * run.n_batches, solver.learning_rate)
         total = 0.0
-        for begin, end in calls:
-            total += run.run(begin, end)
+        for begin, end in pace.calls(run.n_batches):
+            total = run.run(begin, end, total)
             watch.check_finite(epoch, total)
         mean = total / rows.total_weight
         watch.check_epoch(epoch, mean)
         yield epoch, mean
-
-
-def _calls(n_batches: int, work: float) -> list[tuple[int, int]]:
-    """Split the batches into calls to the core, each short enough for a prompt Ctrl-C."""
-    step = max(1, int(n_batches * WORK_PER_CALL / max(work, 1)))
-    return [(begin, min(begin + step, n_batches)) for begin in range(0, n_batches, step)]
 
 
 def _evaluate(
@@ -192,8 +197,12 @@ def _evaluate(
     """Return the validation loss and metrics of a model in training, if there is such data."""
     if validation is None:
         return None, {}
-    scores = score_rows(validation.X, float(state.bias[0]), state.w, state.V, threads)
-    return evaluate(loss, validation.y, scores)
+    return evaluate(loss, validation.y, _scores(state, validation.X, threads))
+
+
+def _scores(state: State, X: _core.Csr, threads: int, limit: int | None = None) -> Array:
+    """Return the scores of a model in training, of the first `limit` rows if that is given."""
+    return score_rows(X, float(state.bias[0]), state.w, state.V, threads, limit)
 
 
 def _check_solver(solver: Any, real: np.dtype[Any]) -> Adam:
@@ -201,14 +210,18 @@ def _check_solver(solver: Any, real: np.dtype[Any]) -> Adam:
         return Adam()
     if not isinstance(solver, Adam):
         raise TypeError(f"solver must be a solver such as sparsefm.Adam(), got {solver!r:.80}")
+    with np.errstate(over="ignore"):
+        for name in ("learning_rate", "l2_linear", "l2_factors"):
+            if not np.isfinite(real.type(getattr(solver, name))):
+                raise ValueError(f"{name} of {getattr(solver, name):g} is too large for {real}")
     if real.type(solver.epsilon) < np.finfo(real).tiny:
         raise ValueError(f"epsilon of {solver.epsilon:g} is zero in {real}: raise it")
     return solver
 
 
 def _check_callbacks(callbacks: Any) -> Sequence[Callback]:
-    if callable(callbacks):
-        raise TypeError("callbacks must be a list of callables, got one callable: put it in a list")
+    if callable(callbacks) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list of callables, got {callbacks!r:.80}")
     listeners = tuple(callbacks)
     for listener in listeners:
         if not callable(listener):
@@ -235,19 +248,10 @@ def _closing(listeners: Sequence[Callback]) -> Iterator[None]:
                 close()
 
 
-@contextmanager
-def _logging(verbose: bool) -> Iterator[None]:
-    """Let the logger speak, on standard error if nobody listens."""
+def _announcer(verbose: bool) -> Callable[[str], None]:
+    """Return what tells of an epoch: the logger, or standard error if nobody listens to it."""
     if not verbose:
-        yield
-        return
-    level, handler = logger.level, logging.StreamHandler()
-    alone = not logger.hasHandlers()
-    if alone:
-        logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
-        logger.removeHandler(handler)
+        return lambda message: None
+    if logger.isEnabledFor(logging.INFO) and logger.hasHandlers():
+        return logger.info
+    return lambda message: print(message, file=sys.stderr, flush=True)

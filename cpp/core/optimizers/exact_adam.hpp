@@ -44,7 +44,10 @@ class ExactAdam {
   };
 
   explicit ExactAdam(const AdamSettings& settings)
-      : settings_(settings), step_(settings, 0), terms_(terms_needed(settings)) {}
+      : settings_(settings),
+        step_(settings, 0),
+        memory_(effective_memory(settings.beta1 / std::sqrt(settings.beta2))),
+        terms_(terms_needed(settings, memory_)) {}
 
   void begin_epoch(Index t, Index steps, double learning_rate) {
     rates_.resize(steps + 1);
@@ -122,27 +125,39 @@ class ExactAdam {
     v *= missed.decay2;
   }
 
-  template <class Array>
-  void replay(Array& theta, Array& m, Array& v, const Missed& missed) const noexcept {
-    for (Index u = missed.begin + 1; u <= missed.end; ++u) {
-      m *= step_.beta1;
-      v *= step_.beta2;
-      theta -= static_cast<Real>(rates_[u]) * m / (v.sqrt() + step_.epsilon);
+  /// One by one, until what is left is below rounding.
+  template <class L>
+  void replay(Eigen::Map<L>& theta, Eigen::Map<L>& m, Eigen::Map<L>& v,
+              const Missed& missed) const noexcept {
+    const Index last = std::min(missed.end, missed.begin + ((m == 0).all() ? 0 : memory_));
+    L m_u = m, v_u = v;
+    for (Index u = missed.begin + 1; u <= last; ++u) {
+      m_u *= step_.beta1;
+      v_u *= step_.beta2;
+      theta -= static_cast<Real>(rates_[u]) * m_u / (v_u.sqrt() + step_.epsilon);
     }
+    m *= missed.decay1;
+    v *= missed.decay2;
+  }
+
+  /// Steps l after which rho^l, what a missed step moves relative to the first, is nothing.
+  static Index effective_memory(double rho) noexcept {
+    if (rho == 0) return 1;
+    if (!(rho < 0.999)) return std::numeric_limits<Index>::max() / 2;
+    return static_cast<Index>(std::log(1e-20) / std::log(rho)) + 1;
   }
 
   /// The least number of terms after which what is cut off, at most sum_l b1^l d_l^P / x^l, is
   /// below rounding relative to the whole, sum_l b1^l; 0 if no number of them will do.
-  static int terms_needed(const AdamSettings& settings) noexcept {
+  static int terms_needed(const AdamSettings& settings, Index memory) noexcept {
+    if (settings.beta1 == 0) return 1;  // momentum is gone at once: D_0 = 0 is exact
+    if (memory > 100'000) return 0;
     const double x = std::sqrt(settings.beta2);
     const double rho = settings.beta1 / x;
-    if (settings.beta1 == 0) return 1;  // momentum is gone at once: D_0 = 0 is exact
-    if (!(rho < 0.999)) return 0;
-    const auto enough = static_cast<int>(std::log(1e-20) / std::log(rho)) + 1;
     for (int terms = 1; terms <= max_terms; ++terms) {
       double cut = 0;
       double rho_l = 1, x_l = 1;
-      for (int l = 1; l <= enough; ++l) {
+      for (Index l = 1; l <= memory; ++l) {
         rho_l *= rho;
         x_l *= x;
         cut += rho_l * std::pow(1 - x_l, terms);
@@ -155,7 +170,8 @@ class ExactAdam {
 
   AdamSettings settings_;
   AdamStep<Real> step_;
-  int terms_;
+  Index memory_;                // steps after which nothing is left of a moment's effect
+  int terms_;                   // of the series; 0: replay
   std::vector<double> rates_;   // (steps + 1): c of the step that leads to time u
   std::vector<double> power1_;  // (steps + 1): b1^n
   std::vector<double> root2_;   // (steps + 1): sqrt(b2)^n

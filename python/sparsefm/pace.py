@@ -1,0 +1,25 @@
+"""How much to ask of the core at once."""
+
+import time
+from collections.abc import Iterator
+
+SECONDS_PER_CALL = 0.1
+
+
+class Pace:
+    """Splits work into calls of about a tenth of a second: between two of them Ctrl-C is heard."""
+
+    def __init__(self) -> None:
+        self._size = 1
+
+    def calls(self, tasks: int) -> Iterator[tuple[int, int]]:
+        """Yield (begin, end) over [0, tasks); do the work before asking for the next."""
+        begin = 0
+        while begin < tasks:
+            end = min(begin + self._size, tasks)
+            started = time.perf_counter()
+            yield begin, end
+            seconds = max(time.perf_counter() - started, 1e-6)
+            fitting = int((end - begin) * SECONDS_PER_CALL / seconds)
+            self._size = max(1, min(fitting, 4 * self._size))
+            begin = end
