@@ -69,6 +69,7 @@ def sparse(updates="exact", dtype="float64", **options):
     names = set(fm.Adam.__dataclass_fields__) & set(options)
     adam = {name: options.pop(name) for name in names}
     options = {"shuffle": False, "batch_size": 1, "epochs": EPOCHS, "init": init, **options}
+    adam = {"epsilon": 1e-8, "l2_linear": 0.0, "l2_factors": 0.0} | adam
     solver = fm.Adam(updates=updates, **adam)
     model = fm.train(X, y, task="binary", solver=solver, dtype=dtype, **options)
     return model.w0, model.w, model.V

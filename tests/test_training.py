@@ -39,10 +39,11 @@ def batches(rows, size, epochs):
 
 
 def fit(X, y, loss="squared", **options):
-    """Train; settings of Adam and options of `train` may be mixed."""
+    """Train; settings of Adam, by default the reference's, and of `train` may be mixed."""
     fields = fm.Adam.__dataclass_fields__
-    solver = {name: options.pop(name) for name in list(options) if name in fields}
-    options = {"dtype": "float64", "epochs": 3, **options}
+    solver = {"learning_rate": 0.01, "epsilon": 1e-8, "l2_linear": 0.0, "l2_factors": 0.0}
+    solver |= {name: options.pop(name) for name in list(options) if name in fields}
+    options = {"dtype": "float64", "epochs": 3, "batch_size": 1024, **options}
     return fm.train(X, y, task=TASKS[loss], loss=loss, solver=fm.Adam(**solver), **options)
 
 

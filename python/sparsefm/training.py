@@ -42,7 +42,7 @@ def train(
     rank: int | None = None,
     solver: Adam | None = None,
     epochs: int = 10,
-    batch_size: int = 1024,
+    batch_size: int | None = None,
     shuffle: bool = True,
     init: str | Model | tuple[Any, Any, Any] = "normal",
     init_scale: float | None = None,
@@ -77,8 +77,9 @@ def train(
         Optimizer and its settings. Default: ``Adam()``.
     epochs : int
         Passes over the data.
-    batch_size : int
-        Rows a step; the last batch may be smaller.
+    batch_size : int, optional
+        Rows a step; the last batch may be smaller. Default: 1024, or less where that would make
+        fewer than 64 steps an epoch, but at least 16.
     shuffle : bool
         Shuffle the rows once, then the order of the batches in each epoch. Otherwise both stay as
         they are.
@@ -116,7 +117,8 @@ def train(
     real = check_dtype(dtype)
     solver = _check_solver(solver, real)
     epochs = check_integer(epochs, "epochs", 1)
-    batch_size = check_integer(batch_size, "batch_size", 1)
+    if batch_size is not None:
+        batch_size = check_integer(batch_size, "batch_size", 1)
     shuffle = check_flag(shuffle, "shuffle")
     threads = resolve_threads(n_threads)
     listeners = _check_callbacks(callbacks)
@@ -133,7 +135,7 @@ def train(
         order,
         rows.y[order],
         None if rows.weights is None else rows.weights[order],
-        min(batch_size, len(order)),
+        min(batch_size or _default_batch_size(len(order)), len(order)),
         found_loss.name,
         state.bias,
         state.scalars,
@@ -189,6 +191,10 @@ def _epochs(
         mean = total / rows.total_weight
         watch.check_epoch(epoch, mean)
         yield epoch, mean
+
+
+def _default_batch_size(n_rows: int) -> int:
+    return min(max(n_rows // 64, 16), 1024)
 
 
 def _evaluate(
