@@ -1,6 +1,7 @@
 """How the settings of ``sparsefm demo`` were chosen: on the validation split alone.
 
-Run as ``python -m bench.demo_settings``; prints a Markdown table, best first.
+Run as ``python -m bench.demo_settings``; prints a Markdown table, best first, each setting with its
+best epoch. The demo trains for the number of epochs that was best for the best setting.
 """
 
 import itertools

@@ -27,7 +27,11 @@ Array<T> as_array(const py::handle& object, const std::string& name) {
                          py::str(py::dtype::of<T>()).template cast<std::string>() + ", got " +
                          py::repr(py::type::of(object)).template cast<std::string>());
   }
-  return py::reinterpret_borrow<Array<T>>(object);
+  auto array = py::reinterpret_borrow<Array<T>>(object);
+  const bool aligned = reinterpret_cast<std::uintptr_t>(array.data()) % alignof(T) == 0;
+  require(aligned || array.size() == 0,
+          name + " must be aligned: np.require(..., requirements='A')");
+  return array;
 }
 
 inline void require_shape(const py::array& array, std::initializer_list<Index> shape,

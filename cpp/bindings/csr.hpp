@@ -68,9 +68,10 @@ class Csr {
     require(offsets_[0] == 0,
             name + ".indptr must begin with 0, got " + std::to_string(offsets_[0]));
     for (Index r = 0; r < rows_; ++r) {
-      require(offsets_[r] <= offsets_[r + 1],
-              name + ".indptr must not decrease: row " + std::to_string(r) + " begins at " +
-                  std::to_string(offsets_[r]) + " and ends at " + std::to_string(offsets_[r + 1]));
+      if (offsets_[r] <= offsets_[r + 1]) continue;
+      throw py::value_error(name + ".indptr must not decrease: row " + std::to_string(r) +
+                            " begins at " + std::to_string(offsets_[r]) + " and ends at " +
+                            std::to_string(offsets_[r + 1]));
     }
     require(nonzeros() <= stored, name + ".indices is shorter than its indptr says (" +
                                       std::to_string(stored) + " < " + std::to_string(nonzeros()) +
@@ -79,6 +80,7 @@ class Csr {
 
   template <class Values>
   void scan(Values values, const std::string& name) {
+    const py::gil_scoped_release release;
     for (Index r = 0; r < rows_; ++r) {
       Feature previous = -1;
       for (Index p = offsets_[r]; p < offsets_[r + 1]; ++p) {

@@ -1,7 +1,8 @@
 // The extension module: a handful of functions, the checked matrix and the training run.
 #include <pybind11/pybind11.h>
 
-#include <optional>
+#include <algorithm>
+#include <limits>
 #include <vector>
 
 #include "../core/layers.hpp"
@@ -13,6 +14,8 @@
 
 namespace sparsefm {
 namespace {
+
+constexpr Index max_int32 = std::numeric_limits<std::int32_t>::max();
 
 /// Calls `body.operator()<Real>()` with the type of the array `like`.
 template <class Body>
@@ -66,6 +69,7 @@ void bind_layers(py::module_& m) {
             const auto model = model_view<Real>(X.features(), 0, w, V);
             const auto view = X.view<Real>();
             const Real* e = input<Real>(slopes, {X.rows()}, "slopes");
+            require(X.rows() <= max_int32, "backward takes at most 2^31 - 1 rows at once");
             Array<Real> linear(X.features());
             Array<Real> factors({X.features(), model.rank});
             std::fill_n(linear.mutable_data(), linear.size(), Real{0});
@@ -136,11 +140,13 @@ class TrainingRun {
     const auto order = as_array<Index>(rows, "rows");
     const Index n = order.size();
     const Index* row = input<Index>(rows, {n}, "rows");
-    for (Index r = 0; r < n; ++r) {
-      require(row[r] >= 0 && row[r] < X.rows(), "rows holds a row that X does not have");
-    }
+    const bool rows_exist =
+        std::all_of(row, row + n, [&](Index r) { return r >= 0 && r < X.rows(); });
+    require(rows_exist, "rows holds a row that X does not have");
     require(batch_size >= 1 && threads >= 1, "batch_size and threads must be at least 1");
     batches_ = (n + batch_size - 1) / batch_size;
+    require(batch_size <= max_int32 && batches_ <= max_int32,
+            "a batch may have 2^31 - 1 rows, and an epoch as many batches");
     planned_.resize(batches_);
     for_real(factors, [&]<class Real>() {
       const Index features = X.features();
@@ -189,10 +195,10 @@ class TrainingRun {
   void begin_epoch(const py::object& order, Index t, double learning_rate) {
     steps_ = as_array<Index>(order, "order").size();
     const Index* batch = input<Index>(order, {steps_}, "order");
-    for (Index s = 0; s < steps_; ++s) {
-      require(batch[s] >= 0 && batch[s] < batches_ && planned_[batch[s]],
-              "order holds a batch that is not planned");
-    }
+    const bool planned = std::all_of(batch, batch + steps_, [&](Index b) {
+      return b >= 0 && b < batches_ && planned_[static_cast<std::size_t>(b)];
+    });
+    require(planned && steps_ <= max_int32, "order holds a batch that is not planned");
     const py::gil_scoped_release release;
     trainer_->begin_epoch({batch, static_cast<std::size_t>(steps_)}, t, learning_rate);
   }

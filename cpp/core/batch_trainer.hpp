@@ -27,7 +27,7 @@ class BatchTrainer final : public Trainer {
         shares_(scores_.size()),
         T_(scores_.size() * state.width),
         partial_sums_(scores_.size() / row_block + 1) {
-    with_team(task_.threads, [this](Team& team) {
+    with_team(team_for_features(), [this](Team& team) {
       team.for_blocks(state_.features, feature_block, [this](Index, Index begin, Index end) {
         for (Index i = begin; i < end; ++i) refresh_norm(i);
       });
@@ -36,7 +36,8 @@ class BatchTrainer final : public Trainer {
 
   void plan(Index begin, Index end) override {
     std::vector<std::unique_ptr<Slots>> slots(task_.threads);  // one a thread, made when needed
-    with_team(task_.threads, [&](Team& team) {
+    const Index work = X_.nonzeros() / std::max<Index>(batches_.size(), 1) * (end - begin);
+    with_team(team_size(task_.threads, end - begin, work), [&](Team& team) {
       team.for_each(end - begin, [&](Index task, int member) {
         auto& batch = batches_[begin + task];
         if (batch.planned()) return;
@@ -53,7 +54,7 @@ class BatchTrainer final : public Trainer {
     optimizer_.begin_epoch(t, steps, learning_rate);
     if constexpr (Optimizer::catches_up) {
       const auto first = link_batches();
-      with_team(task_.threads, [&](Team& team) {
+      with_team(team_for_features(), [&](Team& team) {
         team.for_blocks(state_.features, feature_block, [&](Index, Index begin, Index end) {
           for (Index i = begin; i < end; ++i) catch_up(i, first[i]);
         });
@@ -62,7 +63,7 @@ class BatchTrainer final : public Trainer {
   }
 
   double run(Index begin, Index end, double loss) override {
-    with_team(task_.threads, [&](Team& team) {
+    with_team(team_for_steps(begin, end), [&](Team& team) {
       for (Index step = begin; step < end && std::isfinite(loss); ++step) {
         optimizer_.begin_step(step);
         loss += walk_rows(team, order_[step]);
@@ -81,6 +82,22 @@ class BatchTrainer final : public Trainer {
     double loss = 0;
     double slope = 0;
   };
+
+  int team_for_features() const noexcept {
+    return team_size(task_.threads, state_.features / feature_block,
+                     state_.features * state_.width);
+  }
+
+  int team_for_steps(Index begin, Index end) const noexcept {
+    Index longest = 0, work = 0;
+    for (Index step = begin; step < end; ++step) {
+      const auto& batch = batches_[order_[step]];
+      longest =
+          std::max({longest, batch_size(order_[step]) / row_block, batch.size() / feature_block});
+      work += batch.starts.back() * (state_.width + 1);
+    }
+    return team_size(task_.threads, longest, work);
+  }
 
   const Index* batch_rows(Index b) const noexcept {
     return task_.rows.data() + b * task_.batch_size;
@@ -189,15 +206,16 @@ class BatchTrainer final : public Trainer {
     const Index i = batch.features[j];
     const auto occurrences = batch.template occurrences<Values>(j);
     const auto sums = feature_sums(occurrences, slopes_.data());
-    Real share = 0;  // of the batch's weight: rows that have this feature
+    double share = 0;  // of the batch's weight: rows that have this feature
     for (Index p = 0; p < occurrences.size; ++p) share += shares_[occurrences.rows[p]];
 
     auto missed = optimizer_.missed(0, 0);
     if constexpr (Optimizer::catches_up) missed = optimizer_.missed(step + 1, batch.next[j]);
 
     Real* w = state_.linear(i);
-    optimizer_.apply(w, 1, One(sums.linear + task_.l2_linear * share * *w), missed);
-    const Real pull = task_.l2_factors * share - sums.self;
+    optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + task_.l2_linear * share * *w)),
+                     missed);
+    const auto pull = static_cast<Real>(task_.l2_factors * share - sums.self);
     Real norm = 0;
     for (Index f = 0; f < state_.width; f += lanes) {
       Eigen::Map<L> v(state_.factors(i) + f);

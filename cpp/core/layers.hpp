@@ -15,7 +15,8 @@ namespace sparsefm {
 template <class Real, class Values>
 void forward(Real* scores, const CsrView<Values>& X, Index first, Index rows,
              const ModelView<Real>& model, int threads) {
-  with_team(threads, [&](Team& team) {
+  const Index work = (X.offsets[first + rows] - X.offsets[first]) * (model.rank + 1);
+  with_team(team_size(threads, rows / 256, work), [&](Team& team) {
     team.for_blocks(rows, 256, [&](Index, Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
         scores[r] = score(X.row(first + r), model, static_cast<Real*>(nullptr));
@@ -36,7 +37,7 @@ void backward(Real* linear, Real* factors, const CsrView<Values>& X, const Real*
   Slots slots(X.features);
   const auto batch = transpose<Real>(X, rows.data(), X.rows, slots);
 
-  with_team(threads, [&](Team& team) {
+  with_team(team_size(threads, X.rows / 256, X.nonzeros() * (rank + 1)), [&](Team& team) {
     team.for_blocks(X.rows, 256, [&](Index, Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
         Real* sums = T.get() + r * rank;
@@ -49,11 +50,11 @@ void backward(Real* linear, Real* factors, const CsrView<Values>& X, const Real*
         const Index i = batch.features[j];
         const auto occurrences = batch.template occurrences<Values>(j);
         const auto sums = feature_sums(occurrences, slopes);
-        linear[i] = sums.linear;
+        linear[i] = static_cast<Real>(sums.linear);
         for_lanes<Real>(rank, [&]<class L>(Index first) {
           const Eigen::Map<const L> v(model.factors(i) + first);
           Eigen::Map<L>(factors + i * rank + first) =
-              gathered<L>(occurrences, T.get() + first, rank) - v * sums.self;
+              gathered<L>(occurrences, T.get() + first, rank) - v * static_cast<Real>(sums.self);
         });
       }
     });

@@ -1,18 +1,21 @@
 // The only file that knows how work is spread over threads.
 //
 // Results must be the same bits on any number of threads, so loops are cut into fixed tasks and it
-// never matters who runs one. Machines are busy, so nobody waits for a thread, only for tasks: the
+// never matters who runs one. Machines are busy, so a loop waits for tasks and not for threads: the
 // leader claims tasks like everybody else, and a thread that the system has put to sleep holds up
-// at most the one task it had begun. OpenMP lends the threads, once for a whole call; its own loops
-// would end in a barrier, where every thread waits for the slowest, thousands of times a second.
+// at most the one task it had begun. OpenMP lends the threads, once for a whole call, and only at
+// the end of that are they all waited for; its own loops would end in such a barrier each,
+// thousands of times a second.
 #pragma once
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
+#include <algorithm>
 #include <atomic>
 #include <exception>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -31,7 +34,8 @@ class Team {
   int size() const noexcept { return size_; }
 
   /// Leader: calls `body(task, member)` once for every task in [0, tasks); `member` tells who runs
-  /// it, 0 <= member < size(). Rethrows the first exception when all tasks are done.
+  /// it, 0 <= member < size(). After an exception a member begins no other task; the first one is
+  /// rethrown when nothing is running any more.
   template <class Body>
   void for_each(Index tasks, const Body& body) {
     if (size_ == 1 || tasks <= 1) {
@@ -107,7 +111,7 @@ class Team {
         continue;
       }
       try {
-        program_(body_, tasks_ - left, member);
+        if (!failed_.test(std::memory_order_relaxed)) program_(body_, tasks_ - left, member);
       } catch (...) {
         if (!failed_.test_and_set()) error_ = std::current_exception();
       }
@@ -116,7 +120,7 @@ class Team {
     }
   }
 
-  /// Tries for some ten microseconds, which is how long the leader is between loops, then sleeps.
+  /// Tries for some tens of microseconds, longer than the leader is between loops, then sleeps.
   template <class Ready, class Sleep>
   static void pause_until(const Ready& ready, const Sleep& sleep) noexcept {
     for (int spin = 0; !ready(); ++spin) {
@@ -144,6 +148,14 @@ class Team {
   std::atomic<std::uint32_t> unfinished_ = 0;  // tasks
   std::atomic<std::uint32_t> round_ = 0;       // loops published so far
 };
+
+/// How many threads a call is worth: no more than the tasks of its longest loop, and each with at
+/// least some ten microseconds of its `work`, in multiply-adds.
+inline int team_size(int threads, Index longest_loop, Index work) noexcept {
+  constexpr Index work_for_one = 100'000;
+  return static_cast<int>(
+      std::clamp<Index>(std::min(longest_loop, work / work_for_one), 1, threads));
+}
 
 /// Runs `program(team)` on this thread, with threads - 1 helpers for its loops.
 template <class Program>
@@ -173,8 +185,12 @@ void with_team(int threads, const Program& program) {
   }
 #else
   std::vector<std::thread> helpers;
-  for (int member = 1; member < threads; ++member) {
-    helpers.emplace_back([&team, member] { team.help(member); });
+  try {
+    for (int member = 1; member < threads; ++member) {
+      helpers.emplace_back([&team, member] { team.help(member); });
+    }
+  } catch (const std::system_error&) {
+    // The leader manages with those there are.
   }
   lead();
   for (auto& helper : helpers) helper.join();

@@ -26,18 +26,40 @@ class DivergenceWatch:
     Hopeless is a mean loss a thousand times that of scores which are all zero, or a thousand times
     what the training began with if that is more. Random initial parameters are not to make the
     start hopeless: they count for what they do on data of unit scale, a loss of no more than 1.
+
+    Parameters
+    ----------
+    rows : Rows
+    sample : Rows
+        Some of them, to judge the start and the end by.
+    loss : Loss
+    solver : Adam
+    state : State
+        As training begins with it.
+    random_start : bool
+        Whether it was drawn.
     """
 
     def __init__(
-        self, rows: Rows, loss: Loss, solver: Adam, start_scores: Array, *, random_start: bool
+        self,
+        rows: Rows,
+        sample: Rows,
+        loss: Loss,
+        solver: Adam,
+        state: State,
+        *,
+        random_start: bool,
     ) -> None:
         self._rows = rows
-        self._solver = solver
-        zero = rows.mean(loss.values(rows.y, np.zeros_like(rows.y)))
-        start = float(np.mean(loss.values(rows.y[: len(start_scores)], start_scores), dtype=float))
+        self._sample = sample
         self._loss = loss
-        self._limit = HOPELESS * max(zero, min(start, 1.0) if random_start else start)
-        if not math.isfinite(self._limit):
+        self._solver = solver
+        start = sample.mean(loss.values(sample.y, state.scores(sample.X)))
+        start = min(start, 1.0) if random_start else start
+        zeros = [part.mean(loss.values(part.y, np.zeros_like(part.y))) for part in (rows, sample)]
+        self._limit = HOPELESS * max(zeros[0], start)
+        self._sample_limit = HOPELESS * max(*zeros, start)
+        if not math.isfinite(self._sample_limit):
             largest = np.abs(rows.y).max()
             raise ValueError(
                 f"y holds values up to {largest:.3g}, or the initial scores are that large: in "
@@ -51,9 +73,7 @@ class DivergenceWatch:
 
     def check_epoch(self, epoch: int, loss: float) -> None:
         """Check the mean training loss of an epoch."""
-        self.check_finite(epoch, loss)
-        if loss > self._limit > 0:
-            raise self.error(epoch, f"grew to {loss:.3g}")
+        self._check(epoch, loss, self._limit)
 
     def check_validation(self, epoch: int, loss: float, validation: Rows) -> None:
         """Check a validation loss, of a model whose training loss is sound."""
@@ -63,16 +83,22 @@ class DivergenceWatch:
         column = int(np.argmax(scales))
         raise ValueError(
             f"the validation loss of epoch {epoch} is not finite: X_val holds values up to "
-            f"{scales[column]:.3g} (column {column}); scale it as X"
+            f"{scales[column]:.3g} (column {column}), y_val up to "
+            f"{np.abs(validation.y).max():.3g}; scale them as the training data"
         )
 
-    def check_end(self, epoch: int, state: State, scores: Array) -> None:
-        """Check the trained parameters, which no loss has yet judged, on the first rows."""
-        parameters = (state.bias, state.w, state.V, scores)
-        if not all(np.isfinite(parameter).all() for parameter in parameters):
-            raise self.error(epoch, "is no longer finite")
-        losses = self._loss.values(self._rows.y[: len(scores)], scores)
-        self.check_epoch(epoch, float(losses.mean(dtype=np.float64)))
+    def check_end(self, epoch: int, state: State) -> None:
+        """Check the result, on which no loss has yet been taken after the last step."""
+        if not state.is_finite():
+            raise self.error(epoch, "is no longer finite, or its gradients")
+        scores = state.scores(self._sample.X)
+        loss = self._sample.mean(self._loss.values(self._sample.y, scores))
+        self._check(epoch, loss if np.isfinite(scores).all() else math.nan, self._sample_limit)
+
+    def _check(self, epoch: int, loss: float, limit: float) -> None:
+        self.check_finite(epoch, loss)
+        if loss > limit > 0:
+            raise self.error(epoch, f"grew to {loss:.3g}")
 
     def error(self, epoch: int, what: str) -> DivergenceError:
         """Return the error, with the likely cause and the remedy."""

@@ -57,8 +57,8 @@ def check_dtype(dtype: Any) -> np.dtype[Any]:
 
 
 def check_flag(value: Any, name: str) -> bool:
-    """Return `value` if it is True or False."""
-    if not isinstance(value, bool | np.bool_):
+    """Return `value` if it is True or False, or 1 or 0."""
+    if not isinstance(value, Integral | np.bool_) or value not in (0, 1):
         raise TypeError(f"{name} must be True or False, got {value!r}")
     return bool(value)
 
@@ -118,7 +118,7 @@ def as_vector(
         raise ValueError(
             f"{name} holds {array[bad[0]]} at row {bad[0]}: remove such rows or fill them in"
         )
-    return np.ascontiguousarray(cast(array, dtype, name))
+    return np.require(cast(array, dtype, name), requirements=["C", "A"])
 
 
 def as_labels(targets: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

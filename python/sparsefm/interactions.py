@@ -56,28 +56,28 @@ def strongest_interactions(model: Model, X: Any, top: int = 20) -> Interactions:
     """
     check_integer(top, "top", 1)
     checked = as_csr(X, model.dtype, n_features=model.n_features)
-    values = np.ones(checked.n_nonzeros) if checked.all_ones else checked.values
+    values = np.ones(checked.n_nonzeros) if checked.values is None else checked.values
     matrix = sp.csr_matrix(
         (values, checked.indices, checked.indptr),
         (checked.n_rows, checked.n_features),
         dtype=np.float64,
     )
-    i, j, residual = _pair_statistics(matrix)
+    i, j, share, residual = _pair_statistics(matrix)
     weight = _pair_weights(model.V, i, j)
     strength = np.abs(weight) * np.sqrt(residual)
     best = np.argsort(-strength, kind="stable")[:top]
-    i, j = i[best], j[best]
-    present = (matrix != 0).tocsc()
-    share = [
-        float((present[:, a].multiply(present[:, b])).mean()) for a, b in zip(i, j, strict=True)
-    ]
-    return Interactions(i, j, weight[best], np.array(share), strength[best])
+    return Interactions(i[best], j[best], weight[best], share[best], strength[best])
 
 
 def _pair_statistics(
     X: sp.csr_matrix,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64]]:
-    """Return the pairs i < j that occur, and the residual variance of x_i x_j given x_i and x_j."""
+) -> tuple[
+    npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.float64], npt.NDArray[np.float64]
+]:
+    """Return the pairs i < j that occur, and for each its share of the rows and a variance.
+
+    That is the residual variance of x_i x_j given x_i and x_j.
+    """
     square = X if (X.data == 1).all() else X.multiply(X).tocsr()
     pairs = _mean_products(X, X)
     i, j, mean = pairs.row, pairs.col, pairs.data
@@ -86,11 +86,13 @@ def _pair_statistics(
     var_i, var_j = variance[i], variance[j]
     covariance = mean - mu[i] * mu[j]
     if square is X:
-        mean_i, mean_j, mean_square = mean, mean, mean
+        mean_i, mean_j, mean_square, share = mean, mean, mean, mean
     else:  # the same pairs, in the same order
         mean_i = _mean_products(square, X).data
         mean_j = _mean_products(X, square).data
         mean_square = _mean_products(square, square).data
+        present = (X != 0).astype(np.float64)
+        share = _mean_products(present, present).data
     with_i = mean_i - mean * mu[i]  # cov(x_i x_j, x_i)
     with_j = mean_j - mean * mu[j]
     total = mean_square - mean**2
@@ -99,7 +101,7 @@ def _pair_statistics(
     regular = determinant > 1e-9 * var_i * var_j  # else one of the two says what the other does
     both = with_i**2 * var_j - 2 * with_i * with_j * covariance + with_j**2 * var_i
     explained = np.where(regular, both / np.where(regular, determinant, 1), total)
-    return i, j, np.maximum(total - explained, 0)
+    return i, j, share, np.maximum(total - explained, 0)
 
 
 def _mean_products(left: sp.csr_matrix, right: sp.csr_matrix) -> sp.coo_matrix:

@@ -45,11 +45,17 @@ def _identity(scores: Array) -> Array:
     return scores
 
 
+def _log_odds(mean: float) -> float:
+    """Return log(p / (1 - p)), finite also where one class has next to no weight."""
+    share = float(np.clip(mean, np.finfo(float).eps, 1 - np.finfo(float).eps))
+    return float(np.log(share) - np.log1p(-share))
+
+
 LOSSES = {
     loss.name: loss
     for loss in (
         Loss("squared", "regression", lambda mean: mean, _identity),
-        Loss("logistic", "binary", lambda mean: float(np.log(mean) - np.log1p(-mean)), sigmoid),
+        Loss("logistic", "binary", _log_odds, sigmoid),
         Loss("hinge", "binary", lambda mean: float(np.sign(mean - 0.5)), _identity),
     )
 }

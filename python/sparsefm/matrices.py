@@ -51,6 +51,8 @@ def as_csr(
     checked = _borrow(indptr, indices, values, X.shape, dtype, name)
     if checked.canonical:
         return checked
+    if values is None:
+        values = np.ones(len(indices), dtype)
     values = cast(values, dtype, name)  # first: what is tiny may become zero
     clean = sp.csr_matrix((values, indices, indptr), X.shape, copy=True)
     clean.has_sorted_indices = clean.has_canonical_format = False
@@ -95,9 +97,14 @@ def _to_csr(X: Any, name: str) -> Any:
 
 def _csr_arrays(
     X: Any, dtype: npt.DTypeLike, name: str
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32], npt.NDArray[Any]]:
-    """Return indptr, indices and values in types that the core can read, copied only if needed."""
-    indptr, indices, values = (np.ascontiguousarray(a) for a in (X.indptr, X.indices, X.data))
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32], npt.NDArray[Any] | None]:
+    """Return indptr, indices and values in types that the core can read, copied only if needed.
+
+    The values are None if they are integers or booleans that are all one.
+    """
+    indptr, indices, values = (
+        np.require(array, requirements=["C", "A"]) for array in (X.indptr, X.indices, X.data)
+    )
     for part, array in (("indptr", indptr), ("indices", indices)):
         if array.dtype.kind not in "iu" or array.ndim != 1:
             raise ValueError(f"{name}.{part} must be one-dimensional, of integers; {array.dtype}")
@@ -114,6 +121,8 @@ def _csr_arrays(
         if indices.size and (indices.min() < 0 or indices.max() >= X.shape[1]):
             raise ValueError(f"{name} has a column out of range: it has {X.shape[1]} columns")
         indices = indices.astype(np.int32)
+    if values.dtype.kind in "iub" and len(values) == len(indices) and (values == 1).all():
+        return indptr, indices, None
     if values.dtype not in (np.float32, np.float64):
         values = cast(values, dtype, name)
     return indptr, indices, values
@@ -122,13 +131,13 @@ def _csr_arrays(
 def _borrow(
     indptr: npt.NDArray[Any],
     indices: npt.NDArray[np.int32],
-    values: npt.NDArray[Any],
+    values: npt.NDArray[Any] | None,
     shape: tuple[int, int],
     dtype: npt.DTypeLike,
     name: str,
 ) -> _core.Csr:
     """Check arrays in one scan; values that are all one need no conversion, others may."""
     checked = _core.Csr(indptr, indices, values, shape[1], name)
-    if checked.all_ones or values.dtype == dtype:
+    if values is None or checked.all_ones or values.dtype == dtype:
         return checked
     return _core.Csr(indptr, indices, cast(values, dtype, name), shape[1], name)

@@ -115,19 +115,10 @@ def predict(X: Any, model: Model, *, n_threads: int | None = None) -> npt.NDArra
 
 
 def score_rows(
-    X: _core.Csr,
-    w0: float,
-    w: npt.NDArray[Any],
-    V: npt.NDArray[Any],
-    threads: int,
-    limit: int | None = None,
+    X: _core.Csr, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], threads: int
 ) -> npt.NDArray[Any]:
-    """Return s(x) for each row of a checked matrix, or the first `limit` of them.
-
-    `w` and `V` may be views with gaps.
-    """
-    rows = X.n_rows if limit is None else min(limit, X.n_rows)
-    scores = np.empty(rows, V.dtype)
-    for first in range(0, rows, ROWS_PER_CALL):
+    """Return s(x) for each row of a checked matrix; `w` and `V` may be views with gaps."""
+    scores = np.empty(X.n_rows, V.dtype)
+    for first in range(0, X.n_rows, ROWS_PER_CALL):
         _core.forward(scores[first : first + ROWS_PER_CALL], X, first, w0, w, V, threads)
     return scores

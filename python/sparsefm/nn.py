@@ -9,7 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
-from sparsefm.inputs import as_array, as_vector, check_integer, check_parameters, check_real
+from sparsefm.inputs import (
+    as_array,
+    as_vector,
+    cast,
+    check_integer,
+    check_parameters,
+    check_real,
+)
 from sparsefm.matrices import as_csr
 from sparsefm.model import score_rows
 from sparsefm.threads import resolve_threads
@@ -108,14 +115,21 @@ def adam_update(
     t : int
         Number of the step, from 1.
     lr, beta1, beta2, epsilon : float
+        The defaults are the specification's; those of `sparsefm.Adam` are others.
     """
     for name, array in (("theta", theta), ("m", m), ("v", v)):
         if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
             raise TypeError(f"{name} must be an array of float32 or float64, got {array!r:.80}")
         if array.shape != theta.shape or array.dtype != theta.dtype:
             raise ValueError(f"{name} must have theta's shape {theta.shape} and {theta.dtype}")
-        if not (array.flags.c_contiguous and array.flags.writeable):
-            raise ValueError(f"{name} is changed in place: it must be C-contiguous and writeable")
+        if not (array.flags.carray or array.ndim == 0):
+            raise ValueError(
+                f"{name} is changed in place: must be C-contiguous, aligned, writeable"
+            )
+    if np.may_share_memory(theta, m) or np.may_share_memory(theta, v) or np.may_share_memory(m, v):
+        raise ValueError("theta, m and v must be arrays of their own, not share memory")
+    if not (np.isfinite(m).all() and np.isfinite(v).all() and (v >= 0).all()):
+        raise ValueError("m and v must be finite, and v not negative")
     gradient = as_array(grad, "grad")
     if gradient.shape != theta.shape:
         raise ValueError(f"grad must have theta's shape {theta.shape}, got {gradient.shape}")
@@ -123,10 +137,10 @@ def adam_update(
         raise TypeError(f"grad must hold real numbers, got dtype {gradient.dtype}")
     if not np.isfinite(gradient).all():
         raise ValueError("grad must be finite")
-    gradient = np.asarray(gradient, theta.dtype, order="C")
+    gradient = np.require(cast(gradient, theta.dtype, "grad"), requirements=["C", "A"])
     t = min(check_integer(t, "t", 1), 2**53)  # beta**t is gone long before
     check_real(lr, "lr")
-    check_real(epsilon, "epsilon", above=0)
+    check_real(epsilon, "epsilon", least=float(np.finfo(theta.dtype).tiny))
     for name, beta in (("beta1", beta1), ("beta2", beta2)):
         if check_real(beta, name) >= 1:
             raise ValueError(f"{name} must be less than 1, got {beta}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from sparsefm import _core
 from sparsefm.inputs import as_labels, as_vector, as_weights
@@ -71,6 +72,15 @@ class Rows:
         else:
             rows = np.flatnonzero(self.weights).astype(np.int64, copy=False)
         return rows if random is None else random.permutation(rows)
+
+    def sample(self, order: npt.NDArray[np.int64], size: int) -> "Rows":
+        """Return at most `size` rows, spread evenly over `order`."""
+        chosen = order[np.linspace(0, len(order) - 1, min(size, len(order))).astype(np.int64)]
+        X = self.X
+        values = np.ones(X.n_nonzeros, np.int8) if X.values is None else X.values
+        matrix = sp.csr_matrix((values, X.indices, X.indptr), (X.n_rows, X.n_features))[chosen]
+        weights = None if self.weights is None else self.weights[chosen]
+        return Rows(as_csr(matrix, self.y.dtype), self.y[chosen], weights)
 
     def used_features(self) -> npt.NDArray[np.bool_]:
         """Return which features occur in a row of positive weight, shape (d,)."""

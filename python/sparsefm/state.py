@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsefm import _core
+from sparsefm.model import score_rows
+
 CACHE_LINE = 64  # bytes
 FEATURES_AT_ONCE = 1 << 16  # bounds temporary copies
 
@@ -54,6 +57,19 @@ class State:
     def V(self) -> npt.NDArray[Any]:
         """The factors, a view of shape (d, rank)."""
         return self.factors[:, 0, : self.rank]
+
+    def scores(self, X: _core.Csr, threads: int = 1) -> npt.NDArray[Any]:
+        """Return the scores of the model as it stands, shape (n_rows,)."""
+        return score_rows(X, float(self.bias[0]), self.w, self.V, threads)
+
+    def is_finite(self) -> bool:
+        """Return whether all parameters and moments are finite numbers."""
+        arrays = (self.bias, self.scalars, self.factors)
+        return all(
+            bool(np.isfinite(array[begin : begin + FEATURES_AT_ONCE]).all())
+            for array in arrays
+            for begin in range(0, len(array), FEATURES_AT_ONCE)
+        )
 
     def draw_factors(self, rng: np.random.Generator, distribution: str, scale: float) -> None:
         """Fill V with random numbers, the same whatever the dtype's rounding."""

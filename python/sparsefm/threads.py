@@ -64,4 +64,7 @@ def _quota() -> int:
 
 def _omp_num_threads() -> int:
     first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return int(first) if first.strip().isdigit() else 0
+    try:
+        return max(0, int(first))
+    except ValueError:
+        return 0

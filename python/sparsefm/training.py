@@ -4,11 +4,10 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.callbacks import Callback, Epoch
@@ -17,7 +16,7 @@ from sparsefm.initialization import Start
 from sparsefm.inputs import check_dtype, check_flag, check_integer
 from sparsefm.losses import Loss, find_loss
 from sparsefm.metrics import evaluate
-from sparsefm.model import Model, score_rows
+from sparsefm.model import Model
 from sparsefm.pace import Pace
 from sparsefm.rows import Rows
 from sparsefm.solvers import Adam
@@ -26,9 +25,7 @@ from sparsefm.threads import resolve_threads
 
 logger = logging.getLogger("sparsefm")
 
-Array = npt.NDArray[Any]
-
-ROWS_AT_START = 1024  # tell what training begins with
+SAMPLE_SIZE = 1024  # rows that tell what training begins with and ends in
 
 
 def train(
@@ -119,7 +116,7 @@ def train(
     epochs = check_integer(epochs, "epochs", 1)
     if batch_size is not None:
         batch_size = check_integer(batch_size, "batch_size", 1)
-    shuffle = check_flag(shuffle, "shuffle")
+    shuffle, verbose = check_flag(shuffle, "shuffle"), check_flag(verbose, "verbose")
     threads = resolve_threads(n_threads)
     listeners = _check_callbacks(callbacks)
     init_random, order_random = _random_streams(seed)
@@ -143,9 +140,9 @@ def train(
         solver,
         threads,
     )
-    start_scores = _scores(state, rows.X, threads, ROWS_AT_START)
+    sample = rows.sample(order, SAMPLE_SIZE)
     watch = DivergenceWatch(
-        rows, found_loss, solver, start_scores, random_start=start.given is None
+        rows, sample, found_loss, solver, state, random_start=start.given is None
     )
     history: list[Epoch] = []
     announce = _announcer(verbose)
@@ -162,7 +159,7 @@ def train(
             answers = [listener(record) for listener in listeners]  # every one is told
             if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
                 break
-    watch.check_end(len(history), state, _scores(state, rows.X, threads, ROWS_AT_START))
+    watch.check_end(len(history), state)
     return Model(
         float(state.bias[0]), state.w, state.V, found_loss.task, found_loss.name, tuple(history)
     )
@@ -203,12 +200,7 @@ def _evaluate(
     """Return the validation loss and metrics of a model in training, if there is such data."""
     if validation is None:
         return None, {}
-    return evaluate(loss, validation.y, _scores(state, validation.X, threads))
-
-
-def _scores(state: State, X: _core.Csr, threads: int, limit: int | None = None) -> Array:
-    """Return the scores of a model in training, of the first `limit` rows if that is given."""
-    return score_rows(X, float(state.bias[0]), state.w, state.V, threads, limit)
+    return evaluate(loss, validation.y, state.scores(validation.X, threads))
 
 
 def _check_solver(solver: Any, real: np.dtype[Any]) -> Adam:
@@ -245,13 +237,12 @@ def _random_streams(seed: Any) -> list[np.random.Generator]:
 @contextmanager
 def _closing(listeners: Sequence[Callback]) -> Iterator[None]:
     """Tell listeners that have a `close` when training ends, however it ends."""
-    try:
-        yield
-    finally:
-        for listener in listeners:
+    with ExitStack() as stack:
+        for listener in reversed(listeners):
             close = getattr(listener, "close", None)
             if close is not None:
-                close()
+                stack.callback(close)
+        yield
 
 
 def _announcer(verbose: bool) -> Callable[[str], None]:

@@ -10,7 +10,11 @@ from sparsefm.threads import default_threads
 
 def versions() -> dict[str, str]:
     """Return how this copy was built, what it runs on, and the versions of what it uses."""
-    openmp = f"{_core.openmp_version} (yyyymm of the standard)" if _core.openmp_version else "none"
+    openmp = (
+        f"{_core.openmp_version} (yyyymm of the standard)"
+        if _core.openmp_version
+        else "none: std::thread"
+    )
     return {
         "sparsefm": version("sparsefm"),
         "instruction set": f"{_core.isa} (available: {', '.join(_core.isa_levels)})",
