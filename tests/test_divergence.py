@@ -66,3 +66,34 @@ def test_no_false_alarm_over_a_start_far_away(loss):
     for init in ((1e4, w, V), (0.0, 1e4 * w, V), (0.0, w, 100 * V)):
         losses = [e.train_loss for e in fit(X, y, loss, init=init, epochs=10).history]
         assert losses[-1] < losses[0]
+
+
+def test_no_false_alarm_over_targets_in_order():
+    """What the first rows have is not what all rows have."""
+    X = np.eye(5)[np.arange(40_000) % 5]
+    y = np.where(np.arange(40_000) < 10, 1000.0, 0.0)
+    for shuffle in (True, False):
+        fm.train(X, y, epochs=1, shuffle=shuffle)
+    fm.train(X, y, epochs=1, sample_weight=np.where(y > 0, 1e-3, 1))
+
+
+def test_rows_of_weight_zero_are_not_judged():
+    X, y, _, _ = problem(form="dense", rows=101)
+    X[0], y[0] = 1e5, 1e9
+    weights = np.r_[0.0, np.ones(100)]
+    model = fit(X, y, sample_weight=weights, dtype="float32", init="normal")
+    other = fit(X[1:], y[1:], dtype="float32", init="normal")
+    np.testing.assert_array_equal(model.V, other.V)
+
+
+def test_moments_that_overflow_are_noticed():
+    """A parameter whose squared gradient overflows would silently stand still."""
+    X = np.random.default_rng(0).normal(size=(64, 2))
+    with pytest.raises(fm.DivergenceError, match="gradients"):
+        fit(X * 1e12, np.arange(64) * 1e12, dtype="float32", rank=0, epochs=1, init="normal")
+
+
+def test_a_class_of_next_to_no_weight():
+    weights = [1, 1, 1, 1e-30]
+    model = fm.train(np.eye(4), [1, 1, 1, 0], task="binary", sample_weight=weights)
+    assert np.isfinite(model.w0)

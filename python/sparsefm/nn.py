@@ -122,7 +122,7 @@ def adam_update(
             raise TypeError(f"{name} must be an array of float32 or float64, got {array!r:.80}")
         if array.shape != theta.shape or array.dtype != theta.dtype:
             raise ValueError(f"{name} must have theta's shape {theta.shape} and {theta.dtype}")
-        if not (array.flags.carray or array.ndim == 0):
+        if not array.flags.carray:
             raise ValueError(
                 f"{name} is changed in place: must be C-contiguous, aligned, writeable"
             )
