@@ -77,8 +77,13 @@ class Rows:
         """Return at most `size` rows, spread evenly over `order`."""
         chosen = order[np.linspace(0, len(order) - 1, min(size, len(order))).astype(np.int64)]
         X = self.X
-        values = np.ones(X.n_nonzeros, np.int8) if X.values is None else X.values
-        matrix = sp.csr_matrix((values, X.indices, X.indptr), (X.n_rows, X.n_features))[chosen]
+        parts = [slice(X.indptr[row], X.indptr[row + 1]) for row in chosen]
+        indices = np.concatenate([X.indices[part] for part in parts])
+        indptr = np.cumsum([0] + [part.stop - part.start for part in parts])
+        values = np.ones(len(indices), self.y.dtype)
+        if X.values is not None:
+            values = np.concatenate([X.values[part] for part in parts])
+        matrix = sp.csr_matrix((values, indices, indptr), (len(chosen), X.n_features))
         weights = None if self.weights is None else self.weights[chosen]
         return Rows(as_csr(matrix, self.y.dtype), self.y[chosen], weights)
 
