@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 
@@ -32,13 +32,15 @@ def problem(ones=False):
 def fit(loss="squared", updates="lazy", dtype="float32", *, weighted=False, ones=False, **options):
     X, y, r = problem(ones)
     options = {"epochs": 3, "batch_size": 700, "rank": 12, **options}
+    kind = fm.AdaGrad if updates == "adagrad" else partial(fm.Adam, updates=updates)
+    solver = kind(learning_rate=0.05, l2_factors=0.01)
     return fm.train(
         X,
         y if loss == "squared" else y > 0,
         *(X[:500], y[:500] if loss == "squared" else y[:500] > 0),
         task=LOSSES[loss],
         loss=loss,
-        solver=fm.Adam(learning_rate=0.05, l2_factors=0.01, updates=updates),
+        solver=solver,
         dtype=dtype,
         sample_weight=r if weighted else None,
         **options,
@@ -53,7 +55,7 @@ def bits(model):
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["even", "weighted"])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("updates", ["lazy", "exact"])
+@pytest.mark.parametrize("updates", ["lazy", "exact", "adagrad"])
 @pytest.mark.parametrize("loss", LOSSES)
 def test_threads_do_not_change_a_bit(loss, updates, dtype, weighted):
     settings = (loss, updates, dtype)

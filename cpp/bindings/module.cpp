@@ -88,7 +88,7 @@ void bind_layers(py::module_& m) {
                           const py::object& moment1, const py::object& moment2, Index t,
                           double learning_rate, double beta1, double beta2, double epsilon) {
     for_real(theta, [&]<class Real>() {
-      const AdamSettings settings{beta1, beta2, epsilon};
+      const AdamSettings settings{beta1, beta2, epsilon, false};
       const AdamStep<Real> step(settings, adam_rate(settings, learning_rate, t));
       const Index size = as_array<Real>(theta, "theta").size();
       Real* values = output<Real>(theta, {size}, "theta");
@@ -129,6 +129,16 @@ void bind_losses(py::module_& m) {
   });
 }
 
+OptimizerSettings optimizer_settings(const py::object& solver) {
+  const auto name = solver.attr("name").cast<std::string>();
+  if (name == "adagrad") return AdaGradSettings{};
+  require(name == "adam", "unknown solver '" + name + "'");
+  return AdamSettings{.beta1 = solver.attr("beta1").cast<double>(),
+                      .beta2 = solver.attr("beta2").cast<double>(),
+                      .epsilon = solver.attr("epsilon").cast<double>(),
+                      .exact = solver.attr("updates").cast<std::string>() == "exact"};
+}
+
 /// A trainer and what it borrows.
 class TrainingRun {
  public:
@@ -152,7 +162,7 @@ class TrainingRun {
       const Index features = X.features();
       const auto shape = as_array<Real>(factors, "factors");
       require(shape.ndim() == 3 && shape.shape(2) % 4 == 0,
-              "factors must have shape (n_features, 3, a multiple of 4)");
+              "factors must have shape (n_features, 1 + moments, a multiple of 4)");
       const Index width = shape.shape(2);
       const TrainingTask<Real> task{
           .X = X.view<Real>(),
@@ -165,19 +175,16 @@ class TrainingRun {
           .l2_factors = solver.attr("l2_factors").cast<Real>(),
           .threads = threads,
       };
-      const int moments = 2;
+      const int moments = solver.attr("moments").cast<int>();
       const StateView<Real> state{output<Real>(bias, {1 + moments}, "bias"),
                                   output<Real>(scalars, {features, 2 + moments}, "scalars"),
                                   output<Real>(factors, {features, 1 + moments, width}, "factors"),
                                   features,
                                   width,
                                   moments};
-      const AdamSettings settings{solver.attr("beta1").cast<double>(),
-                                  solver.attr("beta2").cast<double>(),
-                                  solver.attr("epsilon").cast<double>()};
-      const bool exact = solver.attr("updates").cast<std::string>() == "exact";
+      const auto settings = optimizer_settings(solver);
       const py::gil_scoped_release release;
-      trainer_ = make_adam_trainer(task, state, settings, exact ? Updates::exact : Updates::lazy);
+      trainer_ = make_trainer(task, state, settings);
     });
   }
 

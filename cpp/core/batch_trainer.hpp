@@ -65,7 +65,7 @@ class BatchTrainer final : public Trainer {
   double run(Index begin, Index end, double loss) override {
     with_team(team_for_steps(begin, end), [&](Team& team) {
       for (Index step = begin; step < end && std::isfinite(loss); ++step) {
-        optimizer_.begin_step(step);
+        optimizer_.begin_step(step, batch_size(order_[step]));
         loss += walk_rows(team, order_[step]);
         walk_features(team, batches_[order_[step]], step);
       }

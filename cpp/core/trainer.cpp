@@ -25,21 +25,30 @@ std::unique_ptr<Trainer> for_width(const TrainingTask<Real>& task, const StateVi
   return for_values<4>(task, state, optimizer);
 }
 
-}  // namespace
-
 template <class Real>
-std::unique_ptr<Trainer> make_adam_trainer(const TrainingTask<Real>& task,
-                                           const StateView<Real>& state,
-                                           const AdamSettings& settings, Updates updates) {
-  if (updates == Updates::exact) return for_width(task, state, ExactAdam<Real>(settings));
+std::unique_ptr<Trainer> for_settings(const TrainingTask<Real>& task, const StateView<Real>& state,
+                                      const AdamSettings& settings) {
+  if (settings.exact) return for_width(task, state, ExactAdam<Real>(settings));
   return for_width(task, state, LazyAdam<Real>(settings));
 }
 
-template std::unique_ptr<Trainer> make_adam_trainer(const TrainingTask<float>&,
-                                                    const StateView<float>&, const AdamSettings&,
-                                                    Updates);
-template std::unique_ptr<Trainer> make_adam_trainer(const TrainingTask<double>&,
-                                                    const StateView<double>&, const AdamSettings&,
-                                                    Updates);
+template <class Real>
+std::unique_ptr<Trainer> for_settings(const TrainingTask<Real>& task, const StateView<Real>& state,
+                                      const AdaGradSettings& settings) {
+  return for_width(task, state, AdaGrad<Real>(settings));
+}
+
+}  // namespace
+
+template <class Real>
+std::unique_ptr<Trainer> make_trainer(const TrainingTask<Real>& task, const StateView<Real>& state,
+                                      const OptimizerSettings& settings) {
+  return std::visit([&](const auto& found) { return for_settings(task, state, found); }, settings);
+}
+
+template std::unique_ptr<Trainer> make_trainer(const TrainingTask<float>&, const StateView<float>&,
+                                               const OptimizerSettings&);
+template std::unique_ptr<Trainer> make_trainer(const TrainingTask<double>&,
+                                               const StateView<double>&, const OptimizerSettings&);
 
 }  // namespace sparsefm

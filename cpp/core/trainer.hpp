@@ -16,6 +16,7 @@
 #include "csr_view.hpp"
 #include "losses.hpp"
 #include "model_view.hpp"
+#include "optimizers/adagrad.hpp"
 #include "optimizers/adam.hpp"
 
 namespace sparsefm {
@@ -34,7 +35,7 @@ struct TrainingTask {
   int threads;
 };
 
-enum class Updates { lazy, exact };
+using OptimizerSettings = std::variant<AdamSettings, AdaGradSettings>;
 
 class Trainer {
  public:
@@ -52,15 +53,14 @@ class Trainer {
 };
 
 template <class Real>
-std::unique_ptr<Trainer> make_adam_trainer(const TrainingTask<Real>& task,
-                                           const StateView<Real>& state,
-                                           const AdamSettings& settings, Updates updates);
+std::unique_ptr<Trainer> make_trainer(const TrainingTask<Real>& task, const StateView<Real>& state,
+                                      const OptimizerSettings& settings);
 
-extern template std::unique_ptr<Trainer> make_adam_trainer(const TrainingTask<float>&,
-                                                           const StateView<float>&,
-                                                           const AdamSettings&, Updates);
-extern template std::unique_ptr<Trainer> make_adam_trainer(const TrainingTask<double>&,
-                                                           const StateView<double>&,
-                                                           const AdamSettings&, Updates);
+extern template std::unique_ptr<Trainer> make_trainer(const TrainingTask<float>&,
+                                                      const StateView<float>&,
+                                                      const OptimizerSettings&);
+extern template std::unique_ptr<Trainer> make_trainer(const TrainingTask<double>&,
+                                                      const StateView<double>&,
+                                                      const OptimizerSettings&);
 
 }  // namespace sparsefm

@@ -14,11 +14,12 @@ from sparsefm import nn
 from sparsefm.callbacks import Epoch, ProgressBar
 from sparsefm.errors import DivergenceError
 from sparsefm.model import Model, predict
-from sparsefm.solvers import Adam
+from sparsefm.solvers import AdaGrad, Adam
 from sparsefm.training import train
 from sparsefm.versions import show_versions
 
 __all__ = [
+    "AdaGrad",
     "Adam",
     "DivergenceError",
     "Epoch",

@@ -11,19 +11,15 @@ compiler: str
 eigen_version: str
 openmp_version: int
 
-class AdamLike(Protocol):
+class SolverLike(Protocol):
     @property
-    def beta1(self) -> float: ...
+    def name(self) -> str: ...
     @property
-    def beta2(self) -> float: ...
-    @property
-    def epsilon(self) -> float: ...
+    def moments(self) -> int: ...
     @property
     def l2_linear(self) -> float: ...
     @property
     def l2_factors(self) -> float: ...
-    @property
-    def updates(self) -> str: ...
 
 class Csr:
     def __init__(
@@ -63,7 +59,7 @@ class TrainingRun:
         bias: Real,
         scalars: Real,
         factors: Real,
-        solver: AdamLike,
+        solver: SolverLike,
         threads: int,
     ) -> None: ...
     @property

@@ -11,7 +11,7 @@ from sparsefm import _core
 from sparsefm.errors import DivergenceError
 from sparsefm.losses import Loss
 from sparsefm.rows import Rows
-from sparsefm.solvers import Adam
+from sparsefm.solvers import Solver
 from sparsefm.state import State
 
 Array = npt.NDArray[Any]
@@ -33,7 +33,7 @@ class DivergenceWatch:
     sample : Rows
         Some of them, to judge the start and the end by.
     loss : Loss
-    solver : Adam
+    solver : Solver
     state : State
         As training begins with it.
     random_start : bool
@@ -45,7 +45,7 @@ class DivergenceWatch:
         rows: Rows,
         sample: Rows,
         loss: Loss,
-        solver: Adam,
+        solver: Solver,
         state: State,
         *,
         random_start: bool,

@@ -10,6 +10,7 @@ from sparsefm.inputs import cast, check_choice, check_integer, check_real
 from sparsefm.losses import Loss
 from sparsefm.model import Model
 from sparsefm.rows import Rows
+from sparsefm.solvers import Solver
 from sparsefm.state import State
 
 Array = npt.NDArray[Any]
@@ -47,12 +48,9 @@ class Start:
             raise ValueError(f"rank is {rank}, but init has rank {found}: leave rank out")
         return cls(found, given=given)
 
-    def state(self, rows: Rows, loss: Loss, moments: int, random: np.random.Generator) -> State:
-        """Return the initial state for training on `rows`.
-
-        `moments` is how many numbers the optimizer remembers of each parameter.
-        """
-        state = State.zeros(rows.X.n_features, self.rank, moments, rows.y.dtype)
+    def state(self, rows: Rows, loss: Loss, solver: Solver, random: np.random.Generator) -> State:
+        """Return the initial state for training on `rows` with `solver`."""
+        state = State.begin(rows.X.n_features, self.rank, solver, rows.y.dtype)
         if self.given is None:
             state.bias[0] = loss.constant(rows.mean(rows.y))
             state.draw_factors(random, self.distribution, self.scale)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.model import score_rows
+from sparsefm.solvers import Solver
 
 CACHE_LINE = 64  # bytes
 FEATURES_AT_ONCE = 1 << 16  # bounds temporary copies
@@ -39,14 +40,20 @@ class State:
     rank: int
 
     @classmethod
-    def zeros(cls, n_features: int, rank: int, moments: int, dtype: npt.DTypeLike) -> "State":
-        """Return a state of zeros."""
-        return cls(
+    def begin(cls, n_features: int, rank: int, solver: Solver, dtype: npt.DTypeLike) -> "State":
+        """Return parameters of zero, and moments as the solver starts them."""
+        moments = solver.moments
+        state = cls(
             bias=np.zeros(1 + moments, dtype),
             scalars=_aligned_zeros((n_features, 2 + moments), dtype),
             factors=_aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype),
             rank=rank,
         )
+        if solver.initial_moment:
+            state.bias[1:] = solver.initial_moment
+            state.scalars[:, 2:] = solver.initial_moment
+            state.factors[:, 1:] = solver.initial_moment
+        return state
 
     @property
     def w(self) -> npt.NDArray[Any]:

@@ -19,7 +19,7 @@ from sparsefm.metrics import evaluate
 from sparsefm.model import Model
 from sparsefm.pace import Pace
 from sparsefm.rows import Rows
-from sparsefm.solvers import Adam
+from sparsefm.solvers import Adam, Solver
 from sparsefm.state import State
 from sparsefm.threads import resolve_threads
 
@@ -37,7 +37,7 @@ def train(
     task: str = "regression",
     loss: str | None = None,
     rank: int | None = None,
-    solver: Adam | None = None,
+    solver: Solver | None = None,
     epochs: int = 10,
     batch_size: int | None = None,
     shuffle: bool = True,
@@ -70,7 +70,7 @@ def train(
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: 8, or the rank of
         `init`.
-    solver : Adam, optional
+    solver : Adam or AdaGrad, optional
         Optimizer and its settings. Default: ``Adam()``.
     epochs : int
         Passes over the data.
@@ -123,7 +123,7 @@ def train(
     start = Start.check(init, init_scale, rank)
     rows = Rows.training(X, y, sample_weight, found_loss, real)
     validation = Rows.validation(X_val, y_val, found_loss, real, rows.X.n_features)
-    state = start.state(rows, found_loss, solver.moments, init_random)
+    state = start.state(rows, found_loss, solver, init_random)
 
     random = order_random if shuffle else None
     order = rows.order(random)
@@ -169,7 +169,7 @@ def _epochs(
     run: _core.TrainingRun,
     rows: Rows,
     epochs: int,
-    solver: Adam,
+    solver: Solver,
     random: np.random.Generator | None,
     watch: DivergenceWatch,
 ) -> Iterator[tuple[int, float]]:
@@ -203,17 +203,12 @@ def _evaluate(
     return evaluate(loss, validation.y, state.scores(validation.X, threads))
 
 
-def _check_solver(solver: Any, real: np.dtype[Any]) -> Adam:
+def _check_solver(solver: Any, real: np.dtype[Any]) -> Solver:
     if solver is None:
         return Adam()
-    if not isinstance(solver, Adam):
+    if not isinstance(solver, Solver):
         raise TypeError(f"solver must be a solver such as sparsefm.Adam(), got {solver!r:.80}")
-    with np.errstate(over="ignore"):
-        for name in ("learning_rate", "l2_linear", "l2_factors"):
-            if not np.isfinite(real.type(getattr(solver, name))):
-                raise ValueError(f"{name} of {getattr(solver, name):g} is too large for {real}")
-    if real.type(solver.epsilon) < np.finfo(real).tiny:
-        raise ValueError(f"epsilon of {solver.epsilon:g} is zero in {real}: raise it")
+    solver.check_range(real)
     return solver
 
 

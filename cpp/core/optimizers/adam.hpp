@@ -7,7 +7,7 @@
 // An optimizer is a class with
 //   moments                            numbers remembered of each parameter
 //   begin_epoch(t, steps, rate)        `steps` steps follow, the first one is number t + 1
-//   begin_step(step)                   0 <= step < steps
+//   begin_step(step, rows)             0 <= step < steps; rows of its batch
 //   missed(a, b)                       what a parameter misses that no step in [a, b) touches
 //   apply(theta, stride, g, missed)    one step of parameters `theta`, then the missed ones;
 //                                      moment q of theta lies at theta + q * stride
@@ -25,6 +25,7 @@ struct AdamSettings {
   double beta1;
   double beta2;
   double epsilon;
+  bool exact;  // dense Adam's result (exact_adam.hpp), or the lazy one's
 };
 
 /// c_t; expm1 keeps its digits while b^t is close to 1.
@@ -82,7 +83,7 @@ class LazyAdam {
     learning_rate_ = learning_rate;
   }
 
-  void begin_step(Index step) noexcept {
+  void begin_step(Index step, Index) noexcept {
     step_.rate = static_cast<Real>(adam_rate(settings_, learning_rate_, t_ + step + 1));
   }
 

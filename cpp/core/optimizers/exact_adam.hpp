@@ -68,7 +68,7 @@ class ExactAdam {
     }
   }
 
-  void begin_step(Index step) noexcept { step_.rate = static_cast<Real>(rates_[step + 1]); }
+  void begin_step(Index step, Index) noexcept { step_.rate = static_cast<Real>(rates_[step + 1]); }
 
   Missed missed(Index a, Index b) const noexcept {
     Missed missed{};

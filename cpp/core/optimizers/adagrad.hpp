@@ -1,0 +1,45 @@
+// AdaGrad (Duchi, Hazan & Singer 2011) on the sum, not the mean, of a batch's gradients:
+//
+//   h = h + (B g)^2,   theta -= learning_rate B g / sqrt(h),   B rows in the batch,
+//
+// as if the rows had come one by one. h starts above zero and so damps features seen a few times.
+// A parameter that no row of a batch touches has g = 0 and does not move: sparse is dense.
+#pragma once
+
+#include "../types.hpp"
+
+namespace sparsefm {
+
+struct AdaGradSettings {};
+
+template <class Real>
+class AdaGrad {
+ public:
+  static constexpr int moments = 1;
+  static constexpr bool catches_up = false;
+  struct Missed {};
+
+  explicit AdaGrad(const AdaGradSettings&) {}
+
+  void begin_epoch(Index, Index, double learning_rate) {
+    learning_rate_ = static_cast<Real>(learning_rate);
+  }
+
+  void begin_step(Index, Index rows) noexcept { rows_ = static_cast<Real>(rows); }
+
+  Missed missed(Index, Index) const noexcept { return {}; }
+
+  template <class L>
+  void apply(Real* theta, Index stride, const L& g, Missed) const noexcept {
+    Eigen::Map<L> theta_(theta), h(theta + stride);
+    const L sum = rows_ * g;
+    h += sum.square();
+    theta_ -= learning_rate_ * sum / h.sqrt();
+  }
+
+ private:
+  Real learning_rate_ = 0;
+  Real rows_ = 0;
+};
+
+}  // namespace sparsefm
