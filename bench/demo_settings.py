@@ -7,7 +7,7 @@ best epoch. The demo trains for the number of epochs that was best for the best 
 import itertools
 
 import sparsefm as fm
-from sparsefm.demo import BATCH_SIZE, RANK
+from sparsefm.demo import factorization_machine
 from sparsefm.flights import Flights, load_flights
 
 LEARNING_RATES = (1e-3, 2e-3, 4e-3)
@@ -35,18 +35,7 @@ class Patience:
 def best_epoch(flights: Flights, solver: fm.Adam) -> fm.Epoch:
     """Train and return the record of the best epoch on the validation split."""
     patience = Patience(PATIENCE)
-    fm.train(
-        flights.X_train,
-        flights.y_train,
-        flights.X_valid,
-        flights.y_valid,
-        task="binary",
-        rank=RANK,
-        epochs=MAX_EPOCHS,
-        batch_size=BATCH_SIZE,
-        solver=solver,
-        callbacks=[patience],
-    )
+    factorization_machine(flights, [patience], solver=solver, epochs=MAX_EPOCHS)
     return patience.best
 
 

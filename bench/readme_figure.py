@@ -3,7 +3,6 @@
 Run as ``python -m bench.readme_figure`` (needs matplotlib); writes ``docs/flights.png``.
 """
 
-import time
 from pathlib import Path
 
 import matplotlib
@@ -11,39 +10,24 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
-import sparsefm as fm
-from sparsefm.demo import BATCH_SIZE, EPOCHS, LOGISTIC_C, RANK, SOLVER
+from sparsefm.demo import RANK, factorization_machine, logistic_regression
 from sparsefm.flights import load_flights
 
 
 def main() -> None:
     """Train both models and draw."""
     flights = load_flights()
-    started = time.perf_counter()
-    linear = LogisticRegression(C=LOGISTIC_C, max_iter=1000)
-    linear.fit(flights.X_train, flights.y_train)
-    linear_seconds = time.perf_counter() - started
+    linear, result = logistic_regression(flights)
     linear_loss = log_loss(flights.y_valid, linear.predict_proba(flights.X_valid)[:, 1])
-    model = fm.train(
-        flights.X_train,
-        flights.y_train,
-        flights.X_valid,
-        flights.y_valid,
-        task="binary",
-        rank=RANK,
-        epochs=EPOCHS,
-        batch_size=BATCH_SIZE,
-        solver=SOLVER,
-    )
+    model = factorization_machine(flights)
     figure, axes = plt.subplots(figsize=(7, 3.2), layout="constrained")
     seconds = [epoch.seconds for epoch in model.history]
     losses = [epoch.val_loss for epoch in model.history]
     axes.plot(seconds, losses, "o-", ms=4, label=f"sparsefm, rank {RANK}: one dot an epoch")
     axes.axhline(linear_loss, color="0.6", lw=1, ls="--")
-    axes.plot([linear_seconds], [linear_loss], "s", color="0.35", label="logistic regression")
+    axes.plot([result.seconds], [linear_loss], "s", color="0.35", label="logistic regression")
     axes.set(
         xlabel="training time [s]",
         ylabel="validation log loss",

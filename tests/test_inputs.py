@@ -252,9 +252,8 @@ NOT_NUMBERS = {
 def test_not_numbers(use, kind):
     take, name = use
     # None may also be taken for a missing number, or for missing rows.
-    others = (
-        "|and y_val go together|holds NaN|must be two-dim" if kind in ("none", "objects") else ""
-    )
+    none = "|and y_val go together|holds NaN|must be two-dim"
+    others = none if kind in ("none", "objects") else ""
     with pytest.raises((TypeError, ValueError), match=rf"^{name} (must hold real numbers{others})"):
         take(NOT_NUMBERS[kind])
 

@@ -4,17 +4,18 @@ All settings were chosen on the validation split; ``bench/demo_settings.py`` is 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.callbacks import ProgressBar
+from sparsefm.callbacks import Callback, ProgressBar
 from sparsefm.flights import Flights, load_flights
 from sparsefm.interactions import strongest_interactions
 from sparsefm.model import Model
-from sparsefm.solvers import Adam
+from sparsefm.solvers import Adam, Solver
 from sparsefm.training import train
 
 LOGISTIC_C = 0.1
@@ -55,9 +56,11 @@ def run(echo: Callable[[str], object] = print, n_threads: int | None = None) -> 
     )
     base = float(flights.y_train.mean())
     results = [_result("base rate", np.full(rows[2], base), flights, 0.0)]
-    results.append(_logistic_regression(flights))
-    model, seconds = _factorization_machine(flights, n_threads)
+    _, linear = logistic_regression(flights)
+    results.append(linear)
+    model = factorization_machine(flights, [ProgressBar(desc="FM")], n_threads)
     probabilities = model.predict(flights.X_test)
+    seconds = model.history[-1].seconds
     results.append(_result(f"FM, rank {RANK}", probabilities, flights, seconds))
     echo("")
     _print_results(results, echo)
@@ -65,7 +68,8 @@ def run(echo: Callable[[str], object] = print, n_threads: int | None = None) -> 
     return results
 
 
-def _logistic_regression(flights: Flights) -> Result:
+def logistic_regression(flights: Flights) -> tuple[Any, Result]:
+    """Train scikit-learn's logistic regression on the flights; return it and how it did."""
     from sklearn.linear_model import LogisticRegression
 
     started = time.perf_counter()
@@ -73,24 +77,31 @@ def _logistic_regression(flights: Flights) -> Result:
     linear.fit(flights.X_train, flights.y_train)
     seconds = time.perf_counter() - started
     probabilities = linear.predict_proba(flights.X_test)[:, 1]
-    return _result("logistic regression", probabilities, flights, seconds)
+    return linear, _result("logistic regression", probabilities, flights, seconds)
 
 
-def _factorization_machine(flights: Flights, n_threads: int | None) -> tuple[Model, float]:
-    model = train(
+def factorization_machine(
+    flights: Flights,
+    callbacks: Sequence[Callback] = (),
+    n_threads: int | None = None,
+    *,
+    solver: Solver = SOLVER,
+    epochs: int = EPOCHS,
+) -> Model:
+    """Train on the flights with the demo's settings, or others."""
+    return train(
         flights.X_train,
         flights.y_train,
         flights.X_valid,
         flights.y_valid,
         task="binary",
         rank=RANK,
-        epochs=EPOCHS,
+        epochs=epochs,
         batch_size=BATCH_SIZE,
-        solver=SOLVER,
+        solver=solver,
         n_threads=n_threads,
-        callbacks=[ProgressBar(desc="FM")],
+        callbacks=callbacks,
     )
-    return model, model.history[-1].seconds
 
 
 def _result(
