@@ -75,8 +75,8 @@ class BatchTrainer final : public Trainer {
 
  private:
   // Fixed sizes: they decide the order of addition, the number of threads must not.
-  static constexpr Index row_block = 64;
-  static constexpr Index feature_block = 128;
+  static constexpr Index row_block = 16;
+  static constexpr Index feature_block = 64;
 
   struct PartialSums {
     double loss = 0;
