@@ -30,7 +30,7 @@ class State:
     scalars : ndarray of shape (d, 2 + moments)
         Of each feature: ``|v_i|**2``, w_i and its moments.
     factors : ndarray of shape (d, 1 + moments, width)
-        Of each feature: v_i and its moments, padded with zeros from the rank to the width.
+        Of each feature: v_i and its moments; from the rank to the width v_i is zero and stays so.
     rank : int
     """
 
