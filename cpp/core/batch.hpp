@@ -2,6 +2,8 @@
 // gradient walks features, so each parameter has one writer and a fixed order of addition.
 #pragma once
 
+#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "csr_view.hpp"
@@ -16,23 +18,64 @@ struct Occurrences {
   Index size;
 };
 
+/// Part of the occurrences of one feature.
+struct Piece {
+  std::int32_t feature;  // its position in the batch
+  Index begin, end;      // within all occurrences
+};
+
 template <class Real>
 struct Batch {
+  static constexpr Index piece_size = 256;  // occurrences
+
   std::vector<Feature> features;   // the distinct features, in order of first appearance
   std::vector<Index> starts;       // (features + 1): where the occurrences of each begin
   std::vector<std::int32_t> rows;  // (non-zeros): row within the batch
   std::vector<Real> values;        // (non-zeros); empty if all are one
-  std::vector<std::int32_t> next;  // (features): step of the epoch at which each comes next
+  std::vector<Piece> pieces;       // of the features with more than piece_size occurrences
+  std::vector<std::int32_t> next;  // (features): step at which each comes next, if that matters
 
   bool planned() const noexcept { return !starts.empty(); }
   Index size() const noexcept { return static_cast<Index>(features.size()); }
 
   template <class Values>
   Occurrences<Values> occurrences(Index j) const noexcept {
-    const Index begin = starts[j];
+    return occurrences_between<Values>(starts[j], starts[j + 1]);
+  }
+
+  template <class Values>
+  Occurrences<Values> occurrences(const Piece& piece) const noexcept {
+    return occurrences_between<Values>(piece.begin, piece.end);
+  }
+
+  /// The range of `pieces` that make up feature j; empty for a feature that is not cut.
+  std::pair<Index, Index> pieces_of(Index j) const noexcept {
+    const Index size = starts[j + 1] - starts[j];
+    if (size <= piece_size) return {0, 0};
+    const auto first =
+        std::lower_bound(pieces.begin(), pieces.end(), j,
+                         [](const Piece& piece, Index feature) { return piece.feature < feature; });
+    const Index q = first - pieces.begin();
+    return {q, q + (size + piece_size - 1) / piece_size};
+  }
+
+  /// Cuts the features that many rows have.
+  void cut() {
+    for (Index j = 0; j < size(); ++j) {
+      if (starts[j + 1] - starts[j] <= piece_size) continue;
+      for (Index begin = starts[j]; begin < starts[j + 1]; begin += piece_size) {
+        pieces.push_back(
+            {static_cast<std::int32_t>(j), begin, std::min(begin + piece_size, starts[j + 1])});
+      }
+    }
+  }
+
+ private:
+  template <class Values>
+  Occurrences<Values> occurrences_between(Index begin, Index end) const noexcept {
     Values x{};
     if constexpr (std::is_pointer_v<Values>) x = values.data();
-    return {rows.data() + begin, x + begin, starts[j + 1] - begin};
+    return {rows.data() + begin, x + begin, end - begin};
   }
 };
 
@@ -44,6 +87,11 @@ class Slots {
   explicit Slots(Index features) : slots_(features, absent) {}
   std::int32_t& operator[](Feature i) noexcept { return slots_[i]; }
 
+  template <class Values>
+  void prefetch(const CsrRow<Values>& row) const noexcept {
+    for (Index p = 0; p < row.size; ++p) sparsefm::prefetch(&slots_[row.features[p]]);
+  }
+
  private:
   std::vector<std::int32_t> slots_;
 };
@@ -54,6 +102,7 @@ Batch<Real> transpose(const CsrView<Values>& X, const Index* rows, Index size, S
   Batch<Real> batch;
   batch.starts.push_back(0);
   for (Index r = 0; r < size; ++r) {
+    if (r + 1 < size) slots.prefetch(X.row(rows[r + 1]));
     const auto row = X.row(rows[r]);
     for (Index p = 0; p < row.size; ++p) {
       auto& slot = slots[row.features[p]];
@@ -79,6 +128,7 @@ Batch<Real> transpose(const CsrView<Values>& X, const Index* rows, Index size, S
     }
   }
   for (const Feature i : batch.features) slots[i] = Slots::absent;
+  batch.cut();
   return batch;
 }
 

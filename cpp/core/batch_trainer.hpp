@@ -25,7 +25,7 @@ class BatchTrainer final : public Trainer {
         losses_(scores_.size()),
         slopes_(scores_.size()),
         shares_(scores_.size()),
-        T_(scores_.size() * state.width),
+        T_(state.width * scores_.size()),
         partial_sums_(scores_.size() / row_block + 1) {
     with_team(team_for_features(), [this](Team& team) {
       team.for_blocks(state_.features, feature_block, [this](Index, Index begin, Index end) {
@@ -75,7 +75,7 @@ class BatchTrainer final : public Trainer {
 
  private:
   // Fixed sizes: they decide the order of addition, the number of threads must not.
-  static constexpr Index row_block = 16;
+  static constexpr Index row_block = 32;
   static constexpr Index feature_block = 64;
 
   struct PartialSums {
@@ -152,7 +152,7 @@ class BatchTrainer final : public Trainer {
     }
 
     team.for_blocks(rows, row_block, [&](Index block, Index begin, Index end) {
-      partial_sums_[block] = walk_row_block(b, begin, end);
+      partial_sums_[block] = walk_row_block(b, rows, begin, end);
     });
     PartialSums sums;
     for (Index block = 0; block * row_block < rows; ++block) {
@@ -165,10 +165,14 @@ class BatchTrainer final : public Trainer {
     return sums.loss * total_weight;
   }
 
-  PartialSums walk_row_block(Index b, Index begin, Index end) noexcept {
+  PartialSums walk_row_block(Index b, Index size, Index begin, Index end) noexcept {
     const Index* rows = batch_rows(b);
     for (Index r = begin; r < end; ++r) {
-      if (r + 1 < end) prefetch(X_.row(rows[r + 1]));
+      // Rows come in random order: first their offsets are under way, then their columns, then
+      // what those columns point at.
+      if (r + 16 < size) X_.offsets.prefetch(rows[r + 16]);
+      if (r + 8 < size) X_.prefetch(rows[r + 8]);
+      if (r + 2 < size) prefetch(X_.row(rows[r + 2]));
       scores_[r] = score<lanes>(X_.row(rows[r]), state_, T_.data() + r * state_.width);
     }
     const Real* targets = task_.targets + b * task_.batch_size + begin;
@@ -192,9 +196,10 @@ class BatchTrainer final : public Trainer {
   }
 
   void walk_features(Team& team, const Batch<Real>& batch, Index step) {
+    gatherer_.begin(team, batch, {slopes_.data(), T_.data(), state_.width});
     team.for_blocks(batch.size(), feature_block, [&](Index, Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
-        if (j + ahead < end) state_.prefetch(batch.features[j + ahead], true);
+        if (j + ahead < batch.size()) state_.prefetch(batch.features[j + ahead], true);
         update_feature(batch, j, step);
       }
     });
@@ -204,14 +209,11 @@ class BatchTrainer final : public Trainer {
     using One = Lanes<Real, 1>;
     using L = Lanes<Real, lanes>;
     const Index i = batch.features[j];
-    const auto occurrences = batch.template occurrences<Values>(j);
-    const auto sums = feature_sums(occurrences, slopes_.data());
-    double share = 0;  // of the batch's weight: rows that have this feature
-    for (Index p = 0; p < occurrences.size; ++p) share += shares_[occurrences.rows[p]];
-
+    const double share = share_of(batch.template occurrences<Values>(j));
     auto missed = optimizer_.missed(0, 0);
     if constexpr (Optimizer::catches_up) missed = optimizer_.missed(step + 1, batch.next[j]);
 
+    const auto sums = gatherer_.scalars(j);
     Real* w = state_.linear(i);
     optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + task_.l2_linear * share * *w)),
                      missed);
@@ -219,14 +221,22 @@ class BatchTrainer final : public Trainer {
     Real norm = 0;
     for (Index f = 0; f < state_.width; f += lanes) {
       Eigen::Map<L> v(state_.factors(i) + f);
-      const L gradient = gathered<L>(occurrences, T_.data() + f, state_.width) + pull * v;
+      const L gradient = gatherer_.template factors<L>(j, f) + pull * v;
       optimizer_.apply(v.data(), state_.width, gradient, missed);
       norm += v.square().sum();
     }
     state_.squared_norm(i) = norm;
   }
 
-  static constexpr Index ahead = 4;  // features whose cache lines are under way
+  /// What share of the batch's weight the rows have in which a feature occurs.
+  double share_of(const Occurrences<Values>& occurrences) const noexcept {
+    if (task_.weights == nullptr) return occurrences.size * double{shares_[0]};
+    double share = 0;
+    for (Index p = 0; p < occurrences.size; ++p) share += shares_[occurrences.rows[p]];
+    return share;
+  }
+
+  static constexpr Index ahead = 16;  // features whose cache lines are under way
 
   TrainingTask<Real> task_;
   CsrView<Values> X_;
@@ -238,8 +248,9 @@ class BatchTrainer final : public Trainer {
 
   // Scratch of a step, by row of the batch.
   std::vector<Real> scores_, losses_, slopes_, shares_;
-  std::vector<Real> T_;  // (rows, width)
+  Eigen::ArrayX<Real> T_;  // (rows, width); unlike std::vector aligned for whole registers
   std::vector<PartialSums> partial_sums_;
+  Gatherer<Real, Values> gatherer_;
 };
 
 }  // namespace sparsefm

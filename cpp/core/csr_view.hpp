@@ -24,6 +24,10 @@ class Offsets {
     return wide_ != nullptr ? wide_[row] : narrow_[row];
   }
 
+  void prefetch(Index row) const noexcept {
+    sparsefm::prefetch(wide_ != nullptr ? static_cast<const void*>(wide_ + row) : narrow_ + row);
+  }
+
  private:
   const std::int32_t* narrow_ = nullptr;
   const std::int64_t* wide_ = nullptr;
@@ -47,6 +51,14 @@ struct CsrView {
   Values values;           // (non-zeros,)
 
   Index nonzeros() const noexcept { return offsets[rows]; }
+
+  void prefetch(Index r) const noexcept {
+    const Index begin = offsets[r], end = offsets[r + 1];
+    for (Index p = begin; p < end; p += cache_line / Index{sizeof(Feature)}) {
+      sparsefm::prefetch(columns + p);
+      if constexpr (std::is_pointer_v<Values>) sparsefm::prefetch(values + p);
+    }
+  }
 
   CsrRow<Values> row(Index r) const noexcept {
     const Index begin = offsets[r];

@@ -1,48 +1,107 @@
-// What one feature of a batch gathers from the rows it occurs in. With e_r the slope dL/ds of row r
-// (its weight included) and T_r = e_r S_r:
+// What the features of a batch gather from the rows they occur in. With e_r the slope dL/ds of row
+// r (its weight included) and T_r = e_r S_r:
 //
 //   dw_i = sum_r e_r x_ri,    dv_i = sum_r x_ri T_r - v_i sum_r e_r x_ri^2
 #pragma once
 
-#include <algorithm>
+#include <numeric>
+#include <vector>
 
 #include "batch.hpp"
+#include "parallel.hpp"
 
 namespace sparsefm {
 
-/// Sums of scalars are taken in double, sums of vectors in pieces: float32 would lose the last of
-/// many millions.
+/// Sums of scalars are taken in double: float32 would lose the last of many millions.
 struct FeatureSums {
   double linear = 0;  // sum_r e_r x       = dw_i
   double self = 0;    // sum_r e_r x^2     what v_i's own square adds to S, taken out again
+
+  friend FeatureSums operator+(const FeatureSums& a, const FeatureSums& b) noexcept {
+    return {a.linear + b.linear, a.self + b.self};
+  }
+};
+
+/// Of each row of a batch: e_r, and T_r in rows of `width` numbers.
+template <class Real>
+struct RowTerms {
+  const Real* slopes;
+  const Real* T;
+  Index width;
 };
 
 template <class Real, class Values>
-FeatureSums feature_sums(const Occurrences<Values>& occurrences, const Real* slopes) noexcept {
+FeatureSums gather_scalars(const Occurrences<Values>& occurrences,
+                           const RowTerms<Real>& terms) noexcept {
   FeatureSums sums;
   for (Index p = 0; p < occurrences.size; ++p) {
     const Real x = occurrences.values[p];
-    const Real term = slopes[occurrences.rows[p]] * x;
-    sums.linear += term;
-    sums.self += term * x;
+    const Real term = terms.slopes[occurrences.rows[p]] * x;
+    sums = sums + FeatureSums{term, term * x};
   }
   return sums;
 }
 
-/// sum_r x_ri T_r for some neighbouring factors; `T` points at the first of them in row 0.
+/// sum_r x_ri T_r for the factors f, f + 1, ... of an L.
 template <class L, class Real, class Values>
-L gathered(const Occurrences<Values>& occurrences, const Real* T, Index stride) noexcept {
-  constexpr Index piece = 1024;
-  L total = L::Zero();
-  for (Index begin = 0; begin < occurrences.size; begin += piece) {
-    const Index end = std::min(begin + piece, occurrences.size);
-    L sum = L::Zero();
-    for (Index p = begin; p < end; ++p) {
-      sum += occurrences.values[p] * Eigen::Map<const L>(T + occurrences.rows[p] * stride);
-    }
-    total += sum;
+L gather_factors(const Occurrences<Values>& occurrences, const RowTerms<Real>& terms,
+                 Index f) noexcept {
+  L sum = L::Zero();
+  for (Index p = 0; p < occurrences.size; ++p) {
+    sum += occurrences.values[p] *
+           Eigen::Map<const L>(terms.T + occurrences.rows[p] * terms.width + f);
   }
-  return total;
+  return sum;
 }
+
+/// Gathers for one batch after the other. Features that many rows have come in pieces, so that
+/// they keep every thread busy, and so that no sum of float32 has very many terms.
+template <class Real, class Values>
+class Gatherer {
+ public:
+  /// Sums the pieces. What `terms` points at must stay as long as this is asked for sums.
+  void begin(Team& team, const Batch<Real>& batch, const RowTerms<Real>& terms) {
+    batch_ = &batch;
+    terms_ = terms;
+    const auto pieces = static_cast<Index>(batch.pieces.size());
+    piece_scalars_.resize(pieces);
+    piece_factors_.resize(terms.width, pieces);
+    team.for_blocks(pieces, pieces_at_once, [&](Index, Index begin, Index end) {
+      for (Index q = begin; q < end; ++q) {
+        const auto part = batch.template occurrences<Values>(batch.pieces[q]);
+        piece_scalars_[q] = gather_scalars(part, terms);
+        for_lanes<Real>(terms.width, [&]<class L>(Index f) {
+          Eigen::Map<L>(&piece_factors_(f, q)) = gather_factors<L>(part, terms, f);
+        });
+      }
+    });
+  }
+
+  FeatureSums scalars(Index j) const noexcept {
+    const auto [first, last] = batch_->pieces_of(j);
+    if (first == last) return gather_scalars(batch_->template occurrences<Values>(j), terms_);
+    return std::accumulate(piece_scalars_.begin() + first, piece_scalars_.begin() + last,
+                           FeatureSums{});
+  }
+
+  template <class L>
+  L factors(Index j, Index f) const noexcept {
+    const auto [first, last] = batch_->pieces_of(j);
+    if (first == last) {
+      return gather_factors<L>(batch_->template occurrences<Values>(j), terms_, f);
+    }
+    L sum = L::Zero();
+    for (Index q = first; q < last; ++q) sum += Eigen::Map<const L>(&piece_factors_(f, q));
+    return sum;
+  }
+
+ private:
+  static constexpr Index pieces_at_once = 4;
+
+  const Batch<Real>* batch_ = nullptr;
+  RowTerms<Real> terms_{};
+  std::vector<FeatureSums> piece_scalars_;
+  Eigen::ArrayXX<Real> piece_factors_;  // (width, pieces), columns first
+};
 
 }  // namespace sparsefm

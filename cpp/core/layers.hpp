@@ -45,16 +45,17 @@ void backward(Real* linear, Real* factors, const CsrView<Values>& X, const Real*
         for (Index f = 0; f < rank; ++f) sums[f] *= slopes[r];
       }
     });
+    Gatherer<Real, Values> gatherer;
+    gatherer.begin(team, batch, {slopes, T.get(), rank});
     team.for_blocks(batch.size(), 64, [&](Index, Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
         const Index i = batch.features[j];
-        const auto occurrences = batch.template occurrences<Values>(j);
-        const auto sums = feature_sums(occurrences, slopes);
+        const auto sums = gatherer.scalars(j);
         linear[i] = static_cast<Real>(sums.linear);
-        for_lanes<Real>(rank, [&]<class L>(Index first) {
-          const Eigen::Map<const L> v(model.factors(i) + first);
-          Eigen::Map<L>(factors + i * rank + first) =
-              gathered<L>(occurrences, T.get() + first, rank) - v * static_cast<Real>(sums.self);
+        for_lanes<Real>(rank, [&]<class L>(Index f) {
+          const Eigen::Map<const L> v(model.factors(i) + f);
+          Eigen::Map<L>(factors + i * rank + f) =
+              gatherer.template factors<L>(j, f) - v * static_cast<Real>(sums.self);
         });
       }
     });

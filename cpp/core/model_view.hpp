@@ -37,15 +37,12 @@ struct StateView {
 
   /// Asks for the cache lines that reading (moments = false) or updating feature i will touch.
   void prefetch(Index i, bool with_moments) const noexcept {
-    __builtin_prefetch(scalars_ + i * (2 + moments));
+    sparsefm::prefetch(scalars_ + i * (2 + moments));
     const Index reals = width * (with_moments ? 1 + moments : 1);
     for (Index f = 0; f < reals; f += cache_line / Index{sizeof(Real)}) {
-      __builtin_prefetch(factors(i) + f);
+      sparsefm::prefetch(factors(i) + f);
     }
   }
-
- private:
-  static constexpr Index cache_line = 64;  // bytes
 };
 
 }  // namespace sparsefm

@@ -9,6 +9,19 @@ namespace sparsefm {
 using Index = std::int64_t;    // counts and positions: more than 2^31 non-zeros are ordinary
 using Feature = std::int32_t;  // a column of X: half the memory traffic of an Index
 
+constexpr Index cache_line = 64;  // bytes
+
+/// Asks for the cache line at `address`, which will be needed soon.
+inline void prefetch(const void* address) noexcept {
+#if defined(__GNUC__)
+  __builtin_prefetch(address);
+  // GCC takes a function that does nothing but prefetch for one without effect, and drops it.
+  asm volatile("");
+#else
+  static_cast<void>(address);
+#endif
+}
+
 /// `width` neighbouring factors of one feature, held in registers.
 template <class Real, int width>
 using Lanes = Eigen::Array<Real, width, 1>;

@@ -135,7 +135,8 @@ def as_weights(
 ) -> npt.NDArray[Any] | None:
     """Return non-negative weights with a positive sum, or None for none.
 
-    Only their proportions matter: a power of two brings them where `dtype` represents them well.
+    Only their proportions matter: equal ones become one (or None, if no row has zero), others are
+    brought by a power of two to where `dtype` represents them well.
     """
     if values is None:
         return None
@@ -143,9 +144,12 @@ def as_weights(
     if (weights < 0).any():
         row = int(np.argmax(weights < 0))
         raise ValueError(f"{name} must not be negative; row {row} has {weights[row]:g}")
-    if not (weights > 0).any():
+    largest = weights.max()
+    if not largest > 0:
         raise ValueError(f"{name} must hold a positive weight; all {n_rows} are zero")
-    _, exponent = np.frexp(weights.max())
+    if ((weights == largest) | (weights == 0)).all():
+        return None if weights.all() else (weights > 0).astype(dtype)
+    _, exponent = np.frexp(largest)
     return cast(np.ldexp(weights, -int(exponent)), dtype, name)
 
 

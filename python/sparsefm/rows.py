@@ -73,6 +73,13 @@ class Rows:
             rows = np.flatnonzero(self.weights).astype(np.int64, copy=False)
         return rows if random is None else random.permutation(rows)
 
+    def weights_of(self, order: npt.NDArray[np.int64]) -> Array | None:
+        """Return the weights of the rows `order`, None if all are one."""
+        if self.weights is None:
+            return None
+        weights = self.weights[order]
+        return None if (weights == 1).all() else weights
+
     def sample(self, order: npt.NDArray[np.int64], size: int) -> "Rows":
         """Return at most `size` rows, spread evenly over `order`."""
         chosen = order[np.linspace(0, len(order) - 1, min(size, len(order))).astype(np.int64)]

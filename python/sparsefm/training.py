@@ -131,7 +131,7 @@ def train(
         rows.X,
         order,
         rows.y[order],
-        None if rows.weights is None else rows.weights[order],
+        rows.weights_of(order),
         min(batch_size or _default_batch_size(len(order)), len(order)),
         found_loss.name,
         state.bias,
