@@ -1,90 +1,90 @@
-"""Training throughput: threads, batch sizes, lazy and exact updates, on a quiet and a busy machine.
+"""Rows and non-zeros a second in an epoch, of every side.
 
-Run as ``python -m bench.throughput``; prints a Markdown table. Data are made here: `FIELDS` one-hot
-fields whose values follow a power law, as clicks do. The sides alternate; figures are medians.
+Every side trains two epochs; the second one is timed, so that whatever a side does once is left
+out, and the better loss of both is shown, for the sides that train on all rows. sparsefm and
+PyTorch have the same Adam, on the same settings. modern-fm corrects the bias of v before it adds
+epsilon, so its epsilon is larger by 1 / sqrt(1 - beta2); the others have settings that suit them.
 """
 
-import itertools
-import os
 import statistics
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
-import numpy as np
-import scipy.sparse as sp
+from bench import data as sets
+from bench.data import load
+from bench.machine import thread_counts
+from bench.peers import SIDES, installed
+from bench.table import ratio, show
+from bench.worker import WorkerError, alternate, call
 
-import sparsefm as fm
-
-ROWS, FIELDS, FEATURES, RANK = 300_000, 20, 200_000, 16
-EPOCHS, REPEATS = 3, 3
-THREADS = sorted({1, 2, os.cpu_count() or 1})
-
-
-def clicks() -> tuple[sp.csr_matrix, np.ndarray]:
-    """Return X of shape (ROWS, FEATURES), FIELDS ones a row, and labels."""
-    random = np.random.default_rng(0)
-    of_field = FEATURES // FIELDS
-    values = np.minimum(random.zipf(1.3, (ROWS, FIELDS)) - 1, of_field - 1)
-    columns = (values + of_field * np.arange(FIELDS)).astype(np.int32)
-    offsets = np.arange(0, ROWS * FIELDS + 1, FIELDS, dtype=np.int32)
-    X = sp.csr_matrix((np.ones(columns.size, np.float32), columns.ravel(), offsets))
-    X.resize(ROWS, FEATURES)
-    effects = random.normal(0, 0.3, FEATURES)
-    return X, random.random(ROWS) < 1 / (1 + np.exp(-X @ effects))
+OURS = "sparsefm"
+REPEATS = 3
+RANKS = (8, 16, 64)
+ADAM = {"batch": 4096, "learning_rate": 0.01, "epsilon": 3e-5}
+SETTINGS = {
+    OURS: ADAM,
+    "PyTorch": ADAM,
+    "modern-fm": ADAM | {"epsilon": 1e-3},
+    "Vowpal Wabbit": {"batch": 1, "learning_rate": 0.02},
+    "LightFM": {"batch": 1, "learning_rate": 0.05},
+    "river": {"batch": 1, "learning_rate": 0.01},
+    "SGDClassifier": {"batch": 1, "learning_rate": 0.03, "l2": 1e-6},
+}
+EPOCHS = 2
 
 
-@contextmanager
-def competitors(number: int) -> Iterator[None]:
-    """Keep that many cores busy meanwhile."""
-    processes = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)
-    ]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+def measure(
+    threads: int, side: str, folder: str, rank: int, settings: dict[str, Any]
+) -> dict[str, float]:
+    """Return rows, entries and seconds of the last epoch, and the best loss."""
+    data = load(folder).head(SIDES[side].MAX_ROWS)
+    epochs = list(SIDES[side].epochs(data, rank, EPOCHS, threads, settings))
+    (before, _), (after, _) = epochs[-2:]
+    loss = min(loss for _, loss in epochs)
+    return {"rows": len(data.y), "entries": data.X.nnz, "seconds": after - before, "loss": loss}
 
 
-def seconds_per_epoch(
-    X: sp.csr_matrix, y: np.ndarray, batch: int, threads: int, kind: str
-) -> float:
-    """Return the time of one epoch, the first one and the planning of batches left out."""
-    model = fm.train(
-        X,
-        y,
-        task="binary",
-        rank=RANK,
-        epochs=EPOCHS,
-        batch_size=batch,
-        n_threads=threads,
-        solver=fm.Adam(updates=kind),
+def throughput(folder: str, name: str, quick: bool) -> None:
+    """Measure every side on a stored data set, and print."""
+    calls = {
+        (side, rank, threads): partial(
+            call, measure, threads=threads, side=side, folder=folder, rank=rank,
+            settings=SETTINGS[side],
+        )
+        for rank in (RANKS[:1] if quick else RANKS)
+        for threads in thread_counts()
+        for side, module in installed().items()
+        if module.THREADED or threads == 1
+    }  # fmt: skip
+    found = alternate(calls, 1 if quick else REPEATS)
+    header = ["k", "threads", "side", "s an epoch", "Mrows/s", "Mnnz/s", "against 1 thread"]
+    header += ["log loss", "sparsefm / side"]
+    rows = [_row(found, *key) for key in sorted(calls, key=lambda key: key[1:])]
+    show(f"Throughput, {sets.title(name, quick)}, batches of 4096", header, rows)
+
+
+def _row(found: dict, side: str, rank: int, threads: int) -> list[Any]:
+    """Return what is to be said of one side with so many factors and threads."""
+    results, ours, alone = (
+        found[key] for key in ((side, rank, threads), (OURS, rank, threads), (side, rank, 1))
     )
-    return (model.history[-1].seconds - model.history[0].seconds) / (EPOCHS - 1)
+    if isinstance(results, WorkerError):
+        return [rank, threads, side, f"failed: {results}", *[None] * 5]
+    rate = _rate(results)
+    entries = results[0]["entries"] / results[0]["rows"]
+    return [
+        rank,
+        threads,
+        side,
+        results[0]["rows"] / rate,
+        rate / 1e6,
+        rate * entries / 1e6,
+        ratio(rate / _rate(alone)),
+        None if SIDES[side].MAX_ROWS else f"{min(found['loss'] for found in results):.4f}",
+        ratio(_rate(ours) / rate),
+    ]
 
 
-def main() -> None:
-    """Measure and print."""
-    X, y = clicks()
-    fm.show_versions()
-    print(f"\n{ROWS:,} rows x {FIELDS} ones, {FEATURES:,} features, rank {RANK}, float32\n")
-    print("| busy cores | batch | updates | threads | s an epoch | million non-zeros a second |")
-    print("|---|---|---|---|---|---|")
-    for busy, batch in itertools.product((0, os.cpu_count() or 1), (64, 4096)):
-        sides = list(itertools.product(("lazy", "exact"), THREADS))
-        times: dict[tuple[str, int], list[float]] = {side: [] for side in sides}
-        with competitors(busy):
-            for _ in range(REPEATS):
-                for kind, threads in sides:
-                    times[kind, threads].append(seconds_per_epoch(X, y, batch, threads, kind))
-        for (kind, threads), measured in times.items():
-            median = statistics.median(measured)
-            rate = X.nnz / median / 1e6
-            print(f"| {busy} | {batch} | {kind} | {threads} | {median:.3f} | {rate:.1f} |")
-
-
-if __name__ == "__main__":
-    main()
+def _rate(results: list[dict[str, float]]) -> float:
+    """Return the median of rows a second."""
+    return statistics.median(found["rows"] / found["seconds"] for found in results)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <numeric>
 
 #include "batch.hpp"
 #include "gradient.hpp"
@@ -145,13 +146,13 @@ class BatchTrainer final : public Trainer {
   double walk_rows(Team& team, Index b) {
     const Index rows = batch_size(b);
     const Real* weights = task_.weights ? task_.weights + b * task_.batch_size : nullptr;
-    double total_weight = 0;
-    for (Index r = 0; r < rows; ++r) total_weight += weights ? weights[r] : 1;
-    for (Index r = 0; r < rows; ++r) {
-      shares_[r] = static_cast<Real>((weights ? weights[r] : Real{1}) / total_weight);
-    }
+    double total_weight = static_cast<double>(rows);
+    if (weights) total_weight = std::accumulate(weights, weights + rows, 0.0);
 
     team.for_blocks(rows, row_block, [&](Index block, Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        shares_[r] = static_cast<Real>((weights ? weights[r] : Real{1}) / total_weight);
+      }
       partial_sums_[block] = walk_row_block(b, rows, begin, end);
     });
     PartialSums sums;

@@ -3,9 +3,10 @@
 // Results must be the same bits on any number of threads, so loops are cut into fixed tasks and it
 // never matters who runs one. Machines are busy, so a loop waits for tasks and not for threads: the
 // leader claims tasks like everybody else, and a thread that the system has put to sleep holds up
-// at most the one task it had begun. OpenMP lends the threads, once for a whole call, and only at
-// the end of that are they all waited for; its own loops would end in such a barrier each,
-// thousands of times a second.
+// at most the one task it had begun. Everyone begins with a share of their own, which in similar
+// loops touches similar memory, and then takes from the others'. OpenMP lends the threads, once for
+// a whole call, and only at the end of that are they all waited for; its own loops would end in
+// such a barrier each, thousands of times a second.
 #pragma once
 
 #ifdef _OPENMP
@@ -27,7 +28,7 @@ namespace sparsefm {
 /// A leader and its helpers. The leader runs a program; they share its loops.
 class Team {
  public:
-  explicit Team(int size) noexcept : size_(size) {}
+  explicit Team(int size) : size_(size), shares_(size) {}
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
@@ -92,31 +93,45 @@ class Team {
     program_ = program;
     unfinished_.store(static_cast<std::uint32_t>(tasks), std::memory_order_relaxed);
     const std::uint64_t round = round_.load(std::memory_order_relaxed) + 1;
-    unclaimed_.store(round << 32 | static_cast<std::uint32_t>(tasks), std::memory_order_release);
+    for (int owner = 0; owner < size_; ++owner) {
+      const auto size = static_cast<std::uint32_t>(share_end(owner) - share_end(owner - 1));
+      shares_[owner].unclaimed.store(round << 32 | size, std::memory_order_release);
+    }
     next_round();
   }
+
+  /// The share of an owner ends here, and the next one's begins.
+  Index share_end(int owner) const noexcept { return tasks_ * (owner + 1) / size_; }
 
   void next_round() noexcept {
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
   }
 
-  /// Claims and runs tasks while there are any. What is being run is read after a claim: as long as
-  /// a claimed task is unfinished, the leader cannot publish another loop.
+  /// Claims and runs tasks while there are any, the member's own first.
   void claim_tasks(int member) noexcept {
-    auto ticket = unclaimed_.load(std::memory_order_acquire);
+    for (int k = 0; k < size_; ++k) claim_from((member + k) % size_, member);
+  }
+
+  /// What is being run is read after a claim: as long as a claimed task is unfinished, the leader
+  /// cannot publish another loop.
+  void claim_from(int owner, int member) noexcept {
+    auto& unclaimed = shares_[owner].unclaimed;
+    auto ticket = unclaimed.load(std::memory_order_acquire);
     while (const auto left = static_cast<std::uint32_t>(ticket)) {
-      if (!unclaimed_.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel,
-                                            std::memory_order_acquire)) {
+      if (!unclaimed.compare_exchange_weak(ticket, ticket - 1, std::memory_order_acq_rel,
+                                           std::memory_order_acquire)) {
         continue;
       }
       try {
-        if (!failed_.test(std::memory_order_relaxed)) program_(body_, tasks_ - left, member);
+        if (!failed_.test(std::memory_order_relaxed)) {
+          program_(body_, share_end(owner) - left, member);
+        }
       } catch (...) {
         if (!failed_.test_and_set()) error_ = std::current_exception();
       }
       if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
-      ticket = unclaimed_.load(std::memory_order_acquire);
+      ticket = unclaimed.load(std::memory_order_acquire);
     }
   }
 
@@ -134,7 +149,12 @@ class Team {
     }
   }
 
+  struct alignas(cache_line) Share {
+    std::atomic<std::uint64_t> unclaimed = 0;  // round << 32 | tasks that nobody has begun
+  };
+
   const int size_;
+  std::vector<Share> shares_;  // of each member
 
   // The loop being run; written by the leader while no task is unfinished.
   Index tasks_ = 0;
@@ -144,7 +164,6 @@ class Team {
   std::atomic_flag failed_;
 
   std::atomic<bool> dismissed_ = false;
-  std::atomic<std::uint64_t> unclaimed_ = 0;   // round << 32 | tasks that nobody has begun
   std::atomic<std::uint32_t> unfinished_ = 0;  // tasks
   std::atomic<std::uint32_t> round_ = 0;       // loops published so far
 };
