@@ -124,6 +124,7 @@ class BatchTrainer final : public Trainer {
       auto& batch = batches_[order_[step]];
       batch.next.resize(batch.features.size());
       for (Index j = 0; j < batch.size(); ++j) {
+        if (j + ahead < batch.size()) sparsefm::prefetch(&first[batch.features[j + ahead]]);
         batch.next[j] = first[batch.features[j]];
         first[batch.features[j]] = static_cast<std::int32_t>(step);
       }
@@ -134,7 +135,7 @@ class BatchTrainer final : public Trainer {
   /// Brings feature i from the start of the epoch to step `first`, its first.
   void catch_up(Index i, Index first) noexcept {
     if (first == 0) return;
-    const auto missed = optimizer_.missed(0, first);
+    const auto missed = optimizer_.missed(first);
     optimizer_.template skip<Lanes<Real, 1>>(state_.linear(i), 1, missed);
     for (Index f = 0; f < state_.width; f += lanes) {
       optimizer_.template skip<Lanes<Real, lanes>>(state_.factors(i) + f, state_.width, missed);
@@ -162,7 +163,7 @@ class BatchTrainer final : public Trainer {
     }
     using One = Lanes<Real, 1>;
     optimizer_.template apply<One>(state_.bias_, 1, One(static_cast<Real>(sums.slope)),
-                                   optimizer_.missed(0, 0));
+                                   optimizer_.missed(0));
     return sums.loss * total_weight;
   }
 
@@ -211,8 +212,7 @@ class BatchTrainer final : public Trainer {
     using L = Lanes<Real, lanes>;
     const Index i = batch.features[j];
     const double share = share_of(batch.template occurrences<Values>(j));
-    auto missed = optimizer_.missed(0, 0);
-    if constexpr (Optimizer::catches_up) missed = optimizer_.missed(step + 1, batch.next[j]);
+    const auto missed = optimizer_.missed(Optimizer::catches_up ? batch.next[j] - (step + 1) : 0);
 
     const auto sums = gatherer_.scalars(j);
     Real* w = state_.linear(i);

@@ -27,7 +27,7 @@ class AdaGrad {
 
   void begin_step(Index, Index rows) noexcept { rows_ = static_cast<Real>(rows); }
 
-  Missed missed(Index, Index) const noexcept { return {}; }
+  Missed missed(Index) const noexcept { return {}; }
 
   template <class L>
   void apply(Real* theta, Index stride, const L& g, Missed) const noexcept {

@@ -8,7 +8,8 @@
 //   moments                            numbers remembered of each parameter
 //   begin_epoch(t, steps, rate)        `steps` steps follow, the first one is number t + 1
 //   begin_step(step, rows)             0 <= step < steps; rows of its batch
-//   missed(a, b)                       what a parameter misses that no step in [a, b) touches
+//   missed(n)                          what a parameter misses that the next n steps do not touch,
+//                                      counted from the step just begun, or from the epoch's first
 //   apply(theta, stride, g, missed)    one step of parameters `theta`, then the missed ones;
 //                                      moment q of theta lies at theta + q * stride
 //   catches_up                         whether missed steps move parameters; if so,
@@ -87,7 +88,7 @@ class LazyAdam {
     step_.rate = static_cast<Real>(adam_rate(settings_, learning_rate_, t_ + step + 1));
   }
 
-  Missed missed(Index, Index) const noexcept { return {}; }
+  Missed missed(Index) const noexcept { return {}; }
 
   template <class L>
   void apply(Real* theta, Index stride, const L& g, Missed) const noexcept {

@@ -11,18 +11,16 @@
 //
 //   M = m / (sqrt(v) + eps) * sum_p D_p y^p,    D_p = sum_l c_{a+l} b1^l (1 - x^l)^p,
 //
-// a power series whose coefficients depend on a and b alone. D_p is the p-th finite difference of
-// G_j = sum_l c_{a+l} r_j^l, r_j = b1 x^j, and with the table
+// a power series whose coefficients depend on a and n alone. Every n there can be is tabulated once
+// a step, as running sums over l of c_{a+l} times numbers that never change, b1^l (1 - x^l)^p: all
+// positive, so nothing cancels, and after some 200 (float32) or 400 terms nothing is added.
 //
-//   R_j(a) = sum_{u>a} c_u r_j^(u-a)  to the end of the epoch,    G_j = R_j(a) - r_j^n R_j(b).
-//
-// All sums are of positive terms. The number of terms follows from b1, b2 and the precision; where
-// the series converges too slowly (b1 near or above x), the missed steps are replayed one by one.
-// Derivation and measurements: docs/exact_adam.md.
+// The number of terms follows from b1, b2 and the precision; where the series converges too slowly
+// (b1 near or above x), the missed steps are replayed one by one. Derivation and measurements:
+// docs/exact_adam.md.
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <vector>
 
@@ -35,116 +33,118 @@ class ExactAdam {
  public:
   static constexpr int moments = 2;
   static constexpr bool catches_up = true;
-  static constexpr int max_terms = 12;
 
   struct Missed {
-    Index begin, end;                          // times a and b
-    std::array<Real, max_terms> coefficients;  // D_p
-    Real decay1, decay2;                       // b1^n, b2^n
+    Index steps;
+    const Real* coefficients;  // D_p
+    Real decay1, decay2;       // b1^n, b2^n
   };
 
   explicit ExactAdam(const AdamSettings& settings)
       : settings_(settings),
         step_(settings, 0),
-        memory_(effective_memory(settings.beta1 / std::sqrt(settings.beta2))),
-        terms_(terms_needed(settings, memory_)) {}
+        memory_(effective_memory(settings)),
+        terms_(terms_needed(settings, memory_)) {
+    if (terms_ == 0) return;
+    kernel_.resize(terms_, memory_ + 1);
+    for (Index l = 0; l <= memory_; ++l) {
+      const auto steps = static_cast<double>(l);
+      const double d = -std::expm1(steps * std::log(settings.beta2) / 2);
+      double value = std::pow(settings.beta1, steps);
+      for (int p = 0; p < terms_; ++p, value *= d) kernel_(p, l) = value;
+    }
+    coefficients_.setZero(terms_, memory_ + 1);
+  }
 
   void begin_epoch(Index t, Index steps, double learning_rate) {
     rates_.resize(steps + 1);
-    power1_.resize(steps + 1);
-    root2_.resize(steps + 1);
-    tails_.assign((steps + 1) * terms_, 0.0);
-    const double x = std::sqrt(settings_.beta2);
+    decay1_.resize(steps + 1);
+    decay2_.resize(steps + 1);
     for (Index u = 0; u <= steps; ++u) {
       rates_[u] = u == 0 ? 0.0 : adam_rate(settings_, learning_rate, t + u);
-      power1_[u] = std::pow(settings_.beta1, static_cast<double>(u));
-      root2_[u] = std::pow(x, static_cast<double>(u));
+      decay1_[u] = static_cast<Real>(std::pow(settings_.beta1, static_cast<double>(u)));
+      decay2_[u] = static_cast<Real>(std::pow(settings_.beta2, static_cast<double>(u)));
     }
-    for (Index a = steps - 1; a >= 0; --a) {
-      double ratio = settings_.beta1;
-      for (int j = 0; j < terms_; ++j, ratio *= x) {
-        tails_[a * terms_ + j] = ratio * (rates_[a + 1] + tails_[(a + 1) * terms_ + j]);
-      }
-    }
+    stand_at(0);
   }
 
-  void begin_step(Index step, Index) noexcept { step_.rate = static_cast<Real>(rates_[step + 1]); }
-
-  Missed missed(Index a, Index b) const noexcept {
-    Missed missed{};
-    missed.begin = a;
-    missed.end = b;
-    const Index n = b - a;
-    missed.decay1 = static_cast<Real>(power1_[n]);
-    missed.decay2 = static_cast<Real>(root2_[n] * root2_[n]);
-    std::array<double, max_terms> D;
-    double decay = power1_[n];
-    for (int j = 0; j < terms_; ++j, decay *= root2_[n]) {
-      D[j] = tails_[a * terms_ + j] - decay * tails_[b * terms_ + j];
-    }
-    for (int p = 1; p < terms_; ++p) {
-      for (int j = terms_ - 1; j >= p; --j) D[j] = D[j - 1] - D[j];
-    }
-    for (int p = 0; p < terms_; ++p) missed.coefficients[p] = static_cast<Real>(D[p]);
-    return missed;
+  void begin_step(Index step, Index) noexcept {
+    step_.rate = static_cast<Real>(rates_[step + 1]);
+    stand_at(step + 1);
   }
 
-  /// The step and the missed ones share their root and their division.
+  Missed missed(Index n) const noexcept {
+    return {n, coefficients_.data() + std::min(n, memory_) * terms_, decay1_[n], decay2_[n]};
+  }
+
   template <class L>
   void apply(Real* theta, Index stride, const L& g, const Missed& missed) const noexcept {
-    Eigen::Map<L> m(theta + stride), v(theta + 2 * stride);
+    L m = Eigen::Map<const L>(theta + stride), v = Eigen::Map<const L>(theta + 2 * stride);
     step_.remember(m, v, g);
-    move<L>(theta, stride, step_.rate, missed);
+    move<L>(theta, stride, m, v, step_.rate, missed);
   }
 
   template <class L>
   void skip(Real* theta, Index stride, const Missed& missed) const noexcept {
-    move<L>(theta, stride, Real{0}, missed);
+    const L m = Eigen::Map<const L>(theta + stride), v = Eigen::Map<const L>(theta + 2 * stride);
+    move<L>(theta, stride, m, v, Real{0}, missed);
   }
 
  private:
+  static constexpr int max_terms = 12;
+
+  /// Tabulates D_p of every n, for time a.
+  void stand_at(Index a) noexcept {
+    now_ = a;
+    if (terms_ == 0) return;
+    const Index longest = std::min(memory_, static_cast<Index>(rates_.size()) - 1 - a);
+    Eigen::Array<double, Eigen::Dynamic, 1, 0, max_terms, 1> sums;
+    sums.setZero(terms_);
+    for (Index n = 1; n <= longest; ++n) {
+      sums += rates_[a + n] * kernel_.col(n);
+      coefficients_.col(n) = sums.template cast<Real>();
+    }
+  }
+
+  /// A step of the given rate and the missed ones, which share its root and its division.
   template <class L>
-  void move(Real* theta, Index stride, Real rate, const Missed& missed) const noexcept {
-    Eigen::Map<L> theta_(theta), m(theta + stride), v(theta + 2 * stride);
+  void move(Real* theta, Index stride, const L& m, const L& v, Real rate,
+            const Missed& missed) const noexcept {
     const L root = v.sqrt();
     const L inverse = (root + step_.epsilon).inverse();
-    if (terms_ == 0) {
-      theta_ -= rate * m * inverse;
-      replay(theta_, m, v, missed);
-      return;
+    L sum = L::Constant(rate);
+    if (terms_ > 0) {
+      const L y = root * inverse;
+      L series = L::Constant(missed.coefficients[terms_ - 1]);
+      for (int p = terms_ - 2; p >= 0; --p) series = series * y + missed.coefficients[p];
+      sum += series;
     }
-    if (missed.begin == missed.end) {
-      theta_ -= rate * m * inverse;
-      return;
-    }
-    const L y = root * inverse;
-    L series = L::Constant(missed.coefficients[terms_ - 1]);
-    for (int p = terms_ - 2; p >= 0; --p) series = series * y + missed.coefficients[p];
-    theta_ -= m * inverse * (series + rate);
-    m *= missed.decay1;
-    v *= missed.decay2;
+    Eigen::Map<L> theta_(theta);
+    theta_ -= m * inverse * sum;
+    if (terms_ == 0) replay(theta_, m, v, missed.steps);
+    Eigen::Map<L>(theta + stride) = m * missed.decay1;
+    Eigen::Map<L>(theta + 2 * stride) = v * missed.decay2;
   }
 
-  /// One by one, until what is left is below rounding.
+  /// The missed steps one by one, until what is left is below rounding.
   template <class L>
-  void replay(Eigen::Map<L>& theta, Eigen::Map<L>& m, Eigen::Map<L>& v,
-              const Missed& missed) const noexcept {
-    const Index last = std::min(missed.end, missed.begin + ((m == 0).all() ? 0 : memory_));
-    L m_u = m, v_u = v;
-    for (Index u = missed.begin + 1; u <= last; ++u) {
-      m_u *= step_.beta1;
-      v_u *= step_.beta2;
-      theta -= static_cast<Real>(rates_[u]) * m_u / (v_u.sqrt() + step_.epsilon);
+  void replay(Eigen::Map<L>& theta, L m, L v, Index steps) const noexcept {
+    if ((m == 0).all()) return;
+    for (Index l = 1; l <= std::min(steps, memory_); ++l) {
+      m *= step_.beta1;
+      v *= step_.beta2;
+      theta -= static_cast<Real>(rates_[now_ + l]) * m / (v.sqrt() + step_.epsilon);
     }
-    m *= missed.decay1;
-    v *= missed.decay2;
   }
 
-  /// Steps l after which rho^l, what a missed step moves relative to the first, is nothing.
-  static Index effective_memory(double rho) noexcept {
+  /// Steps l after which what is missed, at most rho^l of the first with rho = b1 / x, adds
+  /// nothing.
+  static Index effective_memory(const AdamSettings& settings) noexcept {
+    constexpr double nothing = std::numeric_limits<Real>::epsilon() / 8;
+    const double rho = settings.beta1 / std::sqrt(settings.beta2);
     if (rho == 0) return 1;
-    if (!(rho < 0.999)) return std::numeric_limits<Index>::max() / 2;
-    return static_cast<Index>(std::log(1e-20) / std::log(rho)) + 1;
+    if (!(rho < 0.9999)) return std::numeric_limits<Index>::max() / 2;
+    return static_cast<Index>(std::log(nothing * (1 - rho)) / std::log(rho)) + 1;
   }
 
   /// The least number of terms after which what is cut off, at most sum_l b1^l d_l^P / x^l, is
@@ -170,12 +170,13 @@ class ExactAdam {
 
   AdamSettings settings_;
   AdamStep<Real> step_;
-  Index memory_;                // steps after which nothing is left of a moment's effect
-  int terms_;                   // of the series; 0: replay
-  std::vector<double> rates_;   // (steps + 1): c of the step that leads to time u
-  std::vector<double> power1_;  // (steps + 1): b1^n
-  std::vector<double> root2_;   // (steps + 1): sqrt(b2)^n
-  std::vector<double> tails_;   // (steps + 1, terms): R_j(a)
+  Index memory_;                       // steps after which nothing is left of a moment's effect
+  int terms_;                          // of the series; 0: replay
+  Index now_ = 0;                      // a
+  std::vector<double> rates_;          // (steps + 1): c of the step that leads to time u
+  std::vector<Real> decay1_, decay2_;  // (steps + 1): b1^n, b2^n
+  Eigen::ArrayXXd kernel_;             // (terms, memory + 1): b1^l (1 - x^l)^p
+  Eigen::ArrayXX<Real> coefficients_;  // (terms, memory + 1): D_p of now_ and n
 };
 
 }  // namespace sparsefm
