@@ -1,7 +1,9 @@
 // A CSR matrix that has been checked: the only form in which the core takes one from Python.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <variant>
 
 #include "../core/csr_view.hpp"
@@ -45,6 +47,22 @@ class Csr {
   bool canonical() const noexcept { return ascending_ && !zeros_; }
   bool all_ones() const noexcept { return ones_; }
 
+  /// Which features occur in some rows, (features,).
+  Array<bool> features_of(const py::object& some_rows) const {
+    const Index count = as_array<Index>(some_rows, "rows").size();
+    const Index* row = input<Index>(some_rows, {count}, "rows");
+    require(std::all_of(row, row + count, [&](Index r) { return 0 <= r && r < rows_; }),
+            "the matrix has no such row");
+    Array<bool> found(features_);
+    bool* const occurs = found.mutable_data();
+    const py::gil_scoped_release release;
+    std::fill_n(occurs, features_, false);
+    for (Index q = 0; q < count; ++q) {
+      for (Index p = offsets_[row[q]]; p < offsets_[row[q] + 1]; ++p) occurs[columns_[p]] = true;
+    }
+    return found;
+  }
+
   /// The view for computing in Real; stored values, unless all are one, must be of that type.
   template <class Real>
   std::variant<CsrView<const Real*>, CsrView<Ones<Real>>> view() const {
@@ -78,28 +96,46 @@ class Csr {
                                       ")");
   }
 
+  /// Looks at every entry once, without a branch on what it finds; looks again only to tell where.
   template <class Values>
   void scan(Values values, const std::string& name) {
     const py::gil_scoped_release release;
+    int outside = 0, infinite = 0, descends = 0, others = 0, zeros = 0;  // yes or no
+    const auto end = static_cast<std::uint32_t>(std::min(features_, Index{1} << 31));
+    constexpr auto largest = std::numeric_limits<std::decay_t<decltype(values[0])>>::max();
     for (Index r = 0; r < rows_; ++r) {
-      Feature previous = -1;
+      const Index begin = offsets_[r], size = offsets_[r + 1] - begin;
+      const Feature* columns = columns_ + begin;
+      const auto x = values + begin;
+      for (Index p = 0; p < size; ++p) {
+        outside |= static_cast<std::uint32_t>(columns[p]) >= end ? 1 : 0;
+        infinite |= std::abs(x[p]) <= largest ? 0 : 1;
+        others |= x[p] != 1 ? 1 : 0;
+        zeros |= x[p] == 0 ? 1 : 0;
+      }
+      for (Index p = 1; p < size; ++p) descends |= columns[p] <= columns[p - 1] ? 1 : 0;
+    }
+    if (outside != 0 || infinite != 0) blame(values, name);
+    ascending_ = descends == 0;
+    ones_ = others == 0;
+    zeros_ = zeros != 0;
+  }
+
+  template <class Values>
+  [[noreturn]] void blame(Values values, const std::string& name) const {
+    for (Index r = 0;; ++r) {
       for (Index p = offsets_[r]; p < offsets_[r + 1]; ++p) {
         const Feature i = columns_[p];
-        const auto x = values[p];
         if (i < 0 || i >= features_) {
           throw py::value_error(name + " has column " + std::to_string(i) + " in row " +
                                 std::to_string(r) + ", but only " + std::to_string(features_) +
                                 " columns");
         }
-        if (!std::isfinite(x)) {
-          throw py::value_error(name + " holds " + (std::isnan(x) ? "NaN" : "infinity") +
+        if (!std::isfinite(values[p])) {
+          throw py::value_error(name + " holds " + (std::isnan(values[p]) ? "NaN" : "infinity") +
                                 " at row " + std::to_string(r) + ", column " + std::to_string(i) +
                                 ": impute or remove it first");
         }
-        ascending_ &= i > previous;
-        ones_ &= x == 1;
-        zeros_ |= x == 0;
-        previous = i;
       }
     }
   }
@@ -109,9 +145,9 @@ class Csr {
   Index features_;
   Offsets offsets_{static_cast<const std::int32_t*>(nullptr)};
   const Feature* columns_ = nullptr;
-  bool ascending_ = true;  // and unique, within each row
-  bool ones_ = true;
-  bool zeros_ = false;
+  bool ascending_;  // and unique, within each row
+  bool ones_;
+  bool zeros_;
 };
 
 }  // namespace sparsefm

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
 #include <vector>
 
 #include "../core/layers.hpp"
@@ -157,7 +158,6 @@ class TrainingRun {
     batches_ = (n + batch_size - 1) / batch_size;
     require(batch_size <= max_int32 && batches_ <= max_int32,
             "a batch may have 2^31 - 1 rows, and an epoch as many batches");
-    planned_.resize(batches_);
     for_real(factors, [&]<class Real>() {
       const Index features = X.features();
       const auto shape = as_array<Real>(factors, "factors");
@@ -190,24 +190,39 @@ class TrainingRun {
 
   Index batches() const noexcept { return batches_; }
 
-  void plan(Index begin, Index end) {
-    require(0 <= begin && begin <= end && end <= batches_, "no such batches");
-    {
-      const py::gil_scoped_release release;
-      trainer_->plan(begin, end);
-    }
-    std::fill(planned_.begin() + begin, planned_.begin() + end, true);
+  void plan(const py::object& batches) {
+    const auto checked = batches_of(batches);
+    const py::gil_scoped_release release;
+    trainer_->plan(checked);
   }
 
-  void begin_epoch(const py::object& order, Index t, double learning_rate) {
-    steps_ = as_array<Index>(order, "order").size();
-    const Index* batch = input<Index>(order, {steps_}, "order");
-    const bool planned = std::all_of(batch, batch + steps_, [&](Index b) {
-      return b >= 0 && b < batches_ && planned_[static_cast<std::size_t>(b)];
-    });
-    require(planned && steps_ <= max_int32, "order holds a batch that is not planned");
+  void forget(const py::object& batches) {
+    steps_ = 0;
+    trainer_->forget(batches_of(batches));
+  }
+
+  /// How many of the batches, from the first on, have plans that take no more than `budget` bytes
+  /// together; at least one if the first has a plan.
+  Index count_planned(const py::object& batches, Index budget) const {
+    Index count = 0, bytes = 0;
+    for (const Index b : batches_of(batches)) {
+      const Index more = trainer_->plan_bytes(b);
+      bytes += more;
+      if (more == 0 || (count > 0 && bytes > budget)) break;
+      ++count;
+    }
+    return count;
+  }
+
+  void begin_segment(const py::object& order, Index t, double learning_rate) {
+    const auto batches = batches_of(order);
+    const bool planned = std::all_of(batches.begin(), batches.end(),
+                                     [&](Index b) { return trainer_->plan_bytes(b) > 0; });
+    require(planned && batches.size() <= static_cast<std::size_t>(max_int32),
+            "order holds a batch that is not planned");
+    steps_ = static_cast<Index>(batches.size());
     const py::gil_scoped_release release;
-    trainer_->begin_epoch({batch, static_cast<std::size_t>(steps_)}, t, learning_rate);
+    trainer_->begin_segment(batches, t, learning_rate);
   }
 
   double run(Index begin, Index end, double loss) {
@@ -217,10 +232,17 @@ class TrainingRun {
   }
 
  private:
+  std::span<const Index> batches_of(const py::object& batches) const {
+    const Index size = as_array<Index>(batches, "batches").size();
+    const Index* batch = input<Index>(batches, {size}, "batches");
+    require(std::all_of(batch, batch + size, [&](Index b) { return b >= 0 && b < batches_; }),
+            "no such batch");
+    return {batch, static_cast<std::size_t>(size)};
+  }
+
   std::vector<py::object> alive_;
   Index batches_ = 0;
-  Index steps_ = 0;
-  std::vector<bool> planned_;
+  Index steps_ = 0;  // of the segment
   std::unique_ptr<Trainer> trainer_;
 };
 
@@ -233,6 +255,7 @@ void bind_classes(py::module_& m) {
       .def_property_readonly("n_rows", &Csr::rows)
       .def_property_readonly("n_features", &Csr::features)
       .def_property_readonly("n_nonzeros", &Csr::nonzeros)
+      .def("features_of", &Csr::features_of)
       .def_property_readonly("indptr", &Csr::indptr)
       .def_property_readonly("indices", &Csr::indices)
       .def_property_readonly("values", &Csr::values)
@@ -248,7 +271,9 @@ void bind_classes(py::module_& m) {
            py::arg("factors"), py::arg("solver"), py::arg("threads"))
       .def_property_readonly("n_batches", &TrainingRun::batches)
       .def("plan", &TrainingRun::plan)
-      .def("begin_epoch", &TrainingRun::begin_epoch)
+      .def("forget", &TrainingRun::forget)
+      .def("count_planned", &TrainingRun::count_planned)
+      .def("begin_segment", &TrainingRun::begin_segment)
       .def("run", &TrainingRun::run);
 }
 

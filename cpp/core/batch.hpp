@@ -36,6 +36,14 @@ struct Batch {
   std::vector<std::int32_t> next;  // (features): step at which each comes next, if that matters
 
   bool planned() const noexcept { return !starts.empty(); }
+
+  /// Memory in use; `next`, which is there only at times, included.
+  Index bytes() const noexcept {
+    const auto of = [](const auto& part) { return part.capacity() * sizeof(part[0]); };
+    return static_cast<Index>(of(features) + of(starts) + of(rows) + of(values) + of(pieces) +
+                              features.size() * sizeof(next[0]));
+  }
+
   Index size() const noexcept { return static_cast<Index>(features.size()); }
 
   template <class Values>
@@ -114,6 +122,8 @@ Batch<Real> transpose(const CsrView<Values>& X, const Index* rows, Index size, S
       ++batch.starts[slot + 1];  // counts now, starts below
     }
   }
+  batch.features.shrink_to_fit();
+  batch.starts.shrink_to_fit();
   for (Index j = 0; j < batch.size(); ++j) batch.starts[j + 1] += batch.starts[j];
 
   batch.rows.resize(batch.starts.back());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 #include "batch.hpp"
@@ -35,24 +36,35 @@ class BatchTrainer final : public Trainer {
     });
   }
 
-  void plan(Index begin, Index end) override {
+  void plan(std::span<const Index> batches) override {
+    std::vector<Index> unplanned;
+    std::copy_if(batches.begin(), batches.end(), std::back_inserter(unplanned),
+                 [this](Index b) { return !batches_[b].planned(); });
+    const auto tasks = static_cast<Index>(unplanned.size());
+    const Index work = X_.nonzeros() / std::max<Index>(batches_.size(), 1) * tasks;
     std::vector<std::unique_ptr<Slots>> slots(task_.threads);  // one a thread, made when needed
-    const Index work = X_.nonzeros() / std::max<Index>(batches_.size(), 1) * (end - begin);
-    with_team(team_size(task_.threads, end - begin, work), [&](Team& team) {
-      team.for_each(end - begin, [&](Index task, int member) {
-        auto& batch = batches_[begin + task];
-        if (batch.planned()) return;
+    with_team(team_size(task_.threads, tasks, work), [&](Team& team) {
+      team.for_each(tasks, [&](Index task, int member) {
+        const Index b = unplanned[task];
         auto& mine = slots[member];
         if (!mine) mine = std::make_unique<Slots>(X_.features);
-        batch = transpose<Real>(X_, batch_rows(begin + task), batch_size(begin + task), *mine);
+        batches_[b] = transpose<Real>(X_, batch_rows(b), batch_size(b), *mine);
       });
     });
   }
 
-  void begin_epoch(std::span<const Index> order, Index t, double learning_rate) override {
+  void forget(std::span<const Index> batches) override {
+    for (const Index b : batches) batches_[b] = {};
+  }
+
+  Index plan_bytes(Index batch) const override {
+    return batches_[batch].planned() ? batches_[batch].bytes() : 0;
+  }
+
+  void begin_segment(std::span<const Index> order, Index t, double learning_rate) override {
     order_.assign(order.begin(), order.end());
     const auto steps = static_cast<Index>(order_.size());
-    optimizer_.begin_epoch(t, steps, learning_rate);
+    optimizer_.begin_segment(t, steps, learning_rate);
     if constexpr (Optimizer::catches_up) {
       const auto first = link_batches();
       with_team(team_for_features(), [&](Team& team) {
@@ -116,7 +128,7 @@ class BatchTrainer final : public Trainer {
   }
 
   /// Tells each feature of each batch the step at which it comes next; returns the step at which
-  /// each feature of X comes first. The end of the epoch stands for never.
+  /// each feature of X comes first. The end of the segment stands for never.
   std::vector<std::int32_t> link_batches() {
     const auto steps = static_cast<Index>(order_.size());
     std::vector<std::int32_t> first(state_.features, static_cast<std::int32_t>(steps));
@@ -132,7 +144,7 @@ class BatchTrainer final : public Trainer {
     return first;
   }
 
-  /// Brings feature i from the start of the epoch to step `first`, its first.
+  /// Brings feature i from the start of the segment to step `first`, its first.
   void catch_up(Index i, Index first) noexcept {
     if (first == 0) return;
     const auto missed = optimizer_.missed(first);

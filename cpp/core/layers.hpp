@@ -19,6 +19,7 @@ void forward(Real* scores, const CsrView<Values>& X, Index first, Index rows,
   with_team(team_size(threads, rows / 256, work), [&](Team& team) {
     team.for_blocks(rows, 256, [&](Index, Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
+        if (r + 1 < rows) model.prefetch(X.row(first + r + 1));
         scores[r] = score(X.row(first + r), model, static_cast<Real*>(nullptr));
       }
     });

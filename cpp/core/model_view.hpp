@@ -1,7 +1,7 @@
 // The two shapes of a model's parameters: as users hold them, and as training needs them.
 #pragma once
 
-#include "types.hpp"
+#include "csr_view.hpp"
 
 namespace sparsefm {
 
@@ -18,6 +18,18 @@ struct ModelView {
 
   Real linear(Index i) const noexcept { return linear_[i * linear_stride]; }
   const Real* factors(Index i) const noexcept { return factors_ + i * factor_stride; }
+
+  /// Asks for the cache lines that the score of a row will touch.
+  template <class Values>
+  void prefetch(const CsrRow<Values>& row) const noexcept {
+    for (Index p = 0; p < row.size; ++p) {
+      const Index i = row.features[p];
+      sparsefm::prefetch(linear_ + i * linear_stride);
+      for (Index f = 0; f < rank; f += cache_line / Index{sizeof(Real)}) {
+        sparsefm::prefetch(factors(i) + f);
+      }
+    }
+  }
 };
 
 /// A model in training. What one update touches lies side by side: an update of a feature then

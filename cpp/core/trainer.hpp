@@ -41,13 +41,18 @@ class Trainer {
  public:
   virtual ~Trainer() = default;
 
-  /// Transposes the batches [begin, end), if that is not yet done.
-  virtual void plan(Index begin, Index end) = 0;
+  /// Transposes those of the batches that are not; they stay so until forgotten.
+  virtual void plan(std::span<const Index> batches) = 0;
+  virtual void forget(std::span<const Index> batches) = 0;
 
-  /// Starts an epoch of order.size() steps after t earlier ones: step s takes batch order[s].
-  virtual void begin_epoch(std::span<const Index> order, Index t, double learning_rate) = 0;
+  /// The bytes that the plan of a batch takes; 0 if it has none.
+  virtual Index plan_bytes(Index batch) const = 0;
 
-  /// Runs the steps [begin, end) of the epoch; adds to `loss`, step by step, the sum over their
+  /// Starts a segment, an epoch or a part of one whose batches are planned: order.size() steps
+  /// after t earlier ones. Step s takes batch order[s].
+  virtual void begin_segment(std::span<const Index> order, Index t, double learning_rate) = 0;
+
+  /// Runs the steps [begin, end) of the segment; adds to `loss`, step by step, the sum over their
   /// rows of weight * loss, each taken before its step. Stops once that is not finite.
   virtual double run(Index begin, Index end, double loss) = 0;
 };

@@ -96,12 +96,7 @@ class Rows:
 
     def used_features(self) -> npt.NDArray[np.bool_]:
         """Return which features occur in a row of positive weight, shape (d,)."""
-        indices = self.X.indices[: self.X.n_nonzeros]
-        if self.weights is not None and not self.weights.all():
-            indices = indices[np.repeat(self.weights > 0, np.diff(self.X.indptr))]
-        used = np.zeros(self.X.n_features, bool)
-        used[indices] = True
-        return used
+        return self.X.features_of(self.order(None))
 
 
 def _require_rows(matrix: _core.Csr, name: str) -> None:

@@ -1,6 +1,7 @@
 """How many threads to use."""
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,7 @@ def resolve_threads(n_threads: Any) -> int:
     return 1 if _forked and _core.openmp_version else min(threads, MAX_THREADS)
 
 
+@cache
 def _quota() -> int:
     """Return the CPU quota of the control group, rounded up; 0 for none."""
     root = Path("/sys/fs/cgroup")

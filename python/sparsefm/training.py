@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.callbacks import Callback, Epoch
@@ -23,8 +24,11 @@ from sparsefm.solvers import Adam, Solver
 from sparsefm.state import State
 from sparsefm.threads import resolve_threads
 
+Batches = npt.NDArray[np.int64]
+
 logger = logging.getLogger("sparsefm")
 
+PLAN_BUDGET = 4 << 30  # bytes of transposed batches kept at a time; a number of no machine
 SAMPLE_SIZE = 1024  # rows that tell what training begins with and ends in
 
 
@@ -174,20 +178,42 @@ def _epochs(
     watch: DivergenceWatch,
 ) -> Iterator[tuple[int, float]]:
     """Run the epochs; yield the number and the mean training loss of each."""
-    for begin, end in Pace().calls(run.n_batches):
-        run.plan(begin, end)
     pace = Pace()
     batches = np.arange(run.n_batches, dtype=np.int64)
+    steps = 0
     for epoch in range(1, epochs + 1):
         order = batches if random is None else random.permutation(batches)
-        run.begin_epoch(order, (epoch - 1) * run.n_batches, solver.learning_rate)
         total = 0.0
-        for begin, end in pace.calls(run.n_batches):
-            total = run.run(begin, end, total)
-            watch.check_finite(epoch, total)
+        for segment in _segments(run, order):
+            run.begin_segment(segment, steps, solver.learning_rate)
+            for begin, end in pace.calls(len(segment)):
+                total = run.run(begin, end, total)
+                watch.check_finite(epoch, total)
+            steps += len(segment)
         mean = total / rows.total_weight
         watch.check_epoch(epoch, mean)
         yield epoch, mean
+
+
+def _segments(run: _core.TrainingRun, order: Batches) -> Iterator[Batches]:
+    """Plan the batches of an epoch and yield those whose plans fit into memory together.
+
+    In one segment, and for all epochs, if all fit. Otherwise in several, each forgotten after use;
+    where they end depends on the plans alone, not on how many a call happens to make.
+    """
+    pace = Pace()
+    begin = 0
+    while begin < len(order):
+        for _, end in pace.calls(len(order) - begin):
+            run.plan(order[begin : begin + end])
+            size = run.count_planned(order[begin:], PLAN_BUDGET)
+            if size < end:
+                break
+        segment = order[begin : begin + size]
+        yield segment
+        begin += size
+        if size < len(order):
+            run.forget(segment)
 
 
 def _default_batch_size(n_rows: int) -> int:

@@ -21,7 +21,7 @@ class AdaGrad {
 
   explicit AdaGrad(const AdaGradSettings&) {}
 
-  void begin_epoch(Index, Index, double learning_rate) {
+  void begin_segment(Index, Index, double learning_rate) {
     learning_rate_ = static_cast<Real>(learning_rate);
   }
 

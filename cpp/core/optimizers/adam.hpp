@@ -6,10 +6,10 @@
 //
 // An optimizer is a class with
 //   moments                            numbers remembered of each parameter
-//   begin_epoch(t, steps, rate)        `steps` steps follow, the first one is number t + 1
+//   begin_segment(t, steps, rate)        `steps` steps follow, the first one is number t + 1
 //   begin_step(step, rows)             0 <= step < steps; rows of its batch
 //   missed(n)                          what a parameter misses that the next n steps do not touch,
-//                                      counted from the step just begun, or from the epoch's first
+//                                      counted from the step just begun or the segment's start
 //   apply(theta, stride, g, missed)    one step of parameters `theta`, then the missed ones;
 //                                      moment q of theta lies at theta + q * stride
 //   catches_up                         whether missed steps move parameters; if so,
@@ -79,7 +79,7 @@ class LazyAdam {
 
   explicit LazyAdam(const AdamSettings& settings) : settings_(settings), step_(settings, 0) {}
 
-  void begin_epoch(Index t, Index, double learning_rate) {
+  void begin_segment(Index t, Index, double learning_rate) {
     t_ = t;
     learning_rate_ = learning_rate;
   }

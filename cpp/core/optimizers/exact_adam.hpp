@@ -56,7 +56,7 @@ class ExactAdam {
     coefficients_.setZero(terms_, memory_ + 1);
   }
 
-  void begin_epoch(Index t, Index steps, double learning_rate) {
+  void begin_segment(Index t, Index steps, double learning_rate) {
     rates_.resize(steps + 1);
     decay1_.resize(steps + 1);
     decay2_.resize(steps + 1);
