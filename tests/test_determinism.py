@@ -21,9 +21,10 @@ DTYPES = ["float32", "float64"]
 
 @cache
 def problem(ones=False):
-    """Draw data of which a batch of 700 fills 11 blocks of rows and 16 or more of features."""
+    """Draw data of which a batch of 700 fills blocks of rows, features and pieces of features."""
     rng = np.random.default_rng(0)
-    X = sparse.random(3000, 5000, density=0.003, format="csr", random_state=rng)
+    parts = [sparse.random(3000, *part, random_state=rng) for part in ((4, 0.9), (5000, 0.003))]
+    X = sparse.hstack(parts, format="csr")
     X.data = np.ones_like(X.data) if ones else rng.normal(size=X.nnz)
     assert len(np.unique(X[:700].indices)) > 16 * 128
     return X, rng.normal(size=3000), rng.uniform(0.5, 2, 3000)
