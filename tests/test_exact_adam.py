@@ -83,6 +83,11 @@ def test_exact_is_dense(beta1, beta2, epsilon):
     assert distance(sparse("lazy", **adam), expected) > 0.01
 
 
+def test_without_any_memory():
+    adam = {"beta1": 0, "beta2": 0, "epsilon": 1e-3, "learning_rate": 0.003}
+    assert distance(sparse(**adam), dense(**adam)) < TOLERANCE
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 @pytest.mark.parametrize("size", [7, 100])
 def test_batches_penalties_and_epochs(size, epochs):

@@ -24,6 +24,7 @@ class Csr {
     require(offsets.ndim() == 1 && offsets.size() >= 1, name + ".indptr must be one-dimensional");
     const auto columns = as_array<Feature>(indices, name + ".indices");
     require(columns.ndim() == 1, name + ".indices must be one-dimensional");
+    require(features >= 0, name + " cannot have a negative number of features");
     rows_ = offsets.size() - 1;
     offsets_ = wide ? Offsets(static_cast<const std::int64_t*>(offsets.data()))
                     : Offsets(static_cast<const std::int32_t*>(offsets.data()));
@@ -123,7 +124,7 @@ class Csr {
 
   template <class Values>
   [[noreturn]] void blame(Values values, const std::string& name) const {
-    for (Index r = 0;; ++r) {
+    for (Index r = 0; r < rows_; ++r) {
       for (Index p = offsets_[r]; p < offsets_[r + 1]; ++p) {
         const Feature i = columns_[p];
         if (i < 0 || i >= features_) {
@@ -138,6 +139,7 @@ class Csr {
         }
       }
     }
+    throw py::value_error(name + " was changed while it was being checked");
   }
 
   py::object indptr_, indices_, values_;

@@ -197,8 +197,10 @@ class TrainingRun {
   }
 
   void forget(const py::object& batches) {
+    const auto checked = batches_of(batches);
     steps_ = 0;
-    trainer_->forget(batches_of(batches));
+    const py::gil_scoped_release release;
+    trainer_->forget(checked);
   }
 
   /// How many of the batches, from the first on, have plans that take no more than `budget` bytes
@@ -220,9 +222,12 @@ class TrainingRun {
                                      [&](Index b) { return trainer_->plan_bytes(b) > 0; });
     require(planned && batches.size() <= static_cast<std::size_t>(max_int32),
             "order holds a batch that is not planned");
+    steps_ = 0;
+    {
+      const py::gil_scoped_release release;
+      trainer_->begin_segment(batches, t, learning_rate);
+    }
     steps_ = static_cast<Index>(batches.size());
-    const py::gil_scoped_release release;
-    trainer_->begin_segment(batches, t, learning_rate);
   }
 
   double run(Index begin, Index end, double loss) {
@@ -235,8 +240,12 @@ class TrainingRun {
   std::span<const Index> batches_of(const py::object& batches) const {
     const Index size = as_array<Index>(batches, "batches").size();
     const Index* batch = input<Index>(batches, {size}, "batches");
-    require(std::all_of(batch, batch + size, [&](Index b) { return b >= 0 && b < batches_; }),
-            "no such batch");
+    std::vector<bool> seen(batches_);
+    for (Index q = 0; q < size; ++q) {
+      require(batch[q] >= 0 && batch[q] < batches_ && !seen[batch[q]],
+              "no such batch, or the same one again");
+      seen[batch[q]] = true;
+    }
     return {batch, static_cast<std::size_t>(size)};
   }
 

@@ -243,7 +243,8 @@ class BatchTrainer final : public Trainer {
 
   /// What share of the batch's weight the rows have in which a feature occurs.
   double share_of(const Occurrences<Values>& occurrences) const noexcept {
-    if (task_.weights == nullptr) return occurrences.size * double{shares_[0]};
+    if (task_.weights == nullptr) return static_cast<double>(occurrences.size) * shares_[0];
+    if (task_.l2_linear == 0 && task_.l2_factors == 0) return 0;  // nobody asks
     double share = 0;
     for (Index p = 0; p < occurrences.size; ++p) share += shares_[occurrences.rows[p]];
     return share;

@@ -90,9 +90,12 @@ class Gatherer {
     if (first == last) {
       return gather_factors<L>(batch_->template occurrences<Values>(j), terms_, f);
     }
-    L sum = L::Zero();
-    for (Index q = first; q < last; ++q) sum += Eigen::Map<const L>(&piece_factors_(f, q));
-    return sum;
+    using Doubles = Eigen::Array<double, L::RowsAtCompileTime, 1>;
+    Doubles sum = Doubles::Zero();
+    for (Index q = first; q < last; ++q) {
+      sum += Eigen::Map<const L>(&piece_factors_(f, q)).template cast<double>();
+    }
+    return sum.template cast<Real>();
   }
 
  private:

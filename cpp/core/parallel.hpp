@@ -4,9 +4,9 @@
 // never matters who runs one. Machines are busy, so a loop waits for tasks and not for threads: the
 // leader claims tasks like everybody else, and a thread that the system has put to sleep holds up
 // at most the one task it had begun. Everyone begins with a share of their own, which in similar
-// loops touches similar memory, and then takes from the others'. OpenMP lends the threads, once for
-// a whole call, and only at the end of that are they all waited for; its own loops would end in
-// such a barrier each, thousands of times a second.
+// loops touches similar memory, and then takes from the others'. Threads live as long as a call,
+// and only at its end are they all waited for. OpenMP may lend them (SPARSEFM_OPENMP); its own
+// loops would each end in such a barrier, thousands of times a second.
 #pragma once
 
 #ifdef _OPENMP
@@ -16,7 +16,6 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -205,11 +204,12 @@ void with_team(int threads, const Program& program) {
 #else
   std::vector<std::thread> helpers;
   try {
+    helpers.reserve(threads - 1);
     for (int member = 1; member < threads; ++member) {
       helpers.emplace_back([&team, member] { team.help(member); });
     }
-  } catch (const std::system_error&) {
-    // The leader manages with those there are.
+  } catch (const std::exception&) {
+    // No more threads, or no memory for them: the leader manages with those there are.
   }
   lead();
   for (auto& helper : helpers) helper.join();

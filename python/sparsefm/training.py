@@ -28,7 +28,9 @@ Batches = npt.NDArray[np.int64]
 
 logger = logging.getLogger("sparsefm")
 
-PLAN_BUDGET = 4 << 30  # bytes of transposed batches kept at a time; a number of no machine
+# Bytes of transposed batches kept at a time. No number of this machine: segments end where they are
+# full, and with exact updates the last bits of a result know where.
+PLAN_BUDGET = 4 << 30
 SAMPLE_SIZE = 1024  # rows that tell what training begins with and ends in
 
 

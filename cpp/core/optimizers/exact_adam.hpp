@@ -46,8 +46,8 @@ class ExactAdam {
         memory_(effective_memory(settings)),
         terms_(terms_needed(settings, memory_)) {
     if (terms_ == 0) return;
-    kernel_.resize(terms_, memory_ + 1);
-    for (Index l = 0; l <= memory_; ++l) {
+    kernel_.setZero(terms_, memory_ + 1);
+    for (Index l = 1; l <= memory_; ++l) {
       const auto steps = static_cast<double>(l);
       const double d = -std::expm1(steps * std::log(settings.beta2) / 2);
       double value = std::pow(settings.beta1, steps);
@@ -141,8 +141,8 @@ class ExactAdam {
   /// nothing.
   static Index effective_memory(const AdamSettings& settings) noexcept {
     constexpr double nothing = std::numeric_limits<Real>::epsilon() / 8;
+    if (settings.beta1 == 0) return 1;
     const double rho = settings.beta1 / std::sqrt(settings.beta2);
-    if (rho == 0) return 1;
     if (!(rho < 0.9999)) return std::numeric_limits<Index>::max() / 2;
     return static_cast<Index>(std::log(nothing * (1 - rho)) / std::log(rho)) + 1;
   }

@@ -1,0 +1,68 @@
+"""Try an installed sparsefm, without its sources: ``python smoke.py STEP...``, in that order.
+
+``train`` trains on one thread and on two, which must give the same bits; ``sklearn`` and ``torch``
+run threads of their own; after ``fork`` the child does what follows.
+"""
+
+import os
+import re
+import signal
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+
+X = sp.random(4000, 500, density=0.04, format="csr", random_state=0)
+y = X @ np.linspace(-1, 1, X.shape[1])
+
+
+def train():
+    """Train and predict."""
+    import sparsefm as fm
+
+    results = []
+    for n_threads in (1, 2):
+        model = fm.train(X, y, rank=16, epochs=3, batch_size=2000, n_threads=n_threads)
+        assert model.history[-1].train_loss < model.history[0].train_loss
+        predicted = fm.predict(X, model, n_threads=n_threads)
+        results.append((model.w0, model.w.tobytes(), model.V.tobytes(), predicted.tobytes()))
+    assert results[0] == results[1]
+
+
+def sklearn():
+    """Run scikit-learn's OpenMP."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    HistGradientBoostingRegressor(max_iter=5).fit(X.toarray(), y)
+
+
+def torch():
+    """Run PyTorch's OpenMP."""
+    import torch
+
+    assert torch.randn(2_000_000).exp().sum() > 0
+
+
+def fork():
+    """Go on as the child; the parent ends with the child's exit status."""
+    warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12: the process has threads
+    child = os.fork()
+    if child:
+        sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0)
+    signal.alarm(60)
+
+
+def runtimes():
+    """Return the names of the OpenMP libraries in this process."""
+    found = re.findall(r"\S*/(\S*(?:gomp|omp5|iomp)\S*)", Path("/proc/self/maps").read_text())
+    return sorted(set(found))
+
+
+if __name__ == "__main__":
+    signal.alarm(60)  # ends a process that waits for threads
+    for step in sys.argv[1:]:
+        {"train": train, "sklearn": sklearn, "torch": torch, "fork": fork}[step]()
+    level = getattr(sys.modules.get("sparsefm._core"), "isa", "not imported")
+    print(f"{' '.join(sys.argv[1:])}: {level}, {', '.join(runtimes()) or 'no OpenMP'}")
