@@ -1,9 +1,9 @@
 """Build self-contained wheels and try each: ``python .ci/wheel.py [--torch] [PYTHON ...]``.
 
 For each interpreter: source distribution, wheel, ``auditwheel repair`` (which would put shared
-libraries inside, if there were any), then an environment that has no compiler, in which every level of the instruction
-set trains, beside the OpenMP of others and after a fork; and with ``qemu-x86_64``, if there is one,
-on an old processor. The wheels are left in ``dist/``.
+libraries inside, if there were any), then an environment that has no compiler, in which every level
+of the instruction set trains, beside the OpenMP of others and after a fork; and with
+``qemu-x86_64``, if there is one, on an old processor. The wheels are left in ``dist/``.
 """
 
 import argparse

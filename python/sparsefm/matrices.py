@@ -103,7 +103,8 @@ def _csr_arrays(
     The values are None if they are integers or booleans that are all one.
     """
     indptr, indices, values = (
-        np.require(array, requirements=["C", "A"]) for array in (X.indptr, X.indices, X.data)
+        array if array.flags.carray else np.require(array, requirements=["C", "A"])
+        for array in map(np.asarray, (X.indptr, X.indices, X.data))
     )
     for part, array in (("indptr", indptr), ("indices", indices)):
         if array.dtype.kind not in "iu" or array.ndim != 1:
