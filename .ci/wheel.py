@@ -28,7 +28,7 @@ WITH_TORCH = [
     "torch train sklearn train torch",
     "train torch sklearn train",
     "torch train fork train",
-    "torch fork train torch",
+    "torch fork train",
 ]
 
 
