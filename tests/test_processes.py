@@ -42,6 +42,8 @@ def run(code, timeout=60):
 # --- Ctrl-C -------------------------------------------------------------------------------------
 
 INTERRUPTED = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 X, y = problem({rows}, {rows})
 print("ready", flush=True)
 try:
