@@ -9,7 +9,8 @@ constexpr int in_flight = 128;  // lines of the cache between a prefetch and its
 constexpr std::int64_t rows_ahead(int floats) { return in_flight / ((floats + 15) / 16); }
 
 template <int rank>
-float gather(const std::int32_t* features, std::int64_t begin, std::int64_t end, const float* rows) {
+float gather(const std::int32_t* features, std::int64_t begin, std::int64_t end,
+             const float* rows) {
   constexpr std::int64_t ahead = rows_ahead(rank);
   float sums[rank] = {};
   for (std::int64_t i = begin; i < end; ++i) {
@@ -45,7 +46,8 @@ float both(const std::int32_t* features, std::int64_t n, float* rows, int write,
 #pragma omp parallel for num_threads(threads) schedule(static) reduction(+ : sum)
   for (int part = 0; part < threads; ++part) {
     const std::int64_t begin = n * part / threads, end = n * (part + 1) / threads;
-    sum += write ? update<rank>(features, begin, end, rows) : gather<rank>(features, begin, end, rows);
+    sum +=
+        write ? update<rank>(features, begin, end, rows) : gather<rank>(features, begin, end, rows);
   }
   return sum;
 }
@@ -55,8 +57,11 @@ float both(const std::int32_t* features, std::int64_t n, float* rows, int write,
 extern "C" float run(const std::int32_t* features, std::int64_t n, float* rows, int rank, int write,
                      int threads) {
   switch (rank) {
-    case 8: return both<8>(features, n, rows, write, threads);
-    case 16: return both<16>(features, n, rows, write, threads);
-    default: return both<64>(features, n, rows, write, threads);
+    case 8:
+      return both<8>(features, n, rows, write, threads);
+    case 16:
+      return both<16>(features, n, rows, write, threads);
+    default:
+      return both<64>(features, n, rows, write, threads);
   }
 }
