@@ -79,7 +79,8 @@ def documented(X: csr_matrix) -> float:
     batch, features = ADAM["batch"], X.shape[1]
     parameters = features * (3 * RANK + 4) * 4  # the rank is a multiple of 16
     transposes = 4 * X.nnz + 12 * len(distinct_features(X, batch))
-    return parameters + transposes + batch * RANK * 4 + features * (RANK + 1) * 4
+    rows = 16 * X.shape[0] + batch * RANK * 4
+    return parameters + transposes + rows + features * (RANK + 1) * 4
 
 
 def scale(quick: bool) -> None:

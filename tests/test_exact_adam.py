@@ -4,6 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from dense import dense_adam
 from reference import train
 
 import sparsefm as fm
@@ -117,30 +118,12 @@ def test_stopping_after_any_epoch_leaves_dense_parameters(dtype):
     assert distance(found, expected) < (TOLERANCE if dtype == "float64" else 1e-4)
 
 
-def dense_float32(beta1, beta2, epsilon, learning_rate):
-    """Run an epoch of dense Adam in float32, with the library's own layers."""
-    X, y, init = zipf()
-    X, y = X.astype(np.float32), y.astype(np.float32)
-    parameters = [np.array(p, dtype=np.float32, ndmin=1) for p in init]
-    moments = [(np.zeros_like(p), np.zeros_like(p)) for p in parameters]
-    for t in range(1, ROWS + 1):
-        row, model = slice(t - 1, t), parameters
-        scores = fm.nn.forward(X[row], *model, n_threads=1)
-        slopes = 1 / (1 + np.exp(-scores)) - y[row]
-        grads = fm.nn.backward(X[row], slopes, *model, n_threads=1)
-        for p, grad, (m, v) in zip(model, grads, moments, strict=True):
-            grad = np.array(grad, dtype=np.float32, ndmin=1)
-            fm.nn.adam_update(p, grad, m, v, t, learning_rate, beta1, beta2, epsilon)
-    assert {p.dtype for p in parameters} == {np.dtype(np.float32)}
-    return parameters
-
-
 @pytest.mark.parametrize(
     ("beta1", "beta2", "epsilon"), [s for s in SETTINGS if s[2] == 1e-8 or s[0] == 0.9 < s[1]]
 )
 def test_float32_is_as_good_as_dense_float32(beta1, beta2, epsilon):
     adam = {"beta1": beta1, "beta2": beta2, "epsilon": epsilon, "learning_rate": 0.001}
     truth = dense(epochs=1, **adam)
-    rounding = distance(dense_float32(**adam), truth)
+    rounding = distance(dense_adam(*zipf(), 1, np.float32, **adam), truth)
     assert rounding > 1e-8
     assert distance(sparse(dtype="float32", epochs=1, **adam), truth) < 2 * rounding + 1e-7

@@ -193,7 +193,7 @@ def test_show_versions_says_what_a_bug_report_needs():
     rows = dict(line.strip().split(": ", 1) for line in out.splitlines())
     assert rows["instruction set"].split()[0] in ("baseline", "v3", "v4")
     assert int(rows["default threads"]) >= 1
-    assert rows["OpenMP"].startswith("none") or rows["OpenMP"][:6].isdigit()
+    assert rows["OpenMP"] == "none: std::thread" or rows["OpenMP"][:6].isdigit()
     for name in ("sparsefm", "compiler", "Eigen", "Python", "NumPy", "SciPy", "platform"):
         assert rows[name]
 

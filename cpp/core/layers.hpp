@@ -27,7 +27,7 @@ void forward(Real* scores, const CsrView<Values>& X, Index first, Index rows,
 }
 
 /// linear (features,) = dL/dw, factors (features, rank) = dL/dV, both all zeros on entry, from
-/// slopes (rows,) = dL/ds. Scratch: rows * rank, and the transpose of X.
+/// slopes (rows,) = dL/ds. Scratch: rows * rank, the transpose of X and its pieces.
 template <class Real, class Values>
 void backward(Real* linear, Real* factors, const CsrView<Values>& X, const Real* slopes,
               const ModelView<Real>& model, int threads) {

@@ -125,7 +125,8 @@ class Adam(Solver):
     updates : {"lazy", "exact"}
         "lazy" moves a parameter, and its moments, only in batches that have its feature. "exact"
         gives the result of dense Adam, in which momentum carries every parameter on in every step,
-        at nearly the same cost (unless beta1 is close to, or above, the root of beta2).
+        at nearly the same cost for batches of thousands of rows and up to twice it for batches of
+        64; at more with a beta1 near 1, or near or above the root of beta2.
 
     References
     ----------

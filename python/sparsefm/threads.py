@@ -8,7 +8,7 @@ from typing import Any
 from sparsefm import _core
 from sparsefm.inputs import check_integer
 
-MAX_THREADS = 256  # the system may refuse more, and OpenMP ends the process when it does
+MAX_THREADS = 256  # where the system refuses more, OpenMP would end the process
 
 _forked = False
 
@@ -39,8 +39,8 @@ def default_threads() -> int:
 def resolve_threads(n_threads: Any) -> int:
     """Return `n_threads` as a number of threads that is safe to start; None is the default.
 
-    At most 256; and a child made by ``fork`` gets one, because GNU's OpenMP would wait for threads
-    that only its parent has. The results are the same bits.
+    At most 256. In a build that borrows its threads from OpenMP a child made by ``fork`` gets one:
+    GNU's would wait for threads that only its parent has. The results are the same bits.
     """
     threads = default_threads() if n_threads is None else check_integer(n_threads, "n_threads", 1)
     return 1 if _forked and _core.openmp_version else min(threads, MAX_THREADS)

@@ -13,7 +13,8 @@
 //
 // a power series whose coefficients depend on a and n alone. Every n there can be is tabulated once
 // a step, as running sums over l of c_{a+l} times numbers that never change, b1^l (1 - x^l)^p: all
-// positive, so nothing cancels, and after some 200 (float32) or 400 terms nothing is added.
+// positive, so nothing cancels. With b1 = 0.9 nothing is added after some 200 terms (float32; 400
+// in float64); with b1 = 0.99 that takes ten times as many.
 //
 // The number of terms follows from b1, b2 and the precision; where the series converges too slowly
 // (b1 near or above x), the missed steps are replayed one by one. Derivation and measurements:
