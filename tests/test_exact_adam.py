@@ -8,7 +8,7 @@ from dense import dense_adam
 from reference import train
 
 import sparsefm as fm
-from sparsefm.training import _random_streams
+from sparsefm.training import random_streams
 
 BETAS = [
     (0.9, 0.999),
@@ -101,7 +101,7 @@ def test_batches_penalties_and_epochs(size, epochs):
 @pytest.mark.parametrize(("beta1", "beta2"), [(0.9, 0.999), (0.95, 0.9)])
 def test_batches_in_another_order_each_epoch(beta1, beta2):
     adam = {"beta1": beta1, "beta2": beta2, "learning_rate": 0.01}
-    random = _random_streams(3)[1]
+    random = random_streams(3)[1]
     rows = random.permutation(ROWS)
     batches = [rows[b : b + 7] for b in range(0, ROWS, 7)]
     order = [batch for _ in range(3) for batch in random.permutation(len(batches))]

@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 import sparsefm as fm
-from sparsefm import _core, pace, training
+from sparsefm import _core, pace, trainer
 
 TrainingRun = _core.TrainingRun
 
@@ -21,7 +21,7 @@ def planned_in(monkeypatch, budget, **options):
             return super().begin_segment(order, *arguments)
 
     monkeypatch.setattr(_core, "TrainingRun", Run)
-    monkeypatch.setattr(training, "PLAN_BUDGET", budget)
+    monkeypatch.setattr(trainer, "PLAN_BUDGET", budget)
     X = sparse.random(500, 40, 0.1, "csr", random_state=0, dtype=np.float64)
     y = np.arange(500) % 2
     model = fm.train(X, y, task="binary", epochs=3, batch_size=16, dtype="float64", **options)

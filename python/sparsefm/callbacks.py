@@ -1,12 +1,27 @@
 """What training tells about each epoch, and who listens.
 
 A callback is anything that can be called with an `Epoch`; if it returns True, training stops after
-that epoch. If it has a method ``close()``, that is called when training ends, however it ends.
+that epoch. If it has a method ``begin(training)``, that is called before the first epoch with a
+handle: `training.model` is the model as it stands, `training.learning_rate` can be read and set,
+`training.snapshot()` and `training.restore(snapshot)` go back to an earlier state. If it has a
+method ``close()``, that is called when training ends, however it ends.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sparsefm.inputs import check_integer, check_real
+
+if TYPE_CHECKING:
+    from sparsefm.loop import Training
+
+LESS_IS_BETTER = ("train_loss", "val_loss", "rmse", "log_loss")
+MORE_IS_BETTER = ("accuracy", "auc", "score")
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,131 @@ class Epoch:
 
 
 Callback = Callable[[Epoch], bool | None]
+
+
+class EarlyStopping:
+    """Stop when a figure has not improved for some epochs, and go back to the best one.
+
+    Parameters
+    ----------
+    monitor : str
+        ``"val_loss"``, ``"train_loss"`` or the name of a metric.
+    patience : int
+        Stop after this many epochs in a row without improvement.
+    min_delta : float
+        What counts as an improvement: a change for the better of more than this.
+    greater_is_better : bool, optional
+        Needed for a metric of your own only; the directions of the library's are known.
+
+    Attributes
+    ----------
+    best_epoch : int
+        The epoch whose parameters are kept; 0 before the first.
+    best : float
+        The figure of that epoch.
+
+    Examples
+    --------
+    >>> import sparsefm as fm
+    >>> X, y, X_val, y_val = [[0], [1]] * 50, [0, 1] * 50, [[1], [0]], [1, 0]
+    >>> stopping = fm.EarlyStopping(patience=2)
+    >>> model = fm.train(X, y, X_val, y_val, epochs=100, callbacks=[stopping])
+    >>> stopping.best_epoch <= len(model.history) <= 100
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        patience: int = 3,
+        min_delta: float = 0.0,
+        greater_is_better: bool | None = None,
+    ) -> None:
+        if greater_is_better is None:
+            if monitor not in LESS_IS_BETTER + MORE_IS_BETTER:
+                raise ValueError(f"greater_is_better must say whether more of {monitor!r} is good")
+            greater_is_better = monitor in MORE_IS_BETTER
+        self.monitor = monitor
+        self.patience = check_integer(patience, "patience", 1)
+        self.min_delta = check_real(min_delta, "min_delta")
+        self.greater_is_better = greater_is_better
+        self.best_epoch, self.best = 0, np.nan
+        self._training: Training | None = None
+        self._snapshot: Any = None
+
+    def begin(self, training: Training) -> None:
+        """Start anew."""
+        self._training = training
+        self.best_epoch, self.best = 0, np.nan
+
+    def __call__(self, epoch: Epoch) -> bool:
+        """Remember the epoch if it is the best so far; return whether patience has run out."""
+        value = self._value(epoch)
+        gain = value - self.best if self.greater_is_better else self.best - value
+        if self.best_epoch == 0 or gain > self.min_delta or np.isnan(self.best):
+            self.best_epoch, self.best = epoch.epoch, value
+            if self._training is not None:
+                self._snapshot = self._training.snapshot()
+        return epoch.epoch - self.best_epoch >= self.patience
+
+    def close(self) -> None:
+        """Put the parameters of the best epoch back."""
+        if self._training is not None and self._snapshot is not None:
+            self._training.restore(self._snapshot)
+        self._training = self._snapshot = None
+
+    def _value(self, epoch: Epoch) -> float:
+        figures = {"train_loss": epoch.train_loss, "val_loss": epoch.val_loss, **epoch.metrics}
+        value = figures.get(self.monitor)
+        if value is None:
+            known = ", ".join(name for name, figure in figures.items() if figure is not None)
+            hint = "" if epoch.val_loss is not None else "; give validation data"
+            raise ValueError(f"there is no {self.monitor!r} to monitor, only {known}{hint}")
+        return float(value)
+
+
+class LearningRateSchedule:
+    """Change the learning rate from epoch to epoch.
+
+    Parameters
+    ----------
+    factor : callable
+        ``factor(epoch)`` returns, for the epochs 1, 2, 3 and so on, what the solver's learning rate
+        is multiplied by.
+
+    Examples
+    --------
+    >>> import sparsefm as fm
+    >>> halve_every_ten = fm.LearningRateSchedule(lambda epoch: 0.5 ** ((epoch - 1) // 10))
+    """
+
+    def __init__(self, factor: Callable[[int], float]) -> None:
+        if not callable(factor):
+            raise TypeError(f"factor must be a function of the epoch, got {factor!r:.80}")
+        self.factor = factor
+        self._training: Training | None = None
+        self._base = 0.0
+
+    def begin(self, training: Training) -> None:
+        """Set the rate of the first epoch."""
+        self._training, self._base = training, training.learning_rate
+        self._set(1)
+
+    def __call__(self, epoch: Epoch) -> None:
+        """Set the rate of the next epoch."""
+        self._set(epoch.epoch + 1)
+
+    def close(self) -> None:
+        """Put the solver's own rate back."""
+        if self._training is not None:
+            self._training.learning_rate = self._base
+        self._training = None
+
+    def _set(self, epoch: int) -> None:
+        assert self._training is not None
+        factor = check_real(self.factor(epoch), f"factor({epoch})", above=0)
+        self._training.learning_rate = self._base * factor
 
 
 class ProgressBar:

@@ -53,8 +53,7 @@ class Start:
         state = State.begin(rows.X.n_features, self.rank, solver, rows.y.dtype)
         if self.given is None:
             state.bias[0] = loss.constant(rows.mean(rows.y))
-            state.draw_factors(random, self.distribution, self.scale)
-            state.V[~rows.used_features()] = 0
+            state.draw_factors(random, self.distribution, self.scale, rows.used_features())
             return state
         w0, w, V = self.given
         if len(V) != rows.X.n_features:

@@ -46,7 +46,12 @@ def _identity(scores: Array) -> Array:
 
 
 def _log_odds(mean: float) -> float:
-    """Return log(p / (1 - p)), finite also where one class has next to no weight."""
+    """Return log(p / (1 - p)), finite also where one class has next to no weight.
+
+    Where one class is absent this is 0: in other rows it may not be.
+    """
+    if mean in (0, 1):
+        return 0.0
     share = float(np.clip(mean, np.finfo(float).eps, 1 - np.finfo(float).eps))
     return float(np.log(share) - np.log1p(-share))
 

@@ -1,16 +1,16 @@
 """Examples: rows of X with their targets and weights, checked together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
 from sparsefm import _core
 from sparsefm.inputs import as_labels, as_vector, as_weights
 from sparsefm.losses import Loss
-from sparsefm.matrices import as_csr
+from sparsefm.matrices import as_csr, take_rows
 
 Array = npt.NDArray[Any]
 
@@ -22,6 +22,7 @@ class Rows:
     X: _core.Csr
     y: Array
     weights: Array | None = None
+    chosen: npt.NDArray[np.int64] | None = None  # the rows that count, if not all of them
 
     @classmethod
     def training(cls, X: Any, y: Any, sample_weight: Any, loss: Loss, dtype: Any) -> "Rows":
@@ -52,26 +53,37 @@ class Rows:
         targets = as_vector(y, matrix.n_rows, dtype, "y_val", "X_val")
         return cls(matrix, as_labels(targets, "y_val") if loss.task == "binary" else targets)
 
+    @cached_property
+    def counted(self) -> npt.NDArray[np.int64]:
+        """The chosen rows of positive weight."""
+        rows = np.arange(self.X.n_rows, dtype=np.int64) if self.chosen is None else self.chosen
+        return rows if self.weights is None else rows[self.weights[rows] > 0]
+
     @property
     def total_weight(self) -> float:
         """Sum of the weights."""
         if self.weights is None:
-            return float(self.X.n_rows)
-        return float(self.weights.sum(dtype=np.float64))
+            return float(len(self.counted))
+        return float(self.weights[self.counted].sum(dtype=np.float64))
 
     def mean(self, values: Array) -> float:
         """Return the weighted mean of a number of each row."""
-        counted = self.order(None)  # rows of weight 0 must not even change the rounding
+        counted = self.counted  # rows of weight 0 must not even change the rounding
         weights = None if self.weights is None else self.weights[counted].astype(np.float64)
         return float(np.average(values[counted].astype(np.float64), weights=weights))
 
     def order(self, random: np.random.Generator | None) -> npt.NDArray[np.int64]:
-        """Return the rows of positive weight, shuffled if there is a `random`."""
-        if self.weights is None:
-            rows = np.arange(self.X.n_rows, dtype=np.int64)
-        else:
-            rows = np.flatnonzero(self.weights).astype(np.int64, copy=False)
-        return rows if random is None else random.permutation(rows)
+        """Return the rows that count, shuffled if there is a `random`."""
+        return self.counted if random is None else random.permutation(self.counted)
+
+    def choose(self, rows: npt.NDArray[np.int64]) -> "Rows":
+        """Return the same matrix with other rows to count, in this order."""
+        return replace(self, chosen=rows)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> "Rows":
+        """Return a copy of some rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Rows(take_rows(self.X, rows), self.y[rows], weights)
 
     def weights_of(self, order: npt.NDArray[np.int64]) -> Array | None:
         """Return the weights of the rows `order`, None if all are one."""
@@ -82,21 +94,12 @@ class Rows:
 
     def sample(self, order: npt.NDArray[np.int64], size: int) -> "Rows":
         """Return at most `size` rows, spread evenly over `order`."""
-        chosen = order[np.linspace(0, len(order) - 1, min(size, len(order))).astype(np.int64)]
-        X = self.X
-        parts = [slice(X.indptr[row], X.indptr[row + 1]) for row in chosen]
-        indices = np.concatenate([X.indices[part] for part in parts])
-        indptr = np.cumsum([0] + [part.stop - part.start for part in parts])
-        values = np.ones(len(indices), self.y.dtype)
-        if X.values is not None:
-            values = np.concatenate([X.values[part] for part in parts])
-        matrix = sp.csr_matrix((values, indices, indptr), (len(chosen), X.n_features))
-        weights = None if self.weights is None else self.weights[chosen]
-        return Rows(as_csr(matrix, self.y.dtype), self.y[chosen], weights)
+        places = np.linspace(0, len(order) - 1, min(size, len(order)))
+        return self.take(order[places.astype(np.int64)])
 
     def used_features(self) -> npt.NDArray[np.bool_]:
         """Return which features occur in a row of positive weight, shape (d,)."""
-        return self.X.features_of(self.order(None))
+        return self.X.features_of(self.counted)
 
 
 def _require_rows(matrix: _core.Csr, name: str) -> None:

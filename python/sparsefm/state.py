@@ -65,6 +65,29 @@ class State:
         """The factors, a view of shape (d, rank)."""
         return self.factors[:, 0, : self.rank]
 
+    def copy(self) -> "State":
+        """Return a copy, aligned as this one is."""
+        same = State(
+            self.bias.copy(),
+            _aligned_zeros(self.scalars.shape, self.scalars.dtype),
+            _aligned_zeros(self.factors.shape, self.factors.dtype),
+            self.rank,
+        )
+        same.assign(self)
+        return same
+
+    def assign(self, other: "State") -> None:
+        """Take over the numbers of a state of the same shape."""
+        self.bias[:], self.scalars[:], self.factors[:] = other.bias, other.scalars, other.factors
+
+    def grown(self, n_features: int, solver: Solver) -> "State":
+        """Return a state with more features: the old ones as they are, the new ones as begun."""
+        more = State.begin(n_features, self.rank, solver, self.bias.dtype)
+        more.bias[:] = self.bias
+        more.scalars[: len(self.scalars)] = self.scalars
+        more.factors[: len(self.factors)] = self.factors
+        return more
+
     def scores(self, X: _core.Csr, threads: int = 1) -> npt.NDArray[Any]:
         """Return the scores of the model as it stands, shape (n_rows,)."""
         return score_rows(X, float(self.bias[0]), self.w, self.V, threads)
@@ -78,15 +101,26 @@ class State:
             for begin in range(0, len(array), FEATURES_AT_ONCE)
         )
 
-    def draw_factors(self, rng: np.random.Generator, distribution: str, scale: float) -> None:
-        """Fill V with random numbers, the same whatever the dtype's rounding."""
+    def draw_factors(
+        self,
+        rng: np.random.Generator,
+        distribution: str,
+        scale: float,
+        features: npt.NDArray[np.bool_],
+    ) -> None:
+        """Fill V with random numbers where `features` says, the same whatever the dtype's rounding.
+
+        Numbers are drawn for the other features too, so that each has its own.
+        """
         for begin in range(0, len(self.V), FEATURES_AT_ONCE):
             part = self.V[begin : begin + FEATURES_AT_ONCE]
             if distribution == "normal":
-                part[:] = scale * rng.standard_normal(part.shape, dtype=np.float32)
+                drawn = scale * rng.standard_normal(part.shape, dtype=np.float32)
             else:
                 spread = scale / np.sqrt(max(self.rank, 1))
-                part[:] = spread * rng.random(part.shape, dtype=np.float32)
+                drawn = spread * rng.random(part.shape, dtype=np.float32)
+            chosen = features[begin : begin + FEATURES_AT_ONCE]
+            part[chosen] = drawn[chosen]
 
 
 def _padded(rank: int) -> int:

@@ -1,37 +1,22 @@
-"""`train`, and the only epoch loop."""
+"""`train`: from arrays to a model."""
 
-import logging
-import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from sparsefm import _core
-from sparsefm.callbacks import Callback, Epoch
-from sparsefm.divergence import DivergenceWatch
+from sparsefm.callbacks import Callback
 from sparsefm.initialization import Start
 from sparsefm.inputs import check_dtype, check_flag, check_integer
-from sparsefm.losses import Loss, find_loss
+from sparsefm.loop import Training, announcer, check_callbacks
+from sparsefm.losses import find_loss
 from sparsefm.metrics import evaluate
 from sparsefm.model import Model
-from sparsefm.pace import Pace
 from sparsefm.rows import Rows
 from sparsefm.solvers import Adam, Solver
-from sparsefm.state import State
 from sparsefm.threads import resolve_threads
-
-Batches = npt.NDArray[np.int64]
-
-logger = logging.getLogger("sparsefm")
-
-# Bytes of transposed batches kept at a time. No number of this machine: segments end where they are
-# full, and with exact updates the last bits of a result know where.
-PLAN_BUDGET = 4 << 30
-SAMPLE_SIZE = 1024  # rows that tell what training begins with and ends in
+from sparsefm.trainer import Trainer
 
 
 def train(
@@ -118,120 +103,49 @@ def train(
     """
     found_loss = find_loss(task, loss)
     real = check_dtype(dtype)
-    solver = _check_solver(solver, real)
+    solver = check_solver(solver, real)
     epochs = check_integer(epochs, "epochs", 1)
     if batch_size is not None:
         batch_size = check_integer(batch_size, "batch_size", 1)
     shuffle, verbose = check_flag(shuffle, "shuffle"), check_flag(verbose, "verbose")
     threads = resolve_threads(n_threads)
-    listeners = _check_callbacks(callbacks)
-    init_random, order_random = _random_streams(seed)
+    listeners = check_callbacks(callbacks)
+    init_random, order_random = random_streams(seed)
     start = Start.check(init, init_scale, rank)
     rows = Rows.training(X, y, sample_weight, found_loss, real)
     validation = Rows.validation(X_val, y_val, found_loss, real, rows.X.n_features)
-    state = start.state(rows, found_loss, solver, init_random)
-
-    random = order_random if shuffle else None
-    order = rows.order(random)
-    run = _core.TrainingRun(
-        rows.X,
-        order,
-        rows.y[order],
-        rows.weights_of(order),
-        min(batch_size or _default_batch_size(len(order)), len(order)),
-        found_loss.name,
-        state.bias,
-        state.scalars,
-        state.factors,
+    trainer = Trainer(
+        rows,
+        start.state(rows, found_loss, solver, init_random),
+        found_loss,
         solver,
-        threads,
-    )
-    sample = rows.sample(order, SAMPLE_SIZE)
-    watch = DivergenceWatch(
-        rows, sample, found_loss, solver, state, random_start=start.given is None
-    )
-    history: list[Epoch] = []
-    announce = _announcer(verbose)
-    started = time.perf_counter()
-    with _closing(listeners):
-        for epoch, train_loss in _epochs(run, rows, epochs, solver, random, watch):
-            val_loss, metrics = _evaluate(state, validation, found_loss, threads)
-            if validation is not None and val_loss is not None:
-                watch.check_validation(epoch, val_loss, validation)
-            seconds = time.perf_counter() - started
-            record = Epoch(epoch, epochs, train_loss, val_loss, metrics, seconds)
-            history.append(record)
-            announce(str(record))
-            answers = [listener(record) for listener in listeners]  # every one is told
-            if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
-                break
-    watch.check_end(len(history), state)
-    return Model(
-        float(state.bias[0]), state.w, state.V, found_loss.task, found_loss.name, tuple(history)
+        batch_size=batch_size or default_batch_size(len(rows.counted)),
+        random=order_random if shuffle else None,
+        threads=threads,
+        random_start=start.given is None,
     )
 
+    def validate() -> tuple[float | None, Mapping[str, float]]:
+        if validation is None:
+            return None, {}
+        loss, metrics = evaluate(
+            found_loss, validation.y, trainer.state.scores(validation.X, threads)
+        )
+        trainer.check_validation(loss, validation)
+        return loss, metrics
 
-def _epochs(
-    run: _core.TrainingRun,
-    rows: Rows,
-    epochs: int,
-    solver: Solver,
-    random: np.random.Generator | None,
-    watch: DivergenceWatch,
-) -> Iterator[tuple[int, float]]:
-    """Run the epochs; yield the number and the mean training loss of each."""
-    pace = Pace()
-    batches = np.arange(run.n_batches, dtype=np.int64)
-    steps = 0
-    for epoch in range(1, epochs + 1):
-        order = batches if random is None else random.permutation(batches)
-        total = 0.0
-        for segment in _segments(run, order):
-            run.begin_segment(segment, steps, solver.learning_rate)
-            for begin, end in pace.calls(len(segment)):
-                total = run.run(begin, end, total)
-                watch.check_finite(epoch, total)
-            steps += len(segment)
-        mean = total / rows.total_weight
-        watch.check_epoch(epoch, mean)
-        yield epoch, mean
+    training = Training([trainer], trainer.model)
+    history = training.run(epochs, validate, listeners, announcer(verbose))
+    return replace(trainer.model(), history=history)
 
 
-def _segments(run: _core.TrainingRun, order: Batches) -> Iterator[Batches]:
-    """Plan the batches of an epoch and yield those whose plans fit into memory together.
-
-    In one segment, and for all epochs, if all fit. Otherwise in several, each forgotten after use;
-    where they end depends on the plans alone, not on how many a call happens to make.
-    """
-    pace = Pace()
-    begin = 0
-    while begin < len(order):
-        for _, end in pace.calls(len(order) - begin):
-            run.plan(order[begin : begin + end])
-            size = run.count_planned(order[begin:], PLAN_BUDGET)
-            if size < end:
-                break
-        segment = order[begin : begin + size]
-        yield segment
-        begin += size
-        if size < len(order):
-            run.forget(segment)
-
-
-def _default_batch_size(n_rows: int) -> int:
+def default_batch_size(n_rows: int) -> int:
+    """Return how many rows a step takes if nobody says: 64 steps an epoch, within limits."""
     return min(max(n_rows // 64, 16), 1024)
 
 
-def _evaluate(
-    state: State, validation: Rows | None, loss: Loss, threads: int
-) -> tuple[float | None, dict[str, float]]:
-    """Return the validation loss and metrics of a model in training, if there is such data."""
-    if validation is None:
-        return None, {}
-    return evaluate(loss, validation.y, state.scores(validation.X, threads))
-
-
-def _check_solver(solver: Any, real: np.dtype[Any]) -> Solver:
+def check_solver(solver: Any, real: np.dtype[Any]) -> Solver:
+    """Return the argument `solver` if it is one for arithmetic in `real`."""
     if solver is None:
         return Adam()
     if not isinstance(solver, Solver):
@@ -240,38 +154,8 @@ def _check_solver(solver: Any, real: np.dtype[Any]) -> Solver:
     return solver
 
 
-def _check_callbacks(callbacks: Any) -> Sequence[Callback]:
-    if callable(callbacks) or not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a list of callables, got {callbacks!r:.80}")
-    listeners = tuple(callbacks)
-    for listener in listeners:
-        if not callable(listener):
-            raise TypeError(f"callbacks must be callables, got {listener!r:.80}")
-    return listeners
-
-
-def _random_streams(seed: Any) -> list[np.random.Generator]:
+def random_streams(seed: Any) -> list[np.random.Generator]:
     """Return generators for the initial factors and for the order of the rows."""
     if seed is not None:
         seed = check_integer(seed, "seed", 0)
     return [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(2)]
-
-
-@contextmanager
-def _closing(listeners: Sequence[Callback]) -> Iterator[None]:
-    """Tell listeners that have a `close` when training ends, however it ends."""
-    with ExitStack() as stack:
-        for listener in reversed(listeners):
-            close = getattr(listener, "close", None)
-            if close is not None:
-                stack.callback(close)
-        yield
-
-
-def _announcer(verbose: bool) -> Callable[[str], None]:
-    """Return what tells of an epoch: the logger, or standard error if nobody listens to it."""
-    if not verbose:
-        return lambda message: None
-    if logger.isEnabledFor(logging.INFO) and logger.hasHandlers():
-        return logger.info
-    return lambda message: print(message, file=sys.stderr, flush=True)
