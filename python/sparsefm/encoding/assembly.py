@@ -1,0 +1,66 @@
+"""From encoded columns, side by side, to one CSR matrix."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from sparsefm.encoding.columns import NOTHING, UNKNOWN, Codes, Spans
+
+
+def assemble(
+    encoded: Iterable[tuple[Codes, npt.NDArray[Any] | None]],
+    shape: tuple[int, int],
+    n_fields: int,
+    dtype: npt.DTypeLike,
+) -> sp.csr_matrix:
+    """Return the matrix of shape (n_rows, n_outputs), its indices sorted.
+
+    Parameters
+    ----------
+    encoded : iterable
+        For each input column, what `Encoding.encode` returned, the values in `dtype`.
+    shape : (int, int)
+    n_fields : int
+        How many input columns there are.
+    dtype : float32 or float64
+    """
+    columns = np.empty((shape[0], n_fields), np.int32)
+    values: npt.NDArray[Any] | None = None
+    for position, (codes, numbers) in enumerate(encoded):
+        columns[:, position] = codes
+        if numbers is None and values is None:
+            continue
+        if values is None:
+            values = np.ones(columns.shape, dtype)
+        values[:, position] = 1 if numbers is None else numbers
+        if numbers is not None:  # what is tiny may have become zero
+            columns[values[:, position] == 0, position] = NOTHING
+    present = columns > NOTHING
+    indptr = np.zeros(shape[0] + 1, np.int64)
+    np.cumsum(np.count_nonzero(present, axis=1), out=indptr[1:])
+    data = np.ones(indptr[-1], dtype) if values is None else values[present]
+    matrix = sp.csr_matrix((data, columns[present], indptr), shape)
+    matrix.sort_indices()  # in order already, unless `partial_fit` added columns
+    return matrix
+
+
+def fields_of(spans: list[Spans]) -> npt.NDArray[np.intp]:
+    """Return the input column of each output column; `spans` are those of each input column."""
+    owner = np.repeat(np.arange(len(spans)), [len(span) for span in spans])
+    joined = np.concatenate([np.empty((0, 2), np.int64), *spans])
+    order = np.argsort(joined[:, 0], kind="stable")
+    return np.repeat(owner[order], np.diff(joined[order], axis=1).ravel())
+
+
+def width(spans: Spans) -> int:
+    """Return how many output columns there are in spans."""
+    return int(np.diff(spans, axis=1).sum())
+
+
+def first_unknown(codes: Codes) -> int | None:
+    """Return the first row that holds what training never saw."""
+    unknown = codes == UNKNOWN
+    return int(np.argmax(unknown)) if unknown.any() else None

@@ -1,0 +1,367 @@
+"""`TableEncoder`: what users see of the encoding."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, width
+from sparsefm.encoding.columns import Categories, Codes, Encoding, Hashed, Values, begin
+from sparsefm.encoding.reading import Input, extends, read
+from sparsefm.encoding.scales import apply_scales, grown_scales
+from sparsefm.encoding.state import damaged, from_state, to_state
+from sparsefm.encoding.tables import Column, Numbers
+from sparsefm.inputs import as_vector, as_weights, check_choice, check_dtype, check_integer
+from sparsefm.matrices import MAX_FEATURES
+
+MANY_CATEGORIES = 1_000_000  # from there on `fit` warns
+BYTES_PER_CATEGORY = 128  # about: weight and 8 factors in float32, with the optimizer's two moments
+
+
+class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Turn the columns of a table into features for a factorization machine.
+
+    Text, categorical and boolean columns become one feature a value. Numeric columns are
+    standardised, or cut into bins; integers count as numbers, so cast identifiers and codes to
+    text or to a categorical type first. Missing values become features of their own:
+    "column=missing", beside the column's mean if it is standardised.
+
+    Parameters
+    ----------
+    numeric : {"standardize", "bin"}
+        Standardised to mean 0 and standard deviation 1, or one feature for each of `n_bins`
+        intervals of about equal weight. Columns of nothing but 0 and 1 stay as they are, constant
+        ones never contribute. Before standardising, values far out are brought to the nearest that
+        is not: to the range of the middle 98%, widened by half its width on either side.
+    n_bins : int
+        At least 2.
+    unknown : {"ignore", "error"}
+        What a category that training never saw does, and a missing value where nothing was missing:
+        contribute nothing, or raise ValueError.
+    hashed : mapping of str or int to int, optional
+        Number of features for each of these categorical columns, given by name or position. Their
+        values are distributed by a hash: memory is bounded, no value is unknown, some share a
+        feature.
+    dtype : {"float32", "float64"}
+        Of the result.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of input columns m.
+    feature_names_in_ : ndarray of str, shape (m,)
+        Their names, if the input was a table whose names are all text.
+    n_features_out_ : int
+        Number of features d.
+    fields_ : ndarray of int, shape (d,)
+        The input column of each feature.
+    field_names_ : list of str
+        The input columns' names, "x0", "x1" and so on if they have none.
+
+    Notes
+    -----
+    Besides tables (pandas, Polars, PyArrow; requires narwhals) there are dense arrays, whose
+    columns are all numeric, and sparse matrices. Each column of those is a feature in its place: it
+    is divided by the root mean square of its non-zero values, and stays as it is where they are
+    all 1.
+
+    Rows of weight w count like w such rows, and rows in any order give the same result, to the bit.
+    """
+
+    def __init__(
+        self,
+        *,
+        numeric: str = "standardize",
+        n_bins: int = 32,
+        unknown: str = "ignore",
+        hashed: Mapping[str | int, int] | None = None,
+        dtype: str = "float32",
+    ) -> None:
+        self.numeric = numeric
+        self.n_bins = n_bins
+        self.unknown = unknown
+        self.hashed = hashed
+        self.dtype = dtype
+
+    # --- what scikit-learn asks for -------------------------------------------------------------
+
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "TableEncoder":
+        """Learn categories and statistics.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        y : ignored
+        sample_weight : array-like of shape (n,), optional
+            Rows of weight zero count for nothing.
+        """
+        self._fit(X, sample_weight, self)
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "TableEncoder":
+        """Learn what is new in more rows, as `fit` does in the first call.
+
+        New categories, and missing values where there were none, become features after those that
+        there are; so do new columns, which follow the known ones. Statistics stay as they are.
+        """
+        self._partial_fit(X, sample_weight, self)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> sp.csr_matrix:
+        """Do both; in less time than one after the other, but with all columns in memory."""
+        return self._fit_transform(X, sample_weight, self)
+
+    def transform(self, X: Any) -> sp.csr_matrix:
+        """Return the features of `X`, a CSR matrix of shape (n, d) with sorted int32 indices."""
+        check_is_fitted(self)
+        return self._transform(X, self)
+
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """Return the features' names: "column=value", "column", "column in [a, b)", "column#3".
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Names of the input columns, if they were fitted without.
+        """
+        check_is_fitted(self)
+        fields = self._input_names(input_features)
+        if self._encodings is None:
+            return np.array(fields, object)
+        names = np.empty(self.n_features_out_, object)
+        for encoding, field in zip(self._encodings, fields, strict=True):
+            for column, name in encoding.names(field):
+                names[column] = name
+        return names
+
+    @property
+    def fields_(self) -> npt.NDArray[np.intp]:
+        """The input column of each feature, shape (d,)."""
+        check_is_fitted(self)
+        if self._encodings is None:
+            return np.arange(self.n_features_out_)
+        return fields_of([encoding.spans() for encoding in self._encodings])
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    # --- the work; `owner` is the estimator that error messages name -----------------------------
+
+    def _fit(self, X: Any, sample_weight: Any, owner: Any) -> None:
+        self._check_settings()
+        self._learn_anew(read(X, owner, reset=True), sample_weight, owner)
+
+    def _fit_transform(self, X: Any, sample_weight: Any, owner: Any) -> sp.csr_matrix:
+        """Do both, looking for distinct values only once."""
+        self._check_settings()
+        data = read(X, owner, reset=True).keeping()
+        self._learn_anew(data, sample_weight, owner)
+        return self._features(data)
+
+    def _partial_fit(self, X: Any, sample_weight: Any, owner: Any) -> None:
+        if not hasattr(self, "n_features_in_"):
+            return self._fit(X, sample_weight, owner)
+        self._check_settings()
+        data = read(X, owner, reset=extends(X, owner))
+        self._learn(data, sample_weight, self._encodings, self._scales, owner)
+
+    def _transform(self, X: Any, owner: Any) -> sp.csr_matrix:
+        self._check_settings()
+        return self._features(read(X, owner, reset=False))
+
+    def _features(self, data: Input) -> sp.csr_matrix:
+        if self._encodings is None:
+            return apply_scales(data.as_csr(), self._scales, check_dtype(self.dtype))
+        shape = (data.shape[0], self.n_features_out_)
+        encoded = self._encode(data, self._encodings)
+        return assemble(encoded, shape, data.shape[1], check_dtype(self.dtype))
+
+    def _learn_anew(self, data: Input, sample_weight: Any, owner: Any) -> None:
+        self._learn(data, sample_weight, None if data.is_sparse else [], np.empty(0), owner)
+
+    def _learn(
+        self,
+        data: Input,
+        sample_weight: Any,
+        encodings: list[Encoding] | None,
+        scales: Values,
+        owner: Any,
+    ) -> None:
+        """Extend `scales` (of a sparse matrix) or `encodings` by what is new, then remember it."""
+        weights = _check_weights(sample_weight, data.shape[0])
+        if encodings is None:
+            scales = grown_scales(scales, data.as_csr(), weights)
+            n_features_out = len(scales)
+        else:
+            encodings, n_features_out = self._grow(data, weights, encodings)
+        self._encodings, self._scales = encodings, scales
+        self.n_features_out_ = n_features_out
+        self.field_names_ = data.field_names
+        for estimator in (self, owner):
+            estimator.n_features_in_ = data.shape[1]
+            if data.names is not None:
+                estimator.feature_names_in_ = data.names
+            elif hasattr(estimator, "feature_names_in_"):
+                del estimator.feature_names_in_
+
+    def _grow(
+        self, data: Input, weights: Values | None, known: list[Encoding]
+    ) -> tuple[list[Encoding], int]:
+        """Return the encodings of all columns, and how many features they make."""
+        names = data.field_names
+        buckets = _resolve_hashed(self.hashed, names)
+        counted = None
+        if weights is not None and not weights.all():
+            counted = weights > 0
+            weights = weights[counted]
+        end = sum(width(encoding.spans()) for encoding in known)
+        encodings = []
+        for position, (column, name) in enumerate(zip(data.columns(), names, strict=True)):
+            if counted is not None:
+                column = column.take(counted)
+            if position < len(known):
+                encoding, before = known[position], width(known[position].spans())
+            else:
+                encoding, before = self._begin(column, name, weights, end, buckets.get(position)), 0
+            encoding = encoding.grown(column, name, end + width(encoding.spans()) - before)
+            end += width(encoding.spans()) - before
+            _check_size(encoding, name, end)
+            encodings.append(encoding)
+        return encodings, end
+
+    def _begin(
+        self, column: Column, name: str, weights: Values | None, first: int, buckets: int | None
+    ) -> Encoding:
+        if buckets is None:
+            return begin(column, weights, first, self.n_bins if self.numeric == "bin" else None)
+        if isinstance(column, Numbers) and not np.isnan(column.values).all():
+            raise TypeError(
+                f"hashed names column {name!r}, which is numeric: make it text, or leave it out"
+            )
+        return Hashed(first, buckets)
+
+    def _encode(
+        self, data: Input, encodings: list[Encoding]
+    ) -> Iterator[tuple[Codes, npt.NDArray[Any] | None]]:
+        """Yield what each column encodes to."""
+        for column, encoding, name in zip(
+            data.columns(), encodings, self.field_names_, strict=True
+        ):
+            codes, values = encoding.encode(column, name)
+            row = first_unknown(codes) if self.unknown == "error" else None
+            if row is not None:
+                raise ValueError(
+                    f"column {name!r} holds {column.show(row)} in row {row}, which training never "
+                    "saw: train with it, or use unknown='ignore'"
+                )
+            yield codes, None if values is None else self._cast(values, column, name)
+
+    def _cast(self, values: Values, column: Column, name: str) -> npt.NDArray[Any]:
+        """Return the values in the dtype of the result, in which they must be finite."""
+        with np.errstate(over="ignore", under="ignore"):
+            cast = values.astype(check_dtype(self.dtype))
+        if not np.isfinite(cast).all():
+            row = int(np.argmin(np.isfinite(cast)))
+            raise ValueError(
+                f"column {name!r} holds {column.show(row)} in row {row}, too far from the training "
+                f"data for {cast.dtype}"
+            )
+        return cast
+
+    def _to_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+        """Return all that is fitted, as a JSON-able header and arrays."""
+        check_is_fitted(self)
+        return to_state(self)
+
+    @classmethod
+    def _from_state(cls, header: Any, arrays: Mapping[str, Any]) -> "TableEncoder":
+        """Return the encoder that `_to_state` described; ValueError if it is damaged."""
+        settings, fitted = from_state(header, arrays)
+        if settings.keys() != cls().get_params().keys():
+            damaged(f"its settings are {sorted(map(str, settings))}")
+        encoder = cls(**settings)
+        try:
+            encoder._check_settings()
+        except TypeError as error:
+            damaged(str(error))
+        for name, value in fitted.items():
+            setattr(encoder, name, value)
+        return encoder
+
+    def _check_settings(self) -> None:
+        check_choice(self.numeric, "numeric", ("standardize", "bin"))
+        check_choice(self.unknown, "unknown", ("ignore", "error"))
+        check_integer(self.n_bins, "n_bins", 2)
+        check_dtype(self.dtype)
+        if self.hashed is not None and not isinstance(self.hashed, Mapping):
+            raise TypeError(
+                f"hashed must map columns to numbers of features, got {self.hashed!r:.80}"
+            )
+
+    def _input_names(self, given: Any) -> list[str]:
+        """Return the names of the input columns, which may be given if there are none."""
+        if given is None:
+            return self.field_names_
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None and not np.array_equal(names, np.asarray(given, object)):
+            raise ValueError("input_features is not equal to feature_names_in_")
+        if len(given) != self.n_features_in_:
+            raise ValueError(
+                "input_features should have length equal to number of features "
+                f"({self.n_features_in_}), got {len(given)}"
+            )
+        return [str(name) for name in given]
+
+
+def _resolve_hashed(hashed: Mapping[Any, int] | None, names: list[str]) -> dict[int, int]:
+    """Return the number of buckets of each hashed column, by position."""
+    if hashed is None:
+        return {}
+    buckets = {}
+    for key, count in hashed.items():
+        is_position = isinstance(key, Integral) and not isinstance(key, bool)
+        if key not in (range(len(names)) if is_position else names):
+            raise ValueError(f"hashed names a column {key!r}, but X has none such")
+        buckets[int(key) if is_position else names.index(key)] = check_integer(
+            count, f"hashed[{key!r}]", 1
+        )
+    return buckets
+
+
+def _check_weights(sample_weight: Any, n_rows: int) -> Values | None:
+    if sample_weight is None:
+        return None
+    as_weights(sample_weight, n_rows, np.float64, "sample_weight")  # for its checks
+    weights = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
+    scaled: Values = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+    return scaled  # their sum must not overflow
+
+
+def _check_size(encoding: Encoding, name: str, end: int) -> None:
+    """Refuse more features than fit in int32; warn of a column with a great many categories."""
+    if end > MAX_FEATURES:
+        raise ValueError(
+            f"column {name!r} brings the number of features to {end}; at most {MAX_FEATURES} are "
+            "supported: hash it into fewer"
+        )
+    count = len(encoding.values) if isinstance(encoding, Categories) else 0
+    if count > MANY_CATEGORIES:
+        memory = count * BYTES_PER_CATEGORY / 2**20
+        warnings.warn(
+            f"column {name!r} has {count:,} distinct values, each of them a feature: about "
+            f"{memory:,.0f} MiB while training with rank 8. Hash it with "
+            f"TableEncoder(hashed={{{name!r}: 2**20}}), or drop it.",
+            UserWarning,
+            stacklevel=2,
+        )
