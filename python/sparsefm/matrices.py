@@ -62,6 +62,22 @@ def as_csr(
     return _borrow(indptr, indices, values, X.shape, dtype, name)
 
 
+def take_rows(X: _core.Csr, rows: npt.NDArray[np.int64]) -> _core.Csr:
+    """Return a copy of some rows of a checked matrix."""
+    begin = X.indptr[rows].astype(np.int64)
+    lengths = X.indptr[rows + 1] - begin
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    places = np.repeat(begin - indptr[:-1], lengths) + np.arange(indptr[-1])
+    values = None if X.values is None else X.values[places]
+    return _core.Csr(indptr, X.indices[places], values, X.n_features, "rows")
+
+
+def as_scipy(X: _core.Csr) -> sp.csr_matrix:
+    """Return a checked matrix as SciPy's, of float64; `X.indices` and `X.indptr` are shared."""
+    values = np.ones(X.n_nonzeros) if X.values is None else X.values.astype(np.float64)
+    return sp.csr_matrix((values, X.indices, X.indptr), (X.n_rows, X.n_features))
+
+
 def _dense_to_csr(X: Any, name: str) -> Any:
     array = as_array(X, name)
     if array.dtype.kind not in "fiub":

