@@ -1,5 +1,6 @@
 """A fitted factorization machine and what it predicts."""
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,6 +102,26 @@ class Model:
             Default: every core that the process may use.
         """
         return LOSSES[self.loss].link(self.score(X, n_threads=n_threads))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model and its history to a file, for `load` (needs safetensors).
+
+        Parameters
+        ----------
+        path : str or path-like
+            Of any suffix; ".safetensors" is usual. Replaced if it exists; complete, or it remains
+            what it was.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        ImportError
+            Without safetensors.
+        """
+        from sparsefm.persistence import save_model
+
+        save_model(self, path)
 
 
 def predict(X: Any, model: Model, *, n_threads: int | None = None) -> npt.NDArray[Any]:
