@@ -10,23 +10,58 @@ Examples
 (1000,)
 """
 
-from sparsefm import nn
-from sparsefm.callbacks import Epoch, ProgressBar
-from sparsefm.errors import DivergenceError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from sparsefm import nn, plots
+from sparsefm.callbacks import EarlyStopping, Epoch, LearningRateSchedule, ProgressBar
+from sparsefm.checkpoint import Checkpoint
+from sparsefm.errors import DivergenceError, FileFormatError
 from sparsefm.model import Model, predict
+from sparsefm.persistence import load
 from sparsefm.solvers import AdaGrad, Adam
 from sparsefm.training import train
 from sparsefm.versions import show_versions
 
+# Loaded when first asked for: they need scikit-learn, which takes half a second to import.
+_LATER = {
+    "FMClassifier": "sparsefm.estimators",
+    "FMRegressor": "sparsefm.estimators",
+    "TableEncoder": "sparsefm.encoding",
+}
+
+if TYPE_CHECKING:
+    from sparsefm.encoding import TableEncoder
+    from sparsefm.estimators import FMClassifier, FMRegressor
+
 __all__ = [
     "AdaGrad",
     "Adam",
+    "Checkpoint",
     "DivergenceError",
+    "EarlyStopping",
     "Epoch",
+    "FMClassifier",
+    "FMRegressor",
+    "FileFormatError",
+    "LearningRateSchedule",
     "Model",
     "ProgressBar",
+    "TableEncoder",
+    "load",
     "nn",
+    "plots",
     "predict",
     "show_versions",
     "train",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'sparsefm' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,6 @@
+"""The scikit-learn estimators."""
+
+from sparsefm.estimators.classifier import FMClassifier
+from sparsefm.estimators.regressor import FMRegressor
+
+__all__ = ["FMClassifier", "FMRegressor"]

@@ -1,0 +1,363 @@
+"""`FMClassifier`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+from sklearn.utils import assert_all_finite
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d
+
+from sparsefm.encoding import TableEncoder
+from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
+from sparsefm.estimators.targets import Classes
+from sparsefm.inputs import check_choice
+from sparsefm.losses import LOSSES, Loss
+from sparsefm.rows import Rows
+from sparsefm.solvers import Solver
+
+Array = npt.NDArray[Any]
+
+
+def _has_probabilities(estimator: Any) -> bool:
+    if estimator.loss != "logistic":
+        raise AttributeError(f"probabilities need loss='logistic', not loss={estimator.loss!r}")
+    return True
+
+
+class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
+    """Factorization machine for classification.
+
+    Two classes have one machine; more have one each, for the class against the rest, which share
+    the data.
+
+    What the parameters leave open is chosen from the data: settings of different kinds train on a
+    part of the rows and are judged by the others, the best is varied, and the model is trained with
+    it on all rows. See the guide to the defaults for the rule.
+
+    Parameters
+    ----------
+    loss : {"logistic", "hinge"}
+        Hinge loss has no probabilities.
+    rank : int, optional
+        Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
+    solver : Adam or AdaGrad, optional
+        Optimizer and its settings. Default: chosen.
+    epochs : int, optional
+        Passes over the data. Default: as many as improve the prediction of held-out rows.
+    batch_size : int, optional
+        Rows a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
+    init : {"normal", "uniform"}, optional
+        Distribution of the initial factors, as for `train`. Default: chosen.
+    init_scale : float, optional
+        Its scale, as for `train`. Default: chosen.
+    encoder : TableEncoder, optional
+        What turns columns into features; not changed. Default: ``TableEncoder()``.
+    class_weight : dict or "balanced", optional
+        Weight of each class's rows; "balanced": inversely proportional to their number.
+    early_stopping : bool
+        With validation data (`eval_set` or `validation_fraction`): stop when `patience` runs out,
+        and keep the parameters of the best epoch.
+    validation_fraction : float, optional
+        Share of the rows, in (0, 1), to hold out as validation data if there is no `eval_set`.
+        Default: settings are chosen by several splits, and then all rows are trained on.
+    patience : int
+        Stop after this many epochs in a row without improvement.
+    min_delta : float
+        What counts as one: a change for the better of more than this.
+    scoring : str or callable, optional
+        What early stopping goes by: a name of scikit-learn's scorers, with or without ``neg_``; a
+        scorer ``f(estimator, X, y)``; or a metric ``f(y_true, y_pred)`` whose name ends in "_score"
+        (more is better), "_error" or "_loss". Default: the loss.
+    warm_start : bool
+        Whether `fit` goes on from the parameters, settings and optimizer of the fit before.
+    callbacks : sequence of callable
+        Each is called with an `Epoch` after each epoch; returning True stops the training.
+    random_state : int, RandomState or None
+        Of everything random. None takes a new seed each time.
+    n_threads : int, optional
+        Default: every core that the process may use. The result is the same bits for any number.
+    dtype : {"float32", "float64"}
+        Of parameters and arithmetic.
+    verbose : bool
+        Log each epoch, as INFO, to the logger "sparsefm"; to standard error if nobody listens.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        The classes, in order.
+    encoder_ : TableEncoder
+        Fitted.
+    history_ : dict of str to list
+        A record of each epoch: "epoch", "train_loss", with validation data "val_loss" and metrics,
+        "seconds". ``pandas.DataFrame(model.history_)`` makes a table of it.
+    search_ : dict of str to list
+        The settings that were tried, the best first, with their loss and number of epochs.
+    n_iter_ : int
+        Number of epochs run.
+    best_epoch_ : int
+        The epoch whose parameters are kept.
+    n_features_in_ : int
+        Number of input columns m.
+    feature_names_in_ : ndarray of str, shape (m,)
+        Their names, if the input was a table whose names are all text.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsefm as fm
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.integers(0, 2, (500, 6)).astype(float)
+    >>> y = np.where(X[:, 1] == X[:, 2], "same", "different")
+    >>> model = fm.FMClassifier().fit(X, y)
+    >>> bool(model.score(X, y) > 0.99)
+    True
+    """
+
+    _target: Classes
+
+    def __init__(
+        self,
+        *,
+        loss: str = "logistic",
+        rank: int | None = None,
+        solver: Solver | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        init: str | None = None,
+        init_scale: float | None = None,
+        encoder: TableEncoder | None = None,
+        class_weight: Mapping[Any, float] | str | None = None,
+        early_stopping: bool = True,
+        validation_fraction: float | None = None,
+        patience: int = 5,
+        min_delta: float = 0.0,
+        scoring: Any = None,
+        warm_start: bool = False,
+        callbacks: Sequence[Any] = (),
+        random_state: Any = 0,
+        n_threads: int | None = None,
+        dtype: str = "float32",
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            rank=rank,
+            solver=solver,
+            epochs=epochs,
+            batch_size=batch_size,
+            init=init,
+            init_scale=init_scale,
+            encoder=encoder,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            min_delta=min_delta,
+            scoring=scoring,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            random_state=random_state,
+            n_threads=n_threads,
+            dtype=dtype,
+            verbose=verbose,
+        )
+        self.loss = loss
+        self.class_weight = class_weight
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> "FMClassifier":
+        """Train for one pass over some more rows.
+
+        The optimizer goes on where it was, and features that no row had before join the model.
+        Settings that the parameters leave open are not searched for; the statistics of columns are
+        those of the first call.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        y : array-like of shape (n,)
+        classes : array-like of shape (C,), optional
+            All classes that there will be; needed in the first call unless its `y` has them all.
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self
+        """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' needs all rows at once: give partial_fit the weights, "
+                "which sklearn.utils.class_weight.compute_class_weight computes"
+            )
+        if classes is not None:
+            classes = np.unique(column_or_1d(classes))
+            if hasattr(self, "_machines") and not np.array_equal(classes, self.classes_):
+                raise ValueError(
+                    f"classes={classes} is not the same as on last call to partial_fit, "
+                    f"was: {self.classes_}"
+                )
+        self._announced = classes
+        try:
+            with unchanged_by_errors(self):
+                self._partial_fit(X, y, sample_weight)
+        finally:
+            del self._announced
+        return self
+
+    def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return scores, shape (n,) of the second of two classes, (n, C) of more.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        """
+        scores = self._scores(X)
+        return scores[:, 0] if len(self.classes_) == 2 else scores
+
+    def predict(self, X: Any) -> Array:
+        """Return the class of the greatest score, shape (n,).
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        """
+        scores = self._scores(X)
+        chosen = scores[:, 0] >= 0 if len(self.classes_) == 2 else np.argmax(scores, axis=1)
+        return self.classes_[chosen.astype(np.intp)]
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return the probability of each class, shape (n, C), in the order of `classes_`.
+
+        With more than two classes those of the machines, each for one class against the rest, are
+        divided by their sum.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        """
+        return _probabilities(self._scores(X))
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_log_proba(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return the logarithm of the probability of each class, shape (n, C).
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        """
+        return _log_probabilities(self._scores(X))
+
+    @property
+    def classes_(self) -> Array:
+        """The classes in order, shape (C,)."""
+        return self._fitted("_target").labels  # type: ignore[no-any-return]
+
+    @property
+    def w0_(self) -> float | Array:
+        """The bias; of more than two classes one each, shape (C,)."""
+        biases = np.array([state.bias[0] for state in self._fitted("_machines").states], np.float64)
+        return float(biases[0]) if len(biases) == 1 else biases
+
+    @property
+    def w_(self) -> Array:
+        """The linear weights, shape (d,); of more than two classes (C, d)."""
+        weights = [state.w for state in self._fitted("_machines").states]
+        return weights[0].copy() if len(weights) == 1 else np.stack(weights)
+
+    @property
+    def V_(self) -> Array:
+        """The factors, shape (d, k); of more than two classes (C, d, k)."""
+        factors = [state.V for state in self._fitted("_machines").states]
+        return factors[0].copy() if len(factors) == 1 else np.stack(factors)
+
+    # --- what the base asks for -----------------------------------------------------------------
+
+    @property
+    def _loss(self) -> Loss:
+        return LOSSES[check_choice(self.loss, "loss", ("logistic", "hinge"))]
+
+    def _check_y(self, y: Any) -> Array:
+        labels: Array = column_or_1d(y, warn=True)
+        kinds = {type(label).__name__ for label in labels} if labels.dtype == object else set()
+        if "NoneType" in kinds or ("str" in kinds and len(kinds) > 1):
+            raise TypeError(
+                f"y holds labels of several types ({', '.join(sorted(kinds))}): make them all "
+                "text, or all numbers, and leave out rows without a label"
+            )
+        assert_all_finite(labels, input_name="y")
+        check_classification_targets(labels)
+        return labels
+
+    def _new_target(self, y: Array, weights: Array | None) -> Classes:
+        announced = getattr(self, "_announced", None)
+        target = Classes.learn(y, weights) if announced is None else Classes(announced)
+        if len(target.labels) < 2:
+            raise ValueError(
+                "FMClassifier needs rows (of positive weight) of at least 2 classes, but the data "
+                f"hold only one class: {target.labels.tolist()[0]!r}"
+            )
+        return target
+
+    def _codes(self, y: Array, weights: Array | None = None) -> Array:
+        codes = self._target.codes(y)
+        unknown = codes < 0 if weights is None else (codes < 0) & (weights > 0)
+        if unknown.any():
+            row = int(np.argmax(unknown))
+            raise ValueError(
+                f"y holds the class {y[[row]].tolist()[0]!r} in row {row}, which is not one of "
+                f"{self.classes_}"
+            )
+        return codes
+
+    def _weights(self, rows: Rows) -> Array | None:
+        if self.class_weight is None:
+            return rows.weights
+        n_classes = len(self.classes_)
+        if self.class_weight == "balanced":
+            counted, weights = rows.counted, rows.weights
+            counts = np.bincount(
+                rows.y[counted], None if weights is None else weights[counted], n_classes
+            )
+            of_class = np.zeros(n_classes)
+            np.divide(counts.sum(), n_classes * counts, out=of_class, where=counts > 0)
+        else:
+            of_class = compute_class_weight(
+                self.class_weight, classes=self.classes_, y=self.classes_
+            )
+        of_rows = of_class[rows.y]
+        return of_rows if rows.weights is None else of_rows * rows.weights
+
+    def _metrics(self, y: Array, scores: Array, weights: Array | None) -> dict[str, float]:
+        labels = self.classes_
+        weighted = {"sample_weight": weights}
+        if len(labels) == 2:
+            predicted = labels[(scores[:, 0] >= 0).astype(np.intp)]
+        else:
+            predicted = labels[np.argmax(scores, axis=1)]
+        metrics = {}
+        if self.loss == "logistic":
+            metrics["log_loss"] = float(
+                log_loss(y, _probabilities(scores), labels=labels, **weighted)
+            )
+        metrics["accuracy"] = float(accuracy_score(y, predicted, **weighted))
+        if len(labels) == 2 and len(np.unique(y)) == 2:
+            metrics["auc"] = float(roc_auc_score(y == labels[1], scores[:, 0], **weighted))
+        return metrics
+
+
+def _probabilities(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the probabilities of the classes, from the machines' scores."""
+    return np.exp(_log_probabilities(scores))
+
+
+def _log_probabilities(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the logarithms of the probabilities of the classes, from the machines' scores."""
+    if scores.shape[1] == 1:
+        return -np.logaddexp(0, np.hstack([scores, -scores]))
+    logs = -np.logaddexp(0, -scores)
+    return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))

@@ -1,0 +1,56 @@
+"""The parameters of an estimator, checked when it is fitted."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from sparsefm.encoding import TableEncoder
+from sparsefm.estimators.scoring import find_metric
+from sparsefm.initialization import Start
+from sparsefm.inputs import check_choice, check_dtype, check_flag, check_integer, check_real
+from sparsefm.loop import check_callbacks
+from sparsefm.solvers import Solver
+from sparsefm.threads import resolve_threads
+
+
+def check_parameters(estimator: Any) -> dict[str, Any]:
+    """Check all parameters; return those of training that are given."""
+    real = check_dtype(estimator.dtype)
+    resolve_threads(estimator.n_threads)
+    check_integer(estimator.patience, "patience", 1)
+    check_real(estimator.min_delta, "min_delta")
+    check_callbacks(estimator.callbacks)
+    for name in ("early_stopping", "warm_start", "verbose"):
+        check_flag(getattr(estimator, name), name)
+    if isinstance(estimator.random_state, Real):
+        check_integer(estimator.random_state, "random_state", 0)
+    elif not isinstance(estimator.random_state, np.random.RandomState | None):
+        raise TypeError(
+            "random_state must be an integer, a numpy.random.RandomState or None, "
+            f"got {estimator.random_state!r:.80}"
+        )
+    if estimator.epochs is not None:
+        check_integer(estimator.epochs, "epochs", 1)
+    if estimator.scoring is not None:
+        find_metric(estimator.scoring)
+    if not isinstance(estimator.encoder, TableEncoder | None):
+        raise TypeError(f"encoder must be a sparsefm.TableEncoder, got {estimator.encoder!r:.80}")
+    given: dict[str, Any] = {}
+    if estimator.rank is not None:
+        given["rank"] = check_integer(estimator.rank, "rank", 0)
+    if estimator.batch_size is not None:
+        given["batch_size"] = check_integer(estimator.batch_size, "batch_size", 1)
+    if estimator.solver is not None:
+        if not isinstance(estimator.solver, Solver):
+            raise TypeError(
+                f"solver must be a solver such as sparsefm.Adam(), got {estimator.solver!r:.80}"
+            )
+        estimator.solver.check_range(real)
+        given["solver"] = estimator.solver
+    if estimator.init is not None:
+        given["init"] = check_choice(estimator.init, "init", ("normal", "uniform"))
+    if estimator.init is not None or estimator.init_scale is not None:
+        start = Start.check(estimator.init or "normal", estimator.init_scale, 1)
+        given["init_scale"] = start.scale
+    return given

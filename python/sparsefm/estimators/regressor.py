@@ -1,0 +1,169 @@
+"""`FMRegressor`."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import RegressorMixin
+from sklearn.utils import check_array
+from sklearn.utils.validation import column_or_1d
+
+from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
+from sparsefm.estimators.targets import Numbers
+from sparsefm.losses import LOSSES
+from sparsefm.rows import Rows
+
+Array = npt.NDArray[Any]
+
+
+class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
+    """Factorization machine for regression.
+
+    The target is standardised in training, so its offset and scale do not matter.
+
+    What the parameters leave open is chosen from the data: settings of different kinds train on a
+    part of the rows and are judged by the others, the best is varied, and the model is trained with
+    it on all rows. See the guide to the defaults for the rule.
+
+    Parameters
+    ----------
+    rank : int, optional
+        Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
+    solver : Adam or AdaGrad, optional
+        Optimizer and its settings. Default: chosen.
+    epochs : int, optional
+        Passes over the data. Default: as many as improve the prediction of held-out rows.
+    batch_size : int, optional
+        Rows a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
+    init : {"normal", "uniform"}, optional
+        Distribution of the initial factors, as for `train`. Default: chosen.
+    init_scale : float, optional
+        Its scale, as for `train`. Default: chosen.
+    encoder : TableEncoder, optional
+        What turns columns into features; not changed. Default: ``TableEncoder()``.
+    early_stopping : bool
+        With validation data (`eval_set` or `validation_fraction`): stop when `patience` runs out,
+        and keep the parameters of the best epoch.
+    validation_fraction : float, optional
+        Share of the rows, in (0, 1), to hold out as validation data if there is no `eval_set`.
+        Default: settings are chosen by several splits, and then all rows are trained on.
+    patience : int
+        Stop after this many epochs in a row without improvement.
+    min_delta : float
+        What counts as one: a change for the better of more than this.
+    scoring : str or callable, optional
+        What early stopping goes by: a name of scikit-learn's scorers, with or without ``neg_``; a
+        scorer ``f(estimator, X, y)``; or a metric ``f(y_true, y_pred)`` whose name ends in "_score"
+        (more is better), "_error" or "_loss". Default: the loss.
+    warm_start : bool
+        Whether `fit` goes on from the parameters, settings and optimizer of the fit before.
+    callbacks : sequence of callable
+        Each is called with an `Epoch` after each epoch; returning True stops the training.
+    random_state : int, RandomState or None
+        Of everything random. None takes a new seed each time.
+    n_threads : int, optional
+        Default: every core that the process may use. The result is the same bits for any number.
+    dtype : {"float32", "float64"}
+        Of parameters and arithmetic.
+    verbose : bool
+        Log each epoch, as INFO, to the logger "sparsefm"; to standard error if nobody listens.
+
+    Attributes
+    ----------
+    encoder_ : TableEncoder
+        Fitted.
+    history_ : dict of str to list
+        A record of each epoch: "epoch", "train_loss", with validation data "val_loss" and metrics,
+        "seconds". ``pandas.DataFrame(model.history_)`` makes a table of it.
+    search_ : dict of str to list
+        The settings that were tried, the best first, with their loss and number of epochs.
+    n_iter_ : int
+        Number of epochs run.
+    best_epoch_ : int
+        The epoch whose parameters are kept.
+    n_features_in_ : int
+        Number of input columns m.
+    feature_names_in_ : ndarray of str, shape (m,)
+        Their names, if the input was a table whose names are all text.
+
+    Examples
+    --------
+    >>> import numpy as np, sparsefm as fm
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.integers(0, 2, (500, 6)).astype(float)
+    >>> y = 100 + X[:, 0] + 3 * X[:, 1] * X[:, 2]
+    >>> model = fm.FMRegressor().fit(X, y)
+    >>> bool(model.score(X, y) > 0.99)
+    True
+    """
+
+    _target: Numbers
+    _loss = LOSSES["squared"]
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "FMRegressor":
+        """Train for one pass over some more rows.
+
+        The optimizer goes on where it was, and features that no row had before join the model.
+        Settings that the parameters leave open are not searched for; the statistics of columns and
+        targets are those of the first call.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        self
+        """
+        with unchanged_by_errors(self):
+            self._partial_fit(X, y, sample_weight)
+        return self
+
+    def predict(self, X: Any) -> npt.NDArray[np.float64]:
+        """Return predicted targets, shape (n,).
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        """
+        scores = self._scores(X)[:, 0]
+        return np.asarray(self._target.offset + self._target.scale * scores)
+
+    @property
+    def w0_(self) -> float:
+        """The bias."""
+        bias = float(self._fitted("_machines").states[0].bias[0])
+        return self._target.offset + self._target.scale * bias
+
+    @property
+    def w_(self) -> Array:
+        """The linear weights, shape (d,)."""
+        w = self._fitted("_machines").states[0].w
+        return np.asarray(self._target.scale * w.astype(np.float64))
+
+    @property
+    def V_(self) -> Array:
+        """The factors, shape (d, k)."""
+        V = self._fitted("_machines").states[0].V
+        return np.asarray(np.sqrt(self._target.scale) * V.astype(np.float64))
+
+    def _check_y(self, y: Any) -> Array:
+        y = check_array(y, ensure_2d=False, input_name="y", estimator=self)
+        if y.dtype.kind not in "fiub":
+            raise TypeError(f"y must hold real numbers, got dtype {y.dtype}")
+        return np.asarray(column_or_1d(y, warn=True, dtype=np.float64))
+
+    def _new_target(self, y: Array, weights: Array | None) -> Numbers:
+        return Numbers.learn(y, weights)
+
+    def _codes(self, y: Array, weights: Array | None = None) -> Array:
+        return self._target.codes(y)
+
+    def _weights(self, rows: Rows) -> Array | None:
+        return rows.weights
+
+    def _metrics(self, y: Array, scores: Array, weights: Array | None) -> dict[str, float]:
+        squares = np.square(self._target.codes(y) - scores[:, 0])
+        return {"rmse": self._target.scale * float(np.sqrt(np.average(squares, weights=weights)))}

@@ -1,0 +1,99 @@
+"""Metrics by name or callable, and which direction is better."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
+
+SHORT_NAMES = {
+    "auc": "roc_auc",
+    "mae": "neg_mean_absolute_error",
+    "mse": "neg_mean_squared_error",
+    "rmse": "neg_root_mean_squared_error",
+}
+GREATER_IS_BETTER = {"_score": True, "_error": False, "_loss": False, "_deviance": False}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of merit of an estimator on validation data.
+
+    Attributes
+    ----------
+    name : str
+    greater_is_better : bool
+    scorer : callable
+        As scikit-learn's: ``scorer(estimator, X, y)``, always the greater the better.
+    """
+
+    name: str
+    greater_is_better: bool
+    scorer: Callable[..., float]
+
+    def value(self, estimator: Any, X: Any, y: Any, weights: Any = None) -> float:
+        """Return the metric as its name says: a loss is positive."""
+        function: Any = getattr(self.scorer, "_score_func", self.scorer)
+        takes_weights = "sample_weight" in inspect.signature(function).parameters
+        weighted = {"sample_weight": weights} if weights is not None and takes_weights else {}
+        score = float(self.scorer(estimator, X, y, **weighted))
+        return score if self.greater_is_better else -score
+
+
+def find_metric(scoring: Any) -> Metric:
+    """Return the metric that the parameter `scoring` asks for.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        A name of scikit-learn's scorers, with or without "neg_"; "rmse", "mae", "mse" or "auc"; a
+        scorer ``f(estimator, X, y)``, the greater the better; or a metric ``f(y_true, y_pred)``,
+        whose name must then end in "_score" if more is better, in "_error" or "_loss" if less is.
+    """
+    if isinstance(scoring, str):
+        return _named(scoring)
+    if not callable(scoring):
+        raise TypeError(f"scoring must be a name or a callable, got {scoring!r:.80}")
+    name = getattr(scoring, "__name__", type(scoring).__name__)
+    if inspect.isfunction(scoring) and scoring.__module__.startswith("sklearn.metrics"):
+        for known in (name, name.removesuffix("_score"), name.removesuffix("_loss")):
+            if known in get_scorer_names() or f"neg_{known}" in get_scorer_names():
+                return _named(known)
+        if {"pred_decision", "y_score"} & inspect.signature(scoring).parameters.keys():
+            raise ValueError(
+                f"scoring={name} judges scores rather than predictions: pass "
+                f"sklearn.metrics.make_scorer({name}, response_method='decision_function', ...)"
+            )
+    if _n_required(scoring) != 2:
+        return Metric(name, True, scoring)
+    for suffix, greater in GREATER_IS_BETTER.items():
+        if name.endswith(suffix):
+            return Metric(name, greater, make_scorer(scoring, greater_is_better=greater))
+    raise ValueError(
+        f"scoring={name} does not tell whether more is better: end its name in _score or _error, "
+        "or pass sklearn.metrics.make_scorer(function, greater_is_better=...)"
+    )
+
+
+def _named(scoring: str) -> Metric:
+    name = SHORT_NAMES.get(scoring, scoring)
+    names = get_scorer_names()
+    if name not in names and f"neg_{name}" in names:
+        name = f"neg_{name}"
+    if name not in names:
+        raise ValueError(
+            f"scoring={scoring!r} is no metric of scikit-learn's; "
+            "sklearn.metrics.get_scorer_names() has them all"
+        )
+    return Metric(scoring.removeprefix("neg_"), not name.startswith("neg_"), get_scorer(name))
+
+
+def _n_required(function: Callable[..., Any]) -> int:
+    """Return how many arguments a function cannot do without."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 3
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in kinds and p.default is inspect.Parameter.empty for p in parameters)

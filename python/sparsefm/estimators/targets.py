@@ -1,0 +1,96 @@
+"""What machines are trained on instead of the user's targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm.encoding.statistics import Distribution, scale_down
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Real targets, standardised, so that their offset and scale do not matter to training.
+
+    The target of the one machine is ``(y / 2**exponent - mean) / std``.
+    """
+
+    exponent: int
+    mean: float
+    std: float
+
+    @classmethod
+    def learn(cls, y: Array, weights: Array | None) -> Numbers:
+        """Take mean and standard deviation; of constant targets the latter counts as one."""
+        if weights is not None:
+            y, weights = y[weights > 0], weights[weights > 0].astype(np.float64)
+        exponent, mean, std = Distribution.of(y, weights).moments()
+        return cls(exponent, mean, std or 1.0)
+
+    @property
+    def offset(self) -> float:
+        """The mean, in units of the user's."""
+        return float(np.ldexp(self.mean, self.exponent))
+
+    @property
+    def scale(self) -> float:
+        """The standard deviation, in units of the user's."""
+        return float(np.ldexp(self.std, self.exponent))
+
+    @property
+    def loss_unit(self) -> float:
+        """A squared loss of one of the machine, in units of the user's."""
+        return self.scale * self.scale  # infinite rather than an error
+
+    def codes(self, y: Array) -> Array:
+        """Return numbers that stand for targets, shape (n,)."""
+        return (scale_down(y, self.exponent) - self.mean) / self.std
+
+    n_machines = 1
+
+    def of_machines(self, codes: Array) -> list[Array]:
+        """Return the targets of each machine, shape (n,)."""
+        return [codes]
+
+
+@dataclass(frozen=True, eq=False)
+class Classes:
+    """Classes; one machine for two of them, else for each one against the rest.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (C,)
+        In order.
+    """
+
+    labels: Array
+    loss_unit = 1.0
+
+    @property
+    def n_machines(self) -> int:
+        """Number of machines."""
+        return 1 if len(self.labels) == 2 else len(self.labels)
+
+    @classmethod
+    def learn(cls, y: Array, weights: Array | None) -> Classes:
+        """Take the labels of rows of positive weight."""
+        return cls(np.unique(y if weights is None else y[weights > 0]))
+
+    def codes(self, y: Array) -> Array:
+        """Return numbers that stand for targets, shape (n,); -1 for an unknown class."""
+        try:
+            places = np.minimum(np.searchsorted(self.labels, y), len(self.labels) - 1)
+        except TypeError:  # text beside numbers
+            return np.full(len(y), -1)
+        return np.where(self.labels[places] == y, places, -1)
+
+    def of_machines(self, codes: Array) -> list[Array]:
+        """Return the targets of each machine, shape (n,)."""
+        if self.n_machines == 1:
+            return [codes]
+        return [codes == code for code in range(len(self.labels))]

@@ -1,0 +1,358 @@
+"""Training that goes on: `partial_fit` and `warm_start`, and calls that fail half-way."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import sparsefm as fm
+
+FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 16}
+BOTH = pytest.mark.parametrize("kind", [fm.FMRegressor, fm.FMClassifier])
+SOLVERS = pytest.mark.parametrize(
+    "solver", [fm.Adam(), fm.Adam(updates="exact"), fm.AdaGrad()], ids=["lazy", "exact", "adagrad"]
+)
+
+
+def problem(rows=120, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, 4)) * (rng.random((rows, 4)) < 0.8)
+    return X, X[:, 0] * X[:, 1] + X[:, 2]
+
+
+def targets(kind, y):
+    return y if kind is fm.FMRegressor else np.where(y > 0, "up", "down")
+
+
+def table(values, numbers):
+    pd = pytest.importorskip("pandas")
+    return pd.DataFrame({"city": values, "x": numbers})
+
+
+def scores_of(estimator, X):
+    return getattr(estimator, "decision_function", estimator.predict)(X)
+
+
+def assert_same(a, b, X):
+    """Bit for bit."""
+    assert np.array_equal(scores_of(a, X), scores_of(b, X))
+    for name in ("w0_", "w_", "V_"):
+        assert np.array_equal(getattr(a, name), getattr(b, name))
+
+
+# --- partial_fit ----------------------------------------------------------------------------------
+
+
+@BOTH
+@SOLVERS
+@pytest.mark.parametrize("start", ["fit", "partial_fit"])
+def test_goes_on_from_a_pickle_as_without_a_break(kind, solver, start):
+    X, y = problem()
+    y = targets(kind, y)
+    first = kind(**FAST | {"solver": solver})
+    getattr(first, start)(X[:60], y[:60])
+    second = pickle.loads(pickle.dumps(first))
+    for part in (slice(60, 90), slice(90, 120), slice(0, 50)):
+        before = scores_of(first, X)
+        assert first.partial_fit(X[part], y[part]) is first
+        assert not np.array_equal(scores_of(first, X), before)
+        second = pickle.loads(pickle.dumps(second.partial_fit(X[part], y[part])))
+        assert_same(first, second, X)
+
+
+@BOTH
+def test_one_pass_a_call(kind):
+    X, y = problem()
+    y = targets(kind, y)
+    estimator = kind(**FAST | {"epochs": 50})
+    assert estimator.partial_fit(X, y).n_iter_ == 1
+    assert len(estimator.partial_fit(X, y).history_["epoch"]) == 1
+
+
+@BOTH
+@SOLVERS
+def test_passes_learn_as_epochs_do(kind, solver):
+    X, y = problem(400)
+    y = targets(kind, y)
+    estimator = kind(rank=4, solver=solver)
+    losses = [estimator.partial_fit(X, y).history_["train_loss"][0] for _ in range(30)]
+    assert losses[-1] < 0.8 * losses[0]
+    epochs = kind(rank=4, solver=solver, epochs=30, init="normal", init_scale=0.05).fit(X, y)
+    assert losses[-1] == pytest.approx(epochs.history_["train_loss"][-1], rel=0.3)
+
+
+def test_in_one_batch_it_is_the_definition():
+    """Two calls in float64 are Adam's first two steps, moments and step count included."""
+    X, y = problem(40)
+    X = (X > 0) * 1.0
+    solver = fm.Adam(updates="exact", l2_linear=0.0, l2_factors=0.0)
+    settings = {"rank": 0, "solver": solver, "batch_size": 99, "dtype": "float64"}
+    y = (y - y.mean()) / y.std()  # as targets are standardised
+    estimator = fm.FMRegressor(**settings)
+    for _ in range(5):
+        estimator.partial_fit(X, y)
+    w0, w = 0.0, np.zeros(4)
+    m, v = np.zeros(5), np.zeros(5)
+    for step in range(1, 6):
+        errors = w0 + X @ w - y
+        gradient = np.r_[errors.mean(), X.T @ errors / 40]
+        m, v = 0.9 * m + 0.1 * gradient, 0.999 * v + 0.001 * gradient**2
+        rate = 0.01 * np.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        change = rate * m / (np.sqrt(v) + 1e-3)
+        w0, w = w0 - change[0], w - change[1:]
+    np.testing.assert_allclose(estimator.w_, w, rtol=1e-9)
+    np.testing.assert_allclose(estimator.w0_, w0, atol=1e-12)
+
+
+@BOTH
+def test_new_categories_join_the_model(kind):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=90)
+    city = rng.choice(["rome", "oslo"], 90)
+    y = targets(kind, x * (city == "rome") + 0.1)
+    old = table(city, x)
+    estimator = kind(**FAST).partial_fit(old, y)
+    assert estimator.w_.shape == (3,)
+    w, V = estimator.w_, estimator.V_
+    names = list(estimator.encoder_.get_feature_names_out())
+    only_new = table(["lima"] * 40, np.zeros(40))
+    new_y = targets(kind, np.linspace(-3, 3, 40))
+    estimator.partial_fit(only_new, new_y)
+    assert list(estimator.encoder_.get_feature_names_out()) == [*names, "city=lima"]
+    assert estimator.w_.shape == (4,)
+    assert estimator.V_.shape == (4, 2)
+    cities = [names.index("city=rome"), names.index("city=oslo")]
+    assert np.array_equal(estimator.w_[cities], w[cities])  # which no new row had
+    assert np.array_equal(estimator.V_[cities], V[cities])
+    assert estimator.w_[3] != 0
+    assert np.isfinite(
+        scores_of(estimator, table(["lima", "rome", "paris", None], np.ones(4)))
+    ).all()
+
+
+@BOTH
+def test_growing_alone_changes_no_prediction(kind):
+    rng = np.random.default_rng(0)
+    x, city = rng.normal(size=90), rng.choice(["rome", "oslo"], 90)
+    y = targets(kind, x * (city == "rome"))
+    barely = fm.Adam(learning_rate=1e-30)
+    estimator = kind(**FAST).partial_fit(table(city, x), y)
+    before = scores_of(estimator, table(city, x))
+    still = kind(**FAST | {"solver": barely}).partial_fit(table(city, x), y)
+    first = scores_of(still, table(city, x))
+    still.partial_fit(table(["lima"] * 90, x), y)
+    np.testing.assert_allclose(scores_of(still, table(city, x)), first, rtol=1e-6)
+    assert before.shape == first.shape
+
+
+@BOTH
+def test_new_columns_and_missing_values_join_the_model(kind):
+    pd = pytest.importorskip("pandas")
+    X, y = problem()
+    y = targets(kind, y)
+    wide = pd.DataFrame(X, columns=list("abcd"))
+    estimator = kind(**FAST).partial_fit(wide[["a", "b"]], y)
+    estimator.partial_fit(wide, y)
+    assert estimator.feature_names_in_.tolist() == list("abcd")
+    assert (estimator.n_features_in_, estimator.w_.shape) == (4, (4,))
+    assert estimator.w_.all()
+    estimator.partial_fit(wide.where(wide < 1), y)
+    assert list(estimator.encoder_.get_feature_names_out())[4:] == [f"{c}=missing" for c in "abcd"]
+    assert estimator.V_.shape == (8, 2)
+    with pytest.raises(ValueError, match="feature names"):
+        estimator.predict(wide[["a", "b"]])
+
+
+@BOTH
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_wider_arrays_grow_and_narrower_ones_are_errors(kind, form):
+    X, y = problem()
+    y = targets(kind, y)
+    estimator = kind(**FAST).partial_fit(form(X[:, :3]), y)
+    before = scores_of(estimator, form(X[:, :3]))
+    with pytest.raises(ValueError, match=r"2 features, but .* expecting 3"):
+        estimator.partial_fit(form(X[:, :2]), y)
+    with pytest.raises(ValueError, match=r"4 features, but .* expecting 3"):
+        estimator.predict(form(X))
+    assert np.array_equal(scores_of(estimator, form(X[:, :3])), before)
+    estimator.partial_fit(form(X), y)
+    assert estimator.w_.shape == (4,)
+    assert estimator.w_[3] != 0
+    with pytest.raises(ValueError, match=r"3 features, but .* expecting 4"):
+        estimator.partial_fit(form(X[:, :3]), y)
+
+
+@BOTH
+def test_a_column_that_was_empty_comes_to_life(kind):
+    X, y = problem()
+    y = targets(kind, y)
+    empty = X.copy()
+    empty[:, 1] = 0
+    estimator = kind(**FAST).partial_fit(sparse.csr_matrix(empty), y)
+    assert estimator.w_[1] == 0
+    assert not estimator.V_[1].any()
+    once = pickle.loads(pickle.dumps(estimator)).partial_fit(sparse.csr_matrix(X), y)
+    assert once.w_[1] != 0
+    assert once.V_[1].all()
+    again = estimator.partial_fit(sparse.csr_matrix(X), y)
+    assert_same(again, once, sparse.csr_matrix(X))
+
+
+# --- classes --------------------------------------------------------------------------------------
+
+
+def test_classes_are_announced_once():
+    X, y = problem()
+    y = np.digitize(y, [-0.5, 0.5])
+    estimator = fm.FMClassifier(**FAST)
+    estimator.partial_fit(X[y < 2], y[y < 2], classes=[2, 0, 1])
+    assert estimator.classes_.tolist() == [0, 1, 2]
+    assert estimator.predict_proba(X).shape == (120, 3)
+    assert estimator.predict_proba(X)[:, 2].min() > 0.01  # absent so far, but not impossible
+    estimator.partial_fit(X, y).partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="not the same as on last call"):
+        estimator.partial_fit(X, y, classes=[0, 1, 2, 3])
+    with pytest.raises(ValueError, match="class 7 "):
+        fm.FMClassifier(**FAST).partial_fit(X, y + 5, classes=[5, 6])
+    without = fm.FMClassifier(**FAST).partial_fit(X, y)
+    announced = fm.FMClassifier(**FAST).partial_fit(X, y, classes=np.unique(y))
+    assert_same(without, announced, X)
+    with pytest.raises(ValueError, match="only one class"):
+        fm.FMClassifier(**FAST).partial_fit(X, np.zeros(120))
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_a_stream_sorted_by_class_can_be_learned(loss):
+    X, y = problem(600)
+    y = (X[:, 0] + X[:, 1] > 0) * 1
+    order = np.argsort(y, kind="stable")
+    estimator = fm.FMClassifier(rank=0, solver=fm.Adam(learning_rate=0.03), loss=loss)
+    for part in np.array_split(order, 4) * 10:
+        estimator.partial_fit(X[part], y[part], classes=[0, 1])
+    for part in np.array_split(np.random.default_rng(0).permutation(600), 4) * 3:
+        estimator.partial_fit(X[part], y[part])
+    assert estimator.score(X, y) > 0.9
+
+
+# --- warm_start -----------------------------------------------------------------------------------
+
+
+@BOTH
+@SOLVERS
+def test_warm_start_goes_on_with_moments_and_steps(kind, solver):
+    X, y = problem()
+    y = targets(kind, y)
+    warm = kind(warm_start=True, **FAST | {"solver": solver}).fit(X, y)
+    cold = kind(**FAST | {"solver": solver}).fit(X, y)
+    assert_same(warm, cold, X)
+    copied = pickle.loads(pickle.dumps(warm))
+    first = warm.history_["train_loss"]
+    warm.fit(X, y)
+    assert warm.history_["train_loss"][0] < first[-1]
+    assert_same(warm, copied.fit(X, y), X)
+    assert_same(cold.fit(X, y), kind(**FAST | {"solver": solver}).fit(X, y), X)  # starts anew
+    steps = warm._machines.steps
+    assert warm.fit(X, y)._machines.steps == steps * 3 // 2 > steps
+
+
+@BOTH
+def test_warm_start_runs_the_epochs_that_are_asked_for(kind):
+    X, y = problem()
+    y = targets(kind, y)
+    warm = kind(warm_start=True, **FAST).fit(X, y)
+    assert warm.set_params(epochs=7).fit(X, y).n_iter_ == 7
+    found = kind(warm_start=True, rank=2).fit(X, y)
+    n_iter = found.n_iter_
+    assert found.fit(X, y).n_iter_ == n_iter
+
+
+@BOTH
+def test_warm_start_grows_and_validates(kind):
+    rng = np.random.default_rng(0)
+    x, city = rng.normal(size=90), rng.choice(["rome", "oslo"], 90)
+    y = targets(kind, x * (city == "rome"))
+    more = table(rng.choice(["rome", "lima"], 90), x)
+    warm = kind(warm_start=True, **FAST).fit(table(city, x), y)
+    warm.fit(more, y, eval_set=(more, y))
+    assert warm.w_.shape == (4,)
+    assert len(warm.history_["val_loss"]) == 3
+
+
+def test_warm_start_with_balanced_classes_and_one_of_them_absent():
+    X, y = problem()
+    y = targets(fm.FMClassifier, y)
+    warm = fm.FMClassifier(warm_start=True, class_weight="balanced", **FAST).fit(X, y)
+    before = warm.decision_function(X).mean()
+    assert warm.fit(X[y == "up"], y[y == "up"]).decision_function(X).mean() > before
+
+
+# --- calls that fail ------------------------------------------------------------------------------
+
+
+class Interrupting:
+    """Raises when it has been told of some epochs."""
+
+    def __init__(self, error, epochs):
+        self.error, self.left = error, epochs
+
+    def __call__(self, epoch):
+        self.left -= 1
+        if not self.left:
+            raise self.error
+
+
+@BOTH
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "warm fit"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("enough")])
+def test_an_interrupted_call_changes_nothing(kind, method, error):
+    X, y = problem()
+    y = targets(kind, y)
+    estimator = kind(**FAST, warm_start=method == "warm fit")
+    interrupting = {"callbacks": [Interrupting(error, 1 if method == "partial_fit" else 2)]}
+    fit = {"warm fit": "fit"}.get(method, method)
+    with pytest.raises(type(error)):
+        getattr(estimator.set_params(**interrupting), fit)(X, y)
+    assert not hasattr(estimator, "n_features_in_")
+    assert not hasattr(estimator, "encoder_")
+    getattr(estimator.set_params(callbacks=()), fit)(X, y)
+    kept = pickle.loads(pickle.dumps(estimator))
+    interrupting["callbacks"][0].left = 1
+    with pytest.raises(type(error)):
+        getattr(estimator.set_params(**interrupting), fit)(np.c_[X, X] if fit == "fit" else X, y)
+    assert estimator.n_features_in_ == 4
+    assert_same(estimator, kept, X)
+    assert_same(getattr(estimator.set_params(callbacks=()), fit)(X, y), getattr(kept, fit)(X, y), X)
+
+
+@BOTH
+def test_a_call_with_wrong_arguments_changes_nothing(kind):
+    rng = np.random.default_rng(0)
+    x, city = rng.normal(size=90), rng.choice(["rome", "oslo"], 90)
+    old, y = table(city, x), targets(kind, x * (city == "rome"))
+    estimator = kind(**FAST).fit(old, y)
+    kept = pickle.loads(pickle.dumps(estimator))
+    new = table(["lima"] * 90, x)
+    for method in ("fit", "partial_fit"):
+        for arguments in ((new, y[:-1]), (new, y, -np.ones(90)), (new[["x"]].iloc[:0], [])):
+            keywords = dict(zip(("X", "y", "sample_weight"), arguments, strict=False))
+            with pytest.raises(ValueError):  # noqa: PT011
+                getattr(estimator, method)(**keywords)
+            assert_same(estimator, kept, old)
+    estimator.partial_fit(new, y)
+    assert_same(estimator, kept.partial_fit(new, y), old)
+
+
+@BOTH
+def test_divergence_leaves_what_was_there(kind):
+    X, y = problem()
+    y = targets(kind, y)
+    wild = kind(**FAST | {"solver": fm.Adam(learning_rate=1e30)})
+    with pytest.raises(fm.DivergenceError, match="learning rate"):
+        wild.fit(X, y)
+    assert not hasattr(wild, "encoder_")
+    estimator = kind(**FAST).fit(X, y)
+    kept = pickle.loads(pickle.dumps(estimator))
+    with pytest.raises(fm.DivergenceError):
+        estimator.set_params(solver=wild.solver).fit(X, y)
+    assert_same(estimator, kept, X)
