@@ -1,0 +1,111 @@
+"""Who predicts in ``python -m bench defaults``: from a data set to predictions for its test rows.
+
+Each predicts the targets of a regression, shape (rows,), or the classes' probabilities, shape
+(rows, classes). Those that need numbers get the same: categories one-hot, numbers standardized.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_matrix, issparse
+from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import (
+    BaseCrossValidator,
+    BaseShuffleSplit,
+    KFold,
+    ShuffleSplit,
+    StratifiedKFold,
+    cross_val_score,
+)
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from bench.datasets import DataSet
+
+PENALTIES = np.logspace(3, -3, 9)  # alpha of ridge regression, 1 / C of logistic regression
+FOLDS = 5
+FOLDS_UP_TO = 25_000  # training rows; one hold-out of `HOLD_OUT` for more
+HOLD_OUT = 0.2
+WORSE = 1.02  # a loss is clearly worse by this factor
+
+
+class SkippedError(RuntimeError):
+    """A side cannot predict on this data set."""
+
+
+def encode(data: DataSet) -> tuple[Any, Any]:
+    """Return training and test rows as numbers, CSR unless they were a dense array."""
+    if issparse(data.X_train):
+        return data.X_train, data.X_test
+    if not isinstance(data.X_train, pd.DataFrame):
+        scaler = StandardScaler().fit(data.X_train)
+        return scaler.transform(data.X_train), scaler.transform(data.X_test)
+    numbers = data.X_train.select_dtypes("number").columns
+    words = data.X_train.columns.difference(numbers)
+    encoder = ColumnTransformer(
+        [
+            ("words", OneHotEncoder(handle_unknown="ignore"), words),
+            ("numbers", StandardScaler(), numbers),
+        ]
+    ).fit(data.X_train)
+    return csr_matrix(encoder.transform(data.X_train)), csr_matrix(encoder.transform(data.X_test))
+
+
+def folds(data: DataSet) -> BaseCrossValidator | BaseShuffleSplit:
+    """Return how to split the training rows in order to choose settings."""
+    if len(data.y_train) > FOLDS_UP_TO:
+        return ShuffleSplit(1, test_size=HOLD_OUT, random_state=0)
+    kind = KFold if data.task == "regression" else StratifiedKFold
+    return kind(FOLDS, shuffle=True, random_state=0)
+
+
+def constant(data: DataSet) -> np.ndarray:
+    """Predict the training rows' mean or shares of classes."""
+    dummy = DummyRegressor() if data.task == "regression" else DummyClassifier(strategy="prior")
+    return _predict(dummy, data, np.zeros((len(data.y_train), 1)), np.zeros((len(data.y_test), 1)))
+
+
+def linear(data: DataSet) -> np.ndarray:
+    """Ridge or logistic regression, its penalty chosen by cross-validation.
+
+    From the strongest penalty on, until weaker ones are worse: they also take the longest.
+    """
+    X_train, X_test = encode(data)
+    regression = data.task == "regression"
+    scoring = "neg_root_mean_squared_error" if regression else "neg_log_loss"
+    best, best_loss, cv = None, np.inf, folds(data)
+    for penalty in PENALTIES:
+        model = Ridge(penalty) if regression else LogisticRegression(C=1 / penalty, max_iter=1000)
+        loss = -cross_val_score(model, X_train, data.y_train, scoring=scoring, cv=cv).mean()
+        if loss > WORSE * best_loss:
+            break
+        if loss < best_loss:
+            best, best_loss = model, loss
+    return _predict(best, data, X_train, X_test)
+
+
+def modern_fm(data: DataSet) -> np.ndarray:
+    """modern-fm with its defaults."""
+    try:
+        from modern_fm import FMClassifier, FMRegressor
+    except ImportError:
+        raise SkippedError("modern-fm is not installed") from None
+    model = FMRegressor if data.task == "regression" else FMClassifier
+    return _predict(model(random_state=0), data, *encode(data))
+
+
+def sparsefm(data: DataSet) -> np.ndarray:
+    """Let our own estimators predict with no argument, on the table as it is."""
+    import sparsefm as fm
+
+    kind = "FMRegressor" if data.task == "regression" else "FMClassifier"
+    if not hasattr(fm, kind):
+        raise SkippedError(f"this sparsefm has no {kind}")
+    return _predict(getattr(fm, kind)(), data, data.X_train, data.X_test)
+
+
+def _predict(model: Any, data: DataSet, X_train: Any, X_test: Any) -> np.ndarray:
+    model.fit(X_train, data.y_train)
+    return model.predict(X_test) if data.task == "regression" else model.predict_proba(X_test)
