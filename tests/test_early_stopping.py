@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
 import sparsefm as fm
 
@@ -56,8 +57,12 @@ def test_the_best_epoch_is_kept(kind, how):
     assert np.array_equal(scores_of(until, X), scores_of(stopped, X))
     assert until.history_["val_loss"] == losses[: stopped.best_epoch_]
     if how == "eval_set":
-        now = fm.FMRegressor._evaluate(stopped, stopped._validation(held_out))[0]
-        assert now == min(losses)
+        X_val, y_val = held_out
+        if kind is fm.FMRegressor:
+            now = np.mean((stopped.predict(X_val) - y_val) ** 2) / 2
+        else:
+            now = log_loss(y_val, stopped.predict_proba(X_val))
+        assert now == pytest.approx(min(losses), rel=1e-5)
     through = overfitting(kind, early_stopping=False, **options).fit(X, y, **given)
     assert (through.n_iter_, through.best_epoch_) == (40, 40)
     assert through.history_["val_loss"][: len(losses)] == losses
@@ -248,3 +253,20 @@ def test_verbose_logs_each_epoch(kind, capfd, caplog):
     for text in ("epoch 1/6", "train loss", "val loss", "r2" if kind is fm.FMRegressor else "f1"):
         assert text in caplog.messages[0]
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_callback_may_change_the_rate_of_an_estimator():
+    class Halve:
+        def begin(self, training):
+            self.training, self.rates = training, []
+
+        def __call__(self, epoch):
+            self.rates.append(self.training.learning_rate)
+            self.training.learning_rate *= 0.5
+
+    halve = Halve()
+    X = np.random.default_rng(0).normal(size=(100, 3))
+    fm.FMRegressor(rank=0, solver=fm.Adam(learning_rate=0.08), epochs=3, callbacks=[halve]).fit(
+        X, X[:, 0]
+    )
+    assert halve.rates == [0.08, 0.04, 0.02]

@@ -96,7 +96,8 @@ numbers = st.none() | st.integers(-5, 5)
 ones = st.none() | st.integers(0, 1)
 booleans = st.none() | st.booleans()
 frames = st.lists(st.tuples(texts, numbers, ones, booleans, st.integers(0, 3)), min_size=1)
-TYPES = {"s": "str", "n": "float64", "z": "float64", "b": "boolean"}
+TEXT = "str" if int(pd.__version__.split(".")[0]) >= 3 else "object"
+TYPES = {"s": TEXT, "n": "float64", "z": "float64", "b": "boolean"}
 
 
 def pandas_frame(rows):

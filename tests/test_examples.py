@@ -8,7 +8,7 @@ from scipy import sparse
 
 import sparsefm as fm
 from sparsefm.estimators import examples
-from sparsefm.estimators.examples import Examples, merge_repeated
+from sparsefm.estimators.examples import Examples, merge_repeated, repetitions
 from sparsefm.matrices import as_csr
 from sparsefm.rows import Rows
 
@@ -227,15 +227,48 @@ def test_parts_and_splits(n_rows, stratify):
     weights = np.ones(n_rows) if n_rows == 2 else (np.arange(n_rows) != 3) * 1.0
     whole = Examples([rows_from(np.ones((n_rows, 1)), y, weights)], y)
     parts = whole.parts(5, rng, stratify=stratify)
-    assert np.array_equal(np.sort(np.concatenate(parts)), whole.counted)
+    places = np.arange(len(whole.counted))
+    assert np.array_equal(np.sort(np.concatenate(parts)), places)
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
     if stratify and n_rows > 10:
-        assert {y[part].sum() for part in parts} <= {4, 5}
+        assert {y[whole.counted[part]].sum() for part in parts} <= {4, 5}
     for fraction in (0.01, 0.3, 0.99):
         train, held_out = whole.split(fraction, rng, stratify=stratify)
-        assert np.array_equal(np.sort(np.concatenate([train, held_out])), whole.counted)
+        assert np.array_equal(np.sort(np.concatenate([train, held_out])), places)
         assert len(held_out) == np.clip(
             round(fraction * len(whole.counted)), 1, len(whole.counted) - 1
         )
-        assert np.array_equal(whole.choose(train).counted, np.sort(train))
+        assert np.array_equal(whole.choose(train).counted, whole.counted[np.sort(train)])
         assert len(whole.take(held_out).counted) == len(held_out)
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        ([1, 1, 1], [1, 1, 1]),
+        ([2, 3, 1], [2, 3, 1]),
+        ([0.5, 0.75, 0.25], [2, 3, 1]),  # units do not matter
+        ([4, 4], [1, 1]),
+        ([0.1, 0.2, 0.37], [1, 1, 1]),  # these are no counts
+        ([1, 1 << 24], [1, 32768]),  # limited to 65,536 rows in all
+    ],
+)
+def test_merged_rows_are_taken_as_often_as_they_came(weights, expected):
+    assert repetitions(np.array(weights, float)).tolist() == expected
+
+
+@pytest.mark.parametrize("repeat", [1, 4])
+def test_few_different_rows_are_learned_as_well_as_many(repeat):
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.integers(0, 2, (5000, 2)).astype(float), repeat, axis=0)
+    chance = 1 / (1 + np.exp(2 - 3 * X[:, 0] - 1.5 * X[:, 1]))
+    y = np.repeat(rng.random(5000) < chance[::repeat], repeat)
+    model = fm.FMClassifier().fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], chance, atol=0.05)
+
+
+def test_passes_are_over_all_rows_that_came():
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (6400, 2)).astype(float)
+    model = fm.FMRegressor(rank=0, solver=fm.Adam(), epochs=1).fit(X, X[:, 0])
+    assert model._machines.steps == 64

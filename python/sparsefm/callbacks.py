@@ -59,7 +59,7 @@ class Epoch:
         parts += [
             f"{name.replace('_', ' ')} {value:.5g}"
             for name, value in self.metrics.items()
-            if name != "log_loss"  # is val loss
+            if value != self.val_loss  # said already
         ]
         return ", ".join([*parts, f"{self.seconds:.2f} s"])
 

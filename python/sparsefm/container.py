@@ -103,10 +103,13 @@ def import_safetensors() -> Any:
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
     """Lend the name of a file beside `path`; rename it to `path` if all goes well."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it")
     temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
     # Made here for the permissions of a new file: safetensors may put another in its place.
     descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    model = path.stat() if path.exists() else os.fstat(descriptor)
+    mode = stat.S_IMODE(model.st_mode)
     os.close(descriptor)
     try:
         yield temporary

@@ -80,6 +80,8 @@ class PersistenceMixin:
     its own.
     """
 
+    _needs_encoder = False  # to be loaded
+
     def save(self, path: FilePath, optimizer_state: bool = False) -> None:
         """Write the fitted estimator to a file, for `load`.
 
@@ -144,6 +146,8 @@ def _estimator_from_state(kind: str, header: dict[str, Any], arrays: Arrays) -> 
     if "encoder" in header:
         parts = take_prefix("encoder.", arrays)
         encoder = _encoder_from_state(take_value(header, "encoder", dict), parts)
+    elif _estimator_class(kind)._needs_encoder:
+        raise FileFormatError("has no encoder")
     estimator = _estimator_class(kind)._from_state(header, arrays)
     if encoder is not None:
         estimator._adopt(encoder)

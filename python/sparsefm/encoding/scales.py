@@ -25,7 +25,9 @@ def grown_scales(known: Array, X: sp.csr_matrix, weights: Array | None) -> Array
     weights : ndarray of shape (n,), optional
     """
     if not X.has_canonical_format:
-        X = X.copy()
+        X = X.astype(
+            np.float64
+        )  # sums of small integers may not fit their type; a copy in any case
         X.sum_duplicates()
     if weights is not None:
         weights = np.repeat(weights, np.diff(X.indptr))

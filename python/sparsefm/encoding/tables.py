@@ -163,7 +163,8 @@ def _factorize(series: Any) -> tuple[npt.NDArray[np.integer[Any]], list[Any]]:
         found = text.drop_nulls().unique().to_list()
         codes = text.cast(nw.Enum(found)).to_native().to_physical().cast(int).fill_null(-1)
         return codes.to_numpy(), found
-    encoded = native.dictionary_encode().unify_dictionaries().combine_chunks()
+    encoded = native if hasattr(native.type, "value_type") else native.dictionary_encode()
+    encoded = encoded.unify_dictionaries().combine_chunks()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return codes, encoded.dictionary.to_pylist()
 

@@ -16,15 +16,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sparsefm import _core
-from sparsefm.callbacks import EarlyStopping, LearningRateSchedule
+from sparsefm.callbacks import EarlyStopping
 from sparsefm.encoding import TableEncoder
-from sparsefm.estimators.examples import Encoded, Examples, merge_repeated
+from sparsefm.estimators.examples import Encoded, Examples, merge_repeated, repetitions
 from sparsefm.estimators.machines import Machines
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.saving import from_state, to_state
 from sparsefm.estimators.scoring import find_metric
 from sparsefm.estimators.search import Search
-from sparsefm.estimators.settings import COOLER, DEFAULT
+from sparsefm.estimators.settings import COOLER, DEFAULT, Cooling
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
 from sparsefm.inputs import as_weights, check_dtype, check_real
@@ -37,6 +37,7 @@ from sparsefm.rows import Rows
 from sparsefm.saved import Arrays
 from sparsefm.solvers import Solver
 from sparsefm.threads import resolve_threads
+from sparsefm.trainer import Trainer
 
 Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on
@@ -44,6 +45,8 @@ Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 
 
 class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator, ABC):  # type: ignore[misc]
     """Common part of `FMRegressor` and `FMClassifier`, which document their parameters."""
+
+    _needs_encoder = True
 
     encoder_: TableEncoder
     _machines: Machines
@@ -171,41 +174,46 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator, ABC): 
     ) -> None:
         """Run epochs with callbacks; with validation stop early, and record its figures."""
         trainers = self._machines.trainers(examples.rows, resolve_threads(self.n_threads))
-        stages = np.repeat(np.arange(len(schedule)), schedule)
-        cool = LearningRateSchedule(
-            lambda epoch: COOLER ** int(stages[min(epoch, len(stages)) - 1])
-        )
-        callbacks = [cool, *self.callbacks]
+        callbacks: list[Any] = [*self.callbacks]
         stopping = None
         if validation is not None and self.early_stopping:
             stopping = self._early_stopping()
             callbacks.append(stopping)
+        else:
+            own = (callback for callback in callbacks if isinstance(callback, EarlyStopping))
+            stopping = next(own, None)
 
         def evaluate() -> tuple[float | None, Mapping[str, float]]:
             self._machines.steps = trainers[0].steps
-            return (None, {}) if validation is None else self._evaluate(validation)
+            self.n_iter_ = self.best_epoch_ = trainers[0].epoch
+            return (None, {}) if validation is None else self._evaluate(validation, trainers)
 
         training = Training(trainers, lambda: self, self._target.loss_unit)
-        history = training.run(len(stages), evaluate, callbacks, announcer(self.verbose))
+        cooling = Cooling(schedule)
+        history = training.run(
+            sum(schedule), evaluate, [*callbacks, cooling], announcer(self.verbose)
+        )
         self._machines.steps = trainers[0].steps
-        self._machines.cooling *= COOLER ** (len(schedule) - 1)
-        self.n_iter_ = len(history)
         self.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
+        self._machines.cooling *= COOLER ** cooling.stage(self.best_epoch_)
         self.history_ = as_columns(history)
 
-    def _evaluate(self, validation: Examples) -> tuple[float, dict[str, float]]:
+    def _evaluate(
+        self, validation: Examples, trainers: Sequence[Trainer]
+    ) -> tuple[float, dict[str, float]]:
         """Return the validation loss, summed over the machines, and metrics."""
         scores = self._machines.scores(validation.X, resolve_threads(self.n_threads))
-        losses = [
-            rows.mean(self._loss.values(rows.y, score.astype(rows.y.dtype)))
-            for rows, score in zip(validation.rows, scores.T, strict=True)
-        ]
+        total = 0.0
+        for trainer, rows, column in zip(trainers, validation.rows, scores.T, strict=True):
+            loss = rows.mean(trainer.loss.values(rows.y, column.astype(rows.y.dtype)))
+            trainer.check_validation(loss, rows)
+            total += loss
         weights = validation.rows[0].weights
         metrics = self._metrics(validation.y, scores, weights)
         if self.scoring is not None:
             metric = find_metric(self.scoring)
             metrics[metric.name] = metric.value(self, validation.encoded, validation.y, weights)
-        return float(sum(losses)) * self._target.loss_unit, metrics
+        return total * self._target.loss_unit, metrics
 
     def _early_stopping(self) -> EarlyStopping:
         if self.scoring is not None:
@@ -232,6 +240,11 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator, ABC): 
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         if go_on:
+            if self._loss.name != self._machines.loss_name:
+                raise ValueError(
+                    f"loss is {self._loss.name!r} now, but was {self._machines.loss_name!r} in the "
+                    "fit to go on from: fit anew, with warm_start=False"
+                )
             self.encoder_ = copy.copy(self.encoder_)
             self.encoder_._partial_fit(X, sample_weight, self)
             encoded = self.encoder_._transform(X, self)
@@ -250,9 +263,13 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator, ABC): 
         if merge:
             rows = merge_repeated(rows)
         self._sample = sample_of(rows)
-        weights = as_weights(self._weights(rows), len(y), self._real, "class_weight")
-        rows = replace(rows, weights=weights)
-        return self._examples(rows, y)
+        weights, chosen = self._weights(rows), rows.chosen
+        if chosen is not None and rows.weights is not None and weights is not None:
+            again = np.ones(len(y), np.int64)
+            again[chosen] = repetitions(rows.weights[chosen])
+            weights, chosen = weights / again, np.repeat(chosen, again[chosen])
+        weights = as_weights(weights, len(y), self._real, "class_weight")
+        return self._examples(replace(rows, weights=weights, chosen=chosen), y)
 
     def _validation(self, eval_set: Any) -> Examples | None:
         if eval_set is None:

@@ -25,8 +25,10 @@ Array = npt.NDArray[Any]
 
 
 def _has_probabilities(estimator: Any) -> bool:
-    if estimator.loss != "logistic":
-        raise AttributeError(f"probabilities need loss='logistic', not loss={estimator.loss!r}")
+    fitted = getattr(estimator, "_machines", None)
+    loss = estimator.loss if fitted is None else fitted.loss_name
+    if loss != "logistic":
+        raise AttributeError(f"probabilities need loss='logistic', not loss={loss!r}")
     return True
 
 
@@ -340,7 +342,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         else:
             predicted = labels[np.argmax(scores, axis=1)]
         metrics = {}
-        if self.loss == "logistic":
+        if self._machines.loss_name == "logistic":
             metrics["log_loss"] = float(
                 log_loss(y, _probabilities(scores), labels=labels, **weighted)
             )

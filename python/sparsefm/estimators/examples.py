@@ -18,6 +18,7 @@ Array = npt.NDArray[Any]
 Keys = npt.NDArray[np.uint64]
 
 TARGET_STEPS = 2.0**30  # to a standard deviation: finer differences are none
+MOST_BITS = 25  # of weights that are counts, which lie in (0, 1]
 NONZEROS_AT_ONCE = 1 << 20  # bounds temporary copies
 
 
@@ -55,14 +56,14 @@ class Examples:
         """The rows that count."""
         return self.rows[0].counted
 
-    def choose(self, rows: npt.NDArray[np.int64]) -> Examples:
-        """Return the same examples with only some to count."""
-        rows = self._in_order(rows)
+    def choose(self, places: npt.NDArray[np.int64]) -> Examples:
+        """Return the same examples with only some to count, given by their places in `counted`."""
+        rows = self.counted[np.sort(places)]
         return Examples([part.choose(rows) for part in self.rows], self.y)
 
-    def take(self, rows: npt.NDArray[np.int64]) -> Examples:
-        """Return a copy of some examples."""
-        rows = self._in_order(rows)
+    def take(self, places: npt.NDArray[np.int64]) -> Examples:
+        """Return a copy of some examples, given by their places in `counted`."""
+        rows = self.counted[np.sort(places)]
         first = self.rows[0].take(rows)
         return Examples(
             [Rows(first.X, part.y[rows], first.weights) for part in self.rows], self.y[rows]
@@ -71,7 +72,7 @@ class Examples:
     def parts(
         self, n_parts: int, random: np.random.Generator, *, stratify: bool
     ) -> list[npt.NDArray[np.int64]]:
-        """Divide the rows that count at random into parts of about equal size.
+        """Divide the places of `counted` at random into parts of about equal size.
 
         Parameters
         ----------
@@ -80,27 +81,46 @@ class Examples:
         stratify : bool
             Whether `y` are classes, to be as frequent in each part.
         """
-        rows = self._shuffled(random, stratify)
-        return [rows[part::n_parts] for part in range(n_parts)]
+        places = self._shuffled(random, stratify)
+        return [places[part::n_parts] for part in range(n_parts)]
 
     def split(
         self, fraction: float, random: np.random.Generator, *, stratify: bool
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Divide the rows that count at random in two, of which the second is a fraction."""
-        rows = self._shuffled(random, stratify)
-        n_second = min(max(round(fraction * len(rows)), 1), len(rows) - 1)
-        second = np.linspace(0, len(rows) - 1, n_second).astype(np.int64)
-        return np.delete(rows, second), rows[second]
-
-    def _in_order(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-        """Return rows that count in the order of `counted`, which is not that of their numbers."""
-        chosen = np.zeros(len(self.y), np.bool_)
-        chosen[rows] = True
-        return self.counted[chosen[self.counted]]
+        """Divide the places of `counted` at random in two, of which the second is a fraction."""
+        places = self._shuffled(random, stratify)
+        n_second = min(max(round(fraction * len(places)), 1), len(places) - 1)
+        second = np.linspace(0, len(places) - 1, n_second).astype(np.int64)
+        return np.delete(places, second), places[second]
 
     def _shuffled(self, random: np.random.Generator, stratify: bool) -> npt.NDArray[np.int64]:
-        rows = random.permutation(self.counted)
-        return rows[np.argsort(self.y[rows], kind="stable")] if stratify else rows
+        places = random.permutation(len(self.counted))
+        if not stratify:
+            return places
+        return places[np.argsort(self.y[self.counted[places]], kind="stable")]
+
+
+def repetitions(weights: Array) -> npt.NDArray[np.int64]:
+    """Return how often to take each merged row, so that steps and splits see rows as they came.
+
+    As often as its weight says, in units of the largest number that divides all weights; but no
+    more than some power of two times, such that the rows become no more than four times as many, or
+    65,536. Once, if weights are no multiples of one number: then they are no counts.
+
+    Parameters
+    ----------
+    weights : array of shape (n_merged,)
+        Positive.
+    """
+    by_bits = (np.ldexp(weights, bits) for bits in range(MOST_BITS))
+    scaled = next((w for w in by_bits if (w == np.rint(w)).all()), None)
+    if scaled is None:
+        return np.ones(len(weights), np.int64)
+    counts = scaled.astype(np.int64)
+    counts //= np.gcd.reduce(counts)
+    limit = max(4 * len(counts), 1 << 16)
+    caps = (1 << power for power in range(40, -1, -1))
+    return next(few for few in (np.minimum(counts, cap) for cap in caps) if few.sum() <= limit)
 
 
 def merge_repeated(rows: Rows) -> Rows:
@@ -138,7 +158,7 @@ def _keys(X: _core.Csr, y: Array) -> Keys:
         end = int(np.searchsorted(indptr, indptr[begin] + NONZEROS_AT_ONCE, "right")) - 1
         end = min(max(end, begin + 1), X.n_rows)
         part = slice(indptr[begin], indptr[end])
-        entries = _mixed(X.indices[part].astype(np.uint64))
+        entries = _mixed(X.indices[part].astype(np.uint64) + np.uint64(1))  # 0 would stay 0
         if X.values is not None:
             entries = _mixed(entries ^ _mixed(X.values[part].astype(np.float64)))
         sums = np.concatenate([[np.uint64(0)], np.cumsum(entries, dtype=np.uint64)])

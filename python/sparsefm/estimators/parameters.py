@@ -1,5 +1,6 @@
 """The parameters of an estimator, checked when it is fitted."""
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -21,6 +22,8 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
     check_integer(estimator.patience, "patience", 1)
     check_real(estimator.min_delta, "min_delta")
     check_callbacks(estimator.callbacks)
+    if not isinstance(estimator.callbacks, Sequence):
+        raise TypeError(f"callbacks must be a list or tuple, got {estimator.callbacks!r:.80}")
     for name in ("early_stopping", "warm_start", "verbose"):
         check_flag(getattr(estimator, name), name)
     if isinstance(estimator.random_state, Real):

@@ -13,7 +13,7 @@ from sparsefm.errors import FileFormatError
 from sparsefm.estimators.machines import Machines
 from sparsefm.estimators.settings import Settings
 from sparsefm.estimators.targets import Classes, Numbers
-from sparsefm.inputs import check_parameters, check_real
+from sparsefm.inputs import check_integer, check_parameters, check_real
 from sparsefm.labels import labels_from_arrays, labels_to_arrays
 from sparsefm.losses import LOSSES
 from sparsefm.matrices import as_csr
@@ -30,6 +30,7 @@ def to_state(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arr
     machines: Machines = estimator._machines
     parameters = estimator.get_params(deep=False)
     del parameters["callbacks"]  # nothing that a file can hold
+    parameters["dtype"] = np.dtype(estimator.dtype).name
     records = {name: vars(estimator)[name] for name in RECORDS if name in vars(estimator)}
     header = {
         "parameters": settings_to_json(parameters),
@@ -64,13 +65,14 @@ def from_state(cls: Any, header: dict[str, Any], arrays: Arrays) -> Any:
     """Return an estimator without its encoder."""
     estimator = cls(**settings_from_json(take_value(header, "parameters", dict), cls))
     records = from_json(take_value(header, "records", dict))
-    if not isinstance(records, dict) or not records.keys() <= set(RECORDS):
+    kinds = {name: dict if name in ("history_", "search_") else int for name in RECORDS}
+    if not isinstance(records, dict) or any(
+        name not in kinds or type(record) is not kinds[name] for name, record in records.items()
+    ):
         raise FileFormatError("has records that are none")
     vars(estimator).update(records)
     estimator._target = _read_target(header, arrays)
     estimator._machines = machines = _read_machines(header, arrays)
-    if machines.loss_name != estimator._loss.name:
-        raise FileFormatError(f"has machines of loss {machines.loss_name!r:.40}, which do not fit")
     if len(machines.states) != estimator._target.n_machines:
         raise FileFormatError(f"has {len(machines.states)} machines, which is not one a target")
     estimator._sample = _read_sample(arrays, machines.n_features)
@@ -98,6 +100,8 @@ def _read_machines(header: dict[str, Any], arrays: Arrays) -> Machines:
     try:
         settings = Settings(**{name: from_json(value) for name, value in entries.items()})
         _ = settings.start, settings.batch_size_for(1)  # which check what they need
+        if settings.batch_size is not None:
+            check_integer(settings.batch_size, "batch_size", 1)
     except (TypeError, AttributeError) as error:
         raise FileFormatError(f"has settings that are none ({error})") from None
     loss = take_value(header, "loss", str)

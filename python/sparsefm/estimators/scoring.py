@@ -13,6 +13,7 @@ SHORT_NAMES = {
     "mse": "neg_mean_squared_error",
     "rmse": "neg_root_mean_squared_error",
 }
+RECORDED = ("epoch", "train_loss", "val_loss", "seconds")
 GREATER_IS_BETTER = {"_score": True, "_error": False, "_loss": False, "_deviance": False}
 
 
@@ -51,6 +52,13 @@ def find_metric(scoring: Any) -> Metric:
         scorer ``f(estimator, X, y)``, the greater the better; or a metric ``f(y_true, y_pred)``,
         whose name must then end in "_score" if more is better, in "_error" or "_loss" if less is.
     """
+    metric = _found(scoring)
+    if metric.name in RECORDED:
+        raise ValueError(f"scoring is called {metric.name!r}, as a column of history_: rename it")
+    return metric
+
+
+def _found(scoring: Any) -> Metric:
     if isinstance(scoring, str):
         return _named(scoring)
     if not callable(scoring):

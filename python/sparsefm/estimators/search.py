@@ -102,7 +102,7 @@ class Search:
     ) -> list[Split]:
         """Return what to train on and to judge by; in several ways if that is few rows."""
         if len(examples.counted) > RACE_ROWS:
-            some = random.permutation(examples.counted)[:RACE_ROWS]
+            some = random.permutation(len(examples.counted))[:RACE_ROWS]
             examples = examples.choose(some)
         if validation is not None:
             return [(examples, validation)]

@@ -1,12 +1,14 @@
 """How a machine is trained, and the settings that are tried where the user gives none."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from sparsefm.callbacks import Epoch
 from sparsefm.initialization import Start
+from sparsefm.loop import Training
 from sparsefm.solvers import AdaGrad, Adam, Solver
 
 SMALLEST_BATCH = 16
@@ -68,6 +70,34 @@ class Settings:
 
     def _with_solver(self, **changes: float) -> "Settings":
         return replace(self, solver=replace(self.solver, **changes))
+
+
+class Cooling:
+    """A callback that lowers the learning rate from stage to stage.
+
+    Parameters
+    ----------
+    schedule : sequence of int
+        How many epochs each stage has.
+    """
+
+    def __init__(self, schedule: Sequence[int]) -> None:
+        self._ends = np.cumsum(schedule)
+        self._training: Training | None = None
+
+    def begin(self, training: Training) -> None:
+        """Be told what is trained."""
+        self._training = training
+
+    def __call__(self, epoch: Epoch) -> None:
+        """Lower the rate if a stage begins."""
+        assert self._training is not None
+        stages = self.stage(epoch.epoch + 1) - self.stage(epoch.epoch)
+        self._training.learning_rate *= COOLER**stages
+
+    def stage(self, epoch: int) -> int:
+        """Return the number of the stage, from 0, that an epoch is in."""
+        return min(int(np.searchsorted(self._ends, epoch)), len(self._ends) - 1)
 
 
 def _adam(

@@ -83,9 +83,12 @@ class Classes:
 
     def codes(self, y: Array) -> Array:
         """Return numbers that stand for targets, shape (n,); -1 for an unknown class."""
+        kinds = {self.labels.dtype.kind, y.dtype.kind}
+        if "U" in kinds and kinds & set("biuf"):  # text beside numbers
+            return np.full(len(y), -1)
         try:
             places = np.minimum(np.searchsorted(self.labels, y), len(self.labels) - 1)
-        except TypeError:  # text beside numbers
+        except TypeError:  # and so here, one of them in an array of objects
             return np.full(len(y), -1)
         return np.where(self.labels[places] == y, places, -1)
 
