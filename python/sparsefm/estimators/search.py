@@ -19,6 +19,7 @@ FEWEST_ROWS = 10  # with fewer nothing is judged
 FOLDS = 10
 JUDGED_ROWS = 2_000  # one fold where a tenth of the rows is as many, else several
 RACE_ROWS = 50_000  # no more take part in the race
+MOST_JUDGES = 20_000  # of more rows than that
 RACE_MACHINES = 3  # of more than two classes
 HELD_OUT = 0.1  # of more rows than take part, to choose the number of epochs by
 DEFAULT_EPOCHS = 10
@@ -101,9 +102,12 @@ class Search:
         self, examples: Examples, validation: Examples | None, random: np.random.Generator
     ) -> list[Split]:
         """Return what to train on and to judge by; in several ways if that is few rows."""
-        if len(examples.counted) > RACE_ROWS:
-            some = random.permutation(len(examples.counted))[:RACE_ROWS]
-            examples = examples.choose(some)
+        n_rows = len(examples.counted)
+        if n_rows > RACE_ROWS:
+            places = random.permutation(n_rows)
+            n_judges = min(MOST_JUDGES, n_rows // 5) if validation is None else 0
+            judges, racing = np.split(places[: n_judges + RACE_ROWS], [n_judges])
+            return [(examples.choose(racing), validation or examples.take(judges))]
         if validation is not None:
             return [(examples, validation)]
         parts = examples.parts(FOLDS, random, stratify=self._stratify)
