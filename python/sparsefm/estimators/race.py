@@ -179,14 +179,16 @@ class Race:
 def significant(ranked: Sequence[Candidate]) -> Candidate:
     """Return the best candidate, or the best without interactions if that may be as good.
 
-    It may if what it loses is within two standard errors: of the difference, row by row.
+    It may if what it loses is within two standard errors of the difference, row by row, and no more
+    than a quarter: so much would not be given away for want of rows to judge by.
     """
     best = ranked[0]
     for linear in ranked:
         if linear.settings.rank == 0 and np.isfinite(linear.best):
             excess = linear.rows - best.rows
             error = np.std(excess) * np.sqrt(len(excess))
-            return linear if excess.sum() <= 2 * error else best
+            may_be_chance = excess.sum() <= 2 * error and linear.best <= 1.25 * best.best
+            return linear if may_be_chance else best
     return best
 
 

@@ -20,7 +20,7 @@ FOLDS = 10
 JUDGED_ROWS = 2_000  # one fold where a tenth of the rows is as many, else several
 RACE_ROWS = 50_000  # no more take part in the race
 MOST_JUDGES = 20_000  # of more rows than that
-RACE_MACHINES = 3  # of more than two classes
+RACE_MACHINES = 6  # of more than two classes
 HELD_OUT = 0.1  # of more rows than take part, to choose the number of epochs by
 DEFAULT_EPOCHS = 10
 
