@@ -1,6 +1,7 @@
 """Models and estimators that outlive the process: what is saved of each, and how it is checked."""
 
 import os
+from abc import ABC, abstractmethod
 from numbers import Real
 from typing import Any
 
@@ -73,7 +74,7 @@ def save_model(model: Model, path: FilePath) -> None:
     write_container(path, header, arrays)
 
 
-class PersistenceMixin:
+class PersistenceMixin(ABC):
     """Gives a fitted estimator `save`, for which it has to implement two methods.
 
     ``encoder_``, if the estimator has one, is saved and restored here, by the same two methods of
@@ -96,8 +97,8 @@ class PersistenceMixin:
         Warns
         -----
         UserWarning
-            If a parameter cannot be saved, such as a callback; the loaded estimator has its
-            default.
+            If a parameter cannot be saved, such as a function for `scoring`; the loaded estimator
+            has its default. It has no callbacks, of which no file can tell.
         """
         from sklearn.utils.validation import check_is_fitted
 
@@ -112,15 +113,16 @@ class PersistenceMixin:
             arrays |= add_prefix("encoder.", parts)
         write_container(path, {"kind": kind, **header}, arrays)
 
+    @abstractmethod
     def _to_state(self, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
         """Return a header of JSON values and the arrays, new dicts of both, without ``encoder_``.
 
         The keys "kind", "encoder", "format_version" and "sparsefm" of the header are taken, and so
         are names of arrays that begin with "encoder.".
         """
-        raise NotImplementedError
 
     @classmethod
+    @abstractmethod
     def _from_state(cls, header: dict[str, Any], arrays: Arrays) -> Any:
         """Return an estimator from what `_to_state` returned, which anybody may have changed.
 
@@ -128,7 +130,6 @@ class PersistenceMixin:
         (`saved.take_array` does both). Raises ValueError, saying what is wrong with "the file"
         as the subject left out.
         """
-        raise NotImplementedError
 
     def _adopt(self, encoder: Any) -> None:
         """Take the encoder that was saved with the estimator; ValueError if it does not fit."""

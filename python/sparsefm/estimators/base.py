@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -43,7 +43,7 @@ Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on
 
 
-class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator, ABC):  # type: ignore[misc]
+class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # type: ignore[misc]
     """Common part of `FMRegressor` and `FMClassifier`, which document their parameters."""
 
     _needs_encoder = True
@@ -117,7 +117,8 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator, ABC): 
         """Train on `X` and `y`.
 
         What the parameters leave open is chosen by training on a part of the rows and predicting
-        the others; then the model is trained on all rows.
+        the others; then the model is trained on all rows, but for those that `validation_fraction`
+        holds out.
 
         Parameters
         ----------

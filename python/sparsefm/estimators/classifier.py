@@ -74,8 +74,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         What counts as one: a change for the better of more than this.
     scoring : str or callable, optional
         What early stopping goes by: a name of scikit-learn's scorers, with or without ``neg_``; a
-        scorer ``f(estimator, X, y)``; or a metric ``f(y_true, y_pred)`` whose name ends in "_score"
-        (more is better), "_error" or "_loss". Default: the loss.
+        scorer ``f(estimator, X, y)``, whose X are encoded rows; or a metric ``f(y_true, y_pred)``
+        whose name ends in "_score" (more is better), "_error" or "_loss". Default: the loss.
     warm_start : bool
         Whether `fit` goes on from the parameters, settings and optimizer of the fit before.
     callbacks : sequence of callable
@@ -97,7 +97,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         Fitted.
     history_ : dict of str to list
         A record of each epoch: "epoch", "train_loss", with validation data "val_loss" and metrics,
-        "seconds". ``pandas.DataFrame(model.history_)`` makes a table of it.
+        "seconds". Of more than two classes losses are sums over the machines.
+        ``pandas.DataFrame(model.history_)`` makes a table of it.
     search_ : dict of str to list
         The settings that were tried, the best first, with their loss and number of epochs.
     n_iter_ : int

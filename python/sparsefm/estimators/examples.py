@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 Keys = npt.NDArray[np.uint64]
 
 TARGET_STEPS = 2.0**30  # to a standard deviation: finer differences are none
-MOST_BITS = 25  # of weights that are counts, which lie in (0, 1]
+MOST_BITS = 25  # after the binary point, of weights that are counts times a power of two
 NONZEROS_AT_ONCE = 1 << 20  # bounds temporary copies
 
 

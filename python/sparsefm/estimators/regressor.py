@@ -53,8 +53,8 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         What counts as one: a change for the better of more than this.
     scoring : str or callable, optional
         What early stopping goes by: a name of scikit-learn's scorers, with or without ``neg_``; a
-        scorer ``f(estimator, X, y)``; or a metric ``f(y_true, y_pred)`` whose name ends in "_score"
-        (more is better), "_error" or "_loss". Default: the loss.
+        scorer ``f(estimator, X, y)``, whose X are encoded rows; or a metric ``f(y_true, y_pred)``
+        whose name ends in "_score" (more is better), "_error" or "_loss". Default: the loss.
     warm_start : bool
         Whether `fit` goes on from the parameters, settings and optimizer of the fit before.
     callbacks : sequence of callable
