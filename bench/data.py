@@ -112,7 +112,7 @@ def ones(columns: np.ndarray, rows: int, features: int) -> csr_matrix:
 def make(name: str, quick: bool = False) -> Data:
     """Return data set "a", "b" or "c"; a tenth as many rows again for validation."""
     if name == "c":
-        from sparsefm.flights import load_flights
+        from sparsefm.datasets import load_flights
 
         flights = load_flights()
         splits = ("train", "valid", "test")

@@ -103,7 +103,7 @@ def flights_reg(seed: int) -> Parts:
 
 
 def _load_flights() -> Any:
-    from sparsefm.flights import load_flights
+    from sparsefm.datasets import load_flights
 
     try:
         return load_flights()

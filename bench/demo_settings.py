@@ -7,8 +7,8 @@ best epoch. The demo trains for the number of epochs that was best for the best 
 import itertools
 
 import sparsefm as fm
-from sparsefm.demo import factorization_machine
-from sparsefm.flights import Flights, load_flights
+from sparsefm.cli.demo import factorization_machine
+from sparsefm.datasets.flights import Flights, load_flights
 
 LEARNING_RATES = (1e-3, 2e-3, 4e-3)
 EPSILONS = (1e-8, 1e-4, 3e-4, 1e-3, 3e-3)

@@ -12,8 +12,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from sklearn.metrics import log_loss
 
-from sparsefm.demo import RANK, factorization_machine, logistic_regression
-from sparsefm.flights import load_flights
+from sparsefm.cli.demo import RANK, factorization_machine, logistic_regression
+from sparsefm.datasets import load_flights
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from sklearn.metrics import log_loss, roc_auc_score
 
 from sparsefm import FMClassifier, plots
-from sparsefm.flights import load_flights_table
+from sparsefm.datasets import load_flights_table
 
 flights = load_flights_table()
 print(flights.X_train.iloc[0].to_string(), "\n")

@@ -4,8 +4,8 @@ import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from sparsefm.insight import InsightMixin
-from sparsefm.matrices import as_csr
+from sparsefm.data.csr import as_csr
+from sparsefm.inspection.mixin import InsightMixin
 
 
 class Encoder:

@@ -37,7 +37,7 @@ def test_there_is_something_to_check():
     )
     assert "batch.hpp" in includes(CORE / "batch_trainer.hpp")
     assert "../core/trainer.hpp" in includes(BINDINGS / "module.cpp")
-    assert PACKAGE / "training.py" in PYTHON
+    assert PACKAGE / "training/train.py" in PYTHON
 
 
 # --- arrows -------------------------------------------------------------------------------------

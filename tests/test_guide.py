@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import sparsefm as fm
-from sparsefm.flights import load_flights_table
+from sparsefm.datasets import load_flights_table
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(fm.__file__).parent
@@ -34,7 +34,7 @@ def flights():
 def quick(flights, monkeypatch, tmp_path):
     """Read the flights once for all pages, and leave files where nobody minds."""
     monkeypatch.setenv("MPLBACKEND", "agg")
-    monkeypatch.setattr("sparsefm.flights.load_flights_table", lambda: flights)
+    monkeypatch.setattr("sparsefm.datasets.load_flights_table", lambda: flights)
     monkeypatch.chdir(tmp_path)
 
 
@@ -94,7 +94,7 @@ def test_front_page(flights, capsys, monkeypatch):
     if not path.exists():
         pytest.skip("the documentation is not beside the tests")
     part = replace(flights, X_train=flights.X_train[:5000], y_train=flights.y_train[:5000])
-    monkeypatch.setattr("sparsefm.flights.load_flights_table", lambda: part)
+    monkeypatch.setattr("sparsefm.datasets.load_flights_table", lambda: part)
     assert run(path, capsys)["model"].n_iter_ >= 1
 
 

@@ -14,13 +14,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from sparsefm import nn, plots
-from sparsefm.callbacks import EarlyStopping, Epoch, LearningRateSchedule, ProgressBar
-from sparsefm.checkpoint import Checkpoint
 from sparsefm.errors import DivergenceError, FileFormatError
+from sparsefm.io.load import load
 from sparsefm.model import Model, predict
-from sparsefm.persistence import load
-from sparsefm.solvers import AdaGrad, Adam
-from sparsefm.training import train
+from sparsefm.optimizers import AdaGrad, Adam
+from sparsefm.training.callbacks import EarlyStopping, Epoch, LearningRateSchedule, ProgressBar
+from sparsefm.training.checkpoint import Checkpoint
+from sparsefm.training.train import train
 from sparsefm.versions import show_versions
 
 # Loaded when first asked for: they need scikit-learn, which takes half a second to import.

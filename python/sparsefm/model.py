@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
-from sparsefm.callbacks import Epoch
-from sparsefm.inputs import check_parameters
+from sparsefm.data.csr import as_csr
+from sparsefm.data.validation import check_parameters
 from sparsefm.losses import LOSSES, find_loss
-from sparsefm.matrices import as_csr
 from sparsefm.threads import resolve_threads
+from sparsefm.training.callbacks import Epoch
 
 ROWS_PER_CALL = 1 << 18  # between two looks for Ctrl-C
 
@@ -119,7 +119,7 @@ class Model:
         ImportError
             Without safetensors.
         """
-        from sparsefm.persistence import save_model
+        from sparsefm.io.load import save_model
 
         save_model(self, path)
 

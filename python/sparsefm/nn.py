@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
-from sparsefm.inputs import (
+from sparsefm.data.csr import as_csr
+from sparsefm.data.validation import (
     as_array,
     as_vector,
     cast,
@@ -17,7 +18,6 @@ from sparsefm.inputs import (
     check_parameters,
     check_real,
 )
-from sparsefm.matrices import as_csr
 from sparsefm.model import score_rows
 from sparsefm.threads import resolve_threads
 

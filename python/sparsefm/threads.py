@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sparsefm import _core
-from sparsefm.inputs import check_integer
+from sparsefm.data.validation import check_integer
 
 MAX_THREADS = 256  # where the system refuses more, OpenMP would end the process
 

@@ -11,14 +11,14 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
+from sparsefm.data.csr import MAX_FEATURES
+from sparsefm.data.validation import as_vector, as_weights, check_choice, check_dtype, check_integer
 from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, width
 from sparsefm.encoding.columns import Categories, Codes, Encoding, Hashed, Values, begin
 from sparsefm.encoding.reading import Input, extends, read
+from sparsefm.encoding.saving import damaged, from_state, to_state
 from sparsefm.encoding.scales import apply_scales, grown_scales
-from sparsefm.encoding.state import damaged, from_state, to_state
 from sparsefm.encoding.tables import Column, Numbers
-from sparsefm.inputs import as_vector, as_weights, check_choice, check_dtype, check_integer
-from sparsefm.matrices import MAX_FEATURES
 
 MANY_CATEGORIES = 1_000_000  # from there on `fit` warns
 BYTES_PER_CATEGORY = 128  # about: weight and 8 factors in float32, with the optimizer's two moments

@@ -10,9 +10,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.utils.validation import validate_data
 
+from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.columns import as_numbers
 from sparsefm.encoding.tables import Column, Numbers, as_table, read_column
-from sparsefm.matrices import MAX_FEATURES
 
 
 @dataclass(frozen=True, eq=False)

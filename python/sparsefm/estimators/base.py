@@ -16,28 +16,28 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sparsefm import _core
-from sparsefm.callbacks import EarlyStopping
+from sparsefm.data.canonical import Encoded, Examples, merge_repeated, repetitions
+from sparsefm.data.csr import as_csr
+from sparsefm.data.dataset import Rows
+from sparsefm.data.validation import as_weights, check_dtype, check_real
 from sparsefm.encoding import TableEncoder
-from sparsefm.estimators.examples import Encoded, Examples, merge_repeated, repetitions
-from sparsefm.estimators.machines import Machines
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.saving import from_state, to_state
 from sparsefm.estimators.scoring import find_metric
-from sparsefm.estimators.search import Search
-from sparsefm.estimators.settings import COOLER, DEFAULT, Cooling
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
-from sparsefm.inputs import as_weights, check_dtype, check_real
-from sparsefm.insight import InsightMixin
-from sparsefm.loop import Training, announcer, as_columns
+from sparsefm.inspection.mixin import InsightMixin
+from sparsefm.io.load import PersistenceMixin
+from sparsefm.io.reader import Arrays
 from sparsefm.losses import Loss
-from sparsefm.matrices import as_csr
-from sparsefm.persistence import PersistenceMixin
-from sparsefm.rows import Rows
-from sparsefm.saved import Arrays
-from sparsefm.solvers import Solver
+from sparsefm.optimizers import Solver
 from sparsefm.threads import resolve_threads
-from sparsefm.trainer import Trainer
+from sparsefm.training.callbacks import EarlyStopping
+from sparsefm.training.learner import Machines
+from sparsefm.training.loop import Training, announcer, as_columns
+from sparsefm.training.trainer import Trainer
+from sparsefm.tuning.hyperparameters import COOLER, DEFAULT, Cooling
+from sparsefm.tuning.search import Search
 
 Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on

@@ -13,13 +13,13 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from sparsefm.data.dataset import Rows
+from sparsefm.data.validation import check_choice
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.targets import Classes
-from sparsefm.inputs import check_choice
 from sparsefm.losses import LOSSES, Loss
-from sparsefm.rows import Rows
-from sparsefm.solvers import Solver
+from sparsefm.optimizers import Solver
 
 Array = npt.NDArray[Any]
 

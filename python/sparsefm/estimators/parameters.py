@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 
+from sparsefm.data.validation import (
+    check_choice,
+    check_dtype,
+    check_flag,
+    check_integer,
+    check_real,
+)
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.scoring import find_metric
-from sparsefm.initialization import Start
-from sparsefm.inputs import check_choice, check_dtype, check_flag, check_integer, check_real
-from sparsefm.loop import check_callbacks
-from sparsefm.solvers import Solver
+from sparsefm.optimizers import Solver
 from sparsefm.threads import resolve_threads
+from sparsefm.training.initialization import Start
+from sparsefm.training.loop import check_callbacks
 
 
 def check_parameters(estimator: Any) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
+from sparsefm.data.dataset import Rows
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.targets import Numbers
 from sparsefm.losses import LOSSES
-from sparsefm.rows import Rows
 
 Array = npt.NDArray[Any]
 

@@ -9,17 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from sparsefm.data.csr import as_csr
+from sparsefm.data.validation import check_integer, check_parameters, check_real
 from sparsefm.errors import FileFormatError
-from sparsefm.estimators.machines import Machines
-from sparsefm.estimators.settings import Settings
 from sparsefm.estimators.targets import Classes, Numbers
-from sparsefm.inputs import check_integer, check_parameters, check_real
-from sparsefm.labels import labels_from_arrays, labels_to_arrays
+from sparsefm.io.labels import labels_from_arrays, labels_to_arrays
+from sparsefm.io.reader import Arrays, add_prefix, take_array, take_prefix, take_value
+from sparsefm.io.values import from_json, settings_from_json, settings_to_json, to_json
 from sparsefm.losses import LOSSES
-from sparsefm.matrices import as_csr
-from sparsefm.saved import Arrays, add_prefix, take_array, take_prefix, take_value
-from sparsefm.settings import from_json, settings_from_json, settings_to_json, to_json
-from sparsefm.state import State
+from sparsefm.training.learner import Machines
+from sparsefm.training.parameters import State
+from sparsefm.tuning.hyperparameters import Settings
 
 REALS = ("float32", "float64")
 RECORDS = ("n_iter_", "best_epoch_", "history_", "search_")

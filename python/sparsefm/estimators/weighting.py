@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from sparsefm.inputs import as_vector, as_weights
-from sparsefm.rows import Rows
+from sparsefm.data.dataset import Rows
+from sparsefm.data.validation import as_vector, as_weights
 
 Array = npt.NDArray[Any]
 

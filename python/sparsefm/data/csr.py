@@ -1,0 +1,160 @@
+"""From anything with rows to the checked CSR matrix that the core takes."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from sparsefm import _core
+from sparsefm.data.validation import as_array, cast
+
+MAX_FEATURES = 2**31 - 1  # column numbers are int32
+
+
+def as_csr(
+    X: Any, dtype: npt.DTypeLike, name: str = "X", n_features: int | None = None
+) -> _core.Csr:
+    """Check `X` and borrow it as CSR for computing in `dtype`.
+
+    Parameters
+    ----------
+    X : sparse matrix, sparse array or array-like of shape (n_rows, n_features)
+        CSR with int32 `indices` and values that are all one or already of `dtype` is borrowed as it
+        is. Anything else costs one conversion: another sparse format or a dense array a new CSR
+        matrix; another dtype a copy of its values; unsorted or duplicate entries (which are summed)
+        and stored zeros (which are dropped) a clean copy. `X` itself is never changed, and must not
+        be while the result is in use.
+    dtype : float32 or float64
+    name : str
+        What error messages call it.
+    n_features : int, optional
+        How many columns it must have.
+    """
+    if not sp.issparse(X):
+        X = _dense_to_csr(X, name)
+    if X.ndim != 2:
+        raise ValueError(f"{name} must be two-dimensional, got {X.ndim} dimension(s)")
+    if X.shape[1] > MAX_FEATURES:
+        raise ValueError(f"{name} has {X.shape[1]} columns; at most {MAX_FEATURES} are supported")
+    if n_features is not None and X.shape[1] != n_features:
+        raise ValueError(
+            f"{name} has {X.shape[1]} features, but {n_features} are expected; "
+            "encode it as the training data were"
+        )
+    if X.dtype.kind not in "fiub":
+        raise TypeError(f"{name} must hold real numbers, got dtype {X.dtype}")
+    if X.format != "csr":
+        X = _to_csr(X, name)
+    indptr, indices, values = _csr_arrays(X, dtype, name)
+    checked = _borrow(indptr, indices, values, X.shape, dtype, name)
+    if checked.canonical:
+        return checked
+    if values is None:
+        values = np.ones(len(indices), dtype)
+    values = cast(values, dtype, name)  # first: what is tiny may become zero
+    clean = sp.csr_matrix((values, indices, indptr), X.shape, copy=True)
+    clean.has_sorted_indices = clean.has_canonical_format = False
+    clean.sum_duplicates()
+    clean.eliminate_zeros()
+    indptr, indices, values = _csr_arrays(clean, dtype, name)
+    return _borrow(indptr, indices, values, X.shape, dtype, name)
+
+
+def take_rows(X: _core.Csr, rows: npt.NDArray[np.int64]) -> _core.Csr:
+    """Return a copy of some rows of a checked matrix."""
+    begin = X.indptr[rows].astype(np.int64)
+    lengths = X.indptr[rows + 1] - begin
+    indptr = np.concatenate([[0], np.cumsum(lengths)])
+    places = np.repeat(begin - indptr[:-1], lengths) + np.arange(indptr[-1])
+    values = None if X.values is None else X.values[places]
+    return _core.Csr(indptr, X.indices[places], values, X.n_features, "rows")
+
+
+def as_scipy(X: _core.Csr) -> sp.csr_matrix:
+    """Return a checked matrix as SciPy's, of float64; `X.indices` and `X.indptr` are shared."""
+    values = np.ones(X.n_nonzeros) if X.values is None else X.values.astype(np.float64)
+    return sp.csr_matrix((values, X.indices, X.indptr), (X.n_rows, X.n_features))
+
+
+def _dense_to_csr(X: Any, name: str) -> Any:
+    array = as_array(X, name)
+    if array.dtype.kind not in "fiub":
+        hint = "encode text and categories first, for example with sklearn's OneHotEncoder"
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}; {hint}")
+    if array.ndim != 2:
+        hint = f"; {name}.reshape(1, -1) makes one row of it" if array.ndim == 1 else ""
+        raise ValueError(f"{name} must be two-dimensional, got shape {array.shape}{hint}")
+    return sp.csr_matrix(array)
+
+
+def _to_csr(X: Any, name: str) -> Any:
+    """Convert another sparse format; look first for what scipy would read out of bounds for."""
+    X = copy.copy(X)  # shares its arrays; scipy's checks may replace them
+    try:
+        for part in ("indptr", "indices", "row", "col", "offsets"):
+            if hasattr(X, part) and getattr(X, part).dtype.kind not in "iu":
+                raise ValueError(f"{part} must hold integers, not {getattr(X, part).dtype}")
+        if X.format in ("csr", "csc", "bsr", "coo", "dia"):
+            X.data = as_array(X.data, name)
+        if hasattr(X, "check_format"):
+            X.check_format(full_check=True)
+        if X.format == "lil" and any(len(a) != len(b) for a, b in zip(X.rows, X.data, strict=True)):
+            raise ValueError("a row has more columns than values, or fewer")
+        if X.format == "coo" and X.nnz:
+            for index, size in ((X.row, X.shape[0]), (X.col, X.shape[1])):
+                if index.min() < 0 or index.max() >= size:
+                    raise ValueError("an index is out of range")
+        return X.tocsr()
+    except (ValueError, TypeError, IndexError) as error:
+        raise ValueError(f"{name} is malformed: {error}") from None
+
+
+def _csr_arrays(
+    X: Any, dtype: npt.DTypeLike, name: str
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32], npt.NDArray[Any] | None]:
+    """Return indptr, indices and values in types that the core can read, copied only if needed.
+
+    The values are None if they are integers or booleans that are all one.
+    """
+    indptr, indices, values = (
+        array if array.flags.carray else np.require(array, requirements=["C", "A"])
+        for array in map(np.asarray, (X.indptr, X.indices, X.data))
+    )
+    for part, array in (("indptr", indptr), ("indices", indices)):
+        if array.dtype.kind not in "iu" or array.ndim != 1:
+            raise ValueError(f"{name}.{part} must be one-dimensional, of integers; {array.dtype}")
+    if indptr.dtype not in (np.int32, np.int64):
+        indptr = indptr.astype(np.int64)
+    if len(indptr) != X.shape[0] + 1:
+        raise ValueError(
+            f"{name}.indptr must have {X.shape[0] + 1} entries, one more than rows; "
+            f"it has {len(indptr)}"
+        )
+    if 0 <= indptr[-1] <= min(len(indices), len(values)):  # what lies beyond has no meaning
+        indices, values = indices[: indptr[-1]], values[: indptr[-1]]
+    if indices.dtype != np.int32:
+        if indices.size and (indices.min() < 0 or indices.max() >= X.shape[1]):
+            raise ValueError(f"{name} has a column out of range: it has {X.shape[1]} columns")
+        indices = indices.astype(np.int32)
+    if values.dtype.kind in "iub" and len(values) == len(indices) and (values == 1).all():
+        return indptr, indices, None
+    if values.dtype not in (np.float32, np.float64):
+        values = cast(values, dtype, name)
+    return indptr, indices, values
+
+
+def _borrow(
+    indptr: npt.NDArray[Any],
+    indices: npt.NDArray[np.int32],
+    values: npt.NDArray[Any] | None,
+    shape: tuple[int, int],
+    dtype: npt.DTypeLike,
+    name: str,
+) -> _core.Csr:
+    """Check arrays in one scan; values that are all one need no conversion, others may."""
+    checked = _core.Csr(indptr, indices, values, shape[1], name)
+    if values is None or checked.all_ones or values.dtype == dtype:
+        return checked
+    return _core.Csr(indptr, indices, cast(values, dtype, name), shape[1], name)

@@ -1,0 +1,5 @@
+"""Data sets to try the library on."""
+
+from sparsefm.datasets.flights import Flights, FlightsTable, load_flights, load_flights_table
+
+__all__ = ["Flights", "FlightsTable", "load_flights", "load_flights_table"]

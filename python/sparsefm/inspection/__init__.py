@@ -1,0 +1,1 @@
+"""What a fitted model found: interactions, fields, explanations of predictions."""

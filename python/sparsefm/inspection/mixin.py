@@ -1,0 +1,151 @@
+"""What a fitted estimator found: methods that every estimator has."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from sparsefm import _core
+from sparsefm.data.csr import as_scipy
+from sparsefm.inspection.explanation import Explanation, explain_rows
+from sparsefm.inspection.fields import field_strengths
+from sparsefm.inspection.interactions import rank_pairs
+
+Array = npt.NDArray[Any]
+
+
+class InsightMixin:
+    """Explains a fitted estimator: its strongest pairs, its fields, its predictions."""
+
+    if TYPE_CHECKING:
+        encoder_: Any
+        _sample: sp.csr_matrix  # encoded training rows, at most 32,768
+
+        @property
+        def classes_(self) -> Array: ...  # noqa: D102
+        @property
+        def w0_(self) -> Any: ...  # noqa: D102
+        @property
+        def w_(self) -> Array: ...  # noqa: D102
+        @property
+        def V_(self) -> Array: ...  # noqa: D102
+        def _encode(self, X: Any) -> _core.Csr: ...
+
+    def interactions(self, top: int = 20, X: Any = None, target: Any = None) -> dict[str, Array]:
+        r"""Return the pairs of features whose interaction moves the scores most.
+
+        Parameters
+        ----------
+        top : int
+            How many pairs; there are fewer if fewer occur.
+        X : table or matrix, optional
+            Rows to look at, as for ``predict``. Default: a sample of the training rows.
+        target : label, optional
+            Which class's score is meant; needed for more than two classes, and only then.
+
+        Returns
+        -------
+        dict of ndarray
+            Columns of equal length, the strongest pair first:
+
+            - "first", "second": names of the two features;
+            - "weight": :math:`\langle v_i, v_j \rangle`, what the pair adds to the score where both
+              features are 1;
+            - "share": share of the rows that have both;
+            - "strength": standard deviation, over the rows, of what the pair adds to the score and
+              neither feature could add alone. The ranking is by this, so a pair with a large weight
+              that hardly ever occurs does not come first.
+        """
+        _, _, V = self._parameters(target)
+        pairs = rank_pairs(V, self._rows(X), top)
+        names = self._names()
+        return {
+            "first": names[pairs.first],
+            "second": names[pairs.second],
+            "weight": pairs.weight,
+            "share": pairs.share,
+            "strength": pairs.strength,
+        }
+
+    def explain(self, X: Any, target: Any = None) -> Explanation:
+        """Split the score of each row of `X` into contributions that add up to it.
+
+        Parameters
+        ----------
+        X : table or matrix
+            Rows to explain, as for ``predict``. A row with m features has m(m-1)/2 pairs; more than
+            50 million in all are refused.
+        target : label, optional
+            Which class's score is meant; needed for more than two classes, and only then.
+
+        Returns
+        -------
+        Explanation
+            The bias and what each feature and each pair of features adds. The sums are what a
+            regressor predicts, or a classifier's ``decision_function``, to the rounding of its
+            dtype.
+        """
+        w0, w, V = self._parameters(target)
+        return explain_rows(w0, w, V, as_scipy(self._encode(X)), self._names())
+
+    def field_interactions(self, X: Any = None, target: Any = None) -> npt.NDArray[np.float64]:
+        r"""Return how far the interactions of each two fields move the scores.
+
+        A field is a column of the table that the estimator was fitted on. What field a brings to a
+        row is :math:`u_a = \sum_{i \in a} x_i v_i`, and the strength of two fields is the standard
+        deviation over the rows of :math:`\langle u_a - \bar u_a, u_b - \bar u_b \rangle`. Centred,
+        because what depends on one of the two fields alone is no interaction.
+
+        Parameters
+        ----------
+        X : table or matrix, optional
+            Rows to look at, as for ``predict``. Default: a sample of the training rows.
+        target : label, optional
+            Which class's score is meant; needed for more than two classes, and only then.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_fields, n_fields)
+            Symmetric, in units of the score, in the order of ``encoder_.field_names_``. The
+            diagonal is zero: pairs within a field, which one-hot fields do not have, are left out.
+
+        Notes
+        -----
+        Of fields that say partly the same, such as a day and its month, part of the strength may
+        be said by one of them alone.
+        """
+        _, _, V = self._parameters(target)
+        fields, names = self.encoder_.fields_, self.encoder_.field_names_
+        return field_strengths(V, self._rows(X), np.asarray(fields), len(names))
+
+    def _parameters(self, target: Any) -> tuple[float, Array, Array]:
+        """Return w0, w (d,) and V (d, k) of the score that `target` means."""
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self)
+        if self.V_.ndim == 2:
+            if target is not None:
+                raise ValueError(
+                    "target picks one of more than two classes, but this model has a single score "
+                    f"a row: leave it out; got {target!r}"
+                )
+            return float(self.w0_), self.w_, self.V_
+        found = np.flatnonzero([label == target for label in self.classes_.tolist()])
+        if len(found) != 1:
+            some = ", ".join(map(repr, self.classes_[:10].tolist()))
+            some += ", ..." if len(self.classes_) > 10 else ""
+            given = "is needed" if target is None else f"is {target!r}, which is no class"
+            raise ValueError(f"target {given}: each class has its own score; pick one of {some}")
+        c = int(found[0])
+        return float(self.w0_[c]), self.w_[c], self.V_[c]
+
+    def _rows(self, X: Any) -> sp.csr_matrix:
+        """Return encoded rows in float64: of `X`, or those that training left."""
+        if X is None:
+            return sp.csr_matrix(self._sample, dtype=np.float64)
+        return as_scipy(self._encode(X))
+
+    def _names(self) -> Array:
+        """Return the name of each feature, shape (d,)."""
+        return np.asarray(self.encoder_.get_feature_names_out(), dtype=object)

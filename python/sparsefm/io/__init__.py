@@ -1,0 +1,1 @@
+"""The file format: named arrays and a JSON header, written whole and read without trust."""

@@ -1,0 +1,5 @@
+"""Pictures of fitted estimators (they need matplotlib)."""
+
+from sparsefm.plots.figures import factors, field_heatmap, learning_curves, top_interactions
+
+__all__ = ["factors", "field_heatmap", "learning_curves", "top_interactions"]

@@ -1,0 +1,280 @@
+"""Pictures of a training and of what it found (needs matplotlib).
+
+Every function draws on `ax`, or on the axes of a new figure, returns the axes, and neither shows
+the figure nor changes any setting of matplotlib. Colours are told apart by colour-blind readers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm.data.validation import check_integer
+from sparsefm.plots.label_placement import place_labels, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from sparsefm.inspection.mixin import InsightMixin
+
+BLUE, RED, GREY = "#0072b2", "#d55e00", "#8c8c8c"
+TIMES = "\N{MULTIPLICATION SIGN}"
+FIELD_WIDTH, FEATURE_WIDTH = 24, 28  # characters of a name
+
+
+def learning_curves(estimator_or_history: Any, ax: Axes | None = None) -> Axes:
+    """Draw the loss after each epoch, and mark the epoch of the lowest validation loss.
+
+    Parameters
+    ----------
+    estimator_or_history : fitted estimator, Model, or dict
+        A dict holds equally long columns "epoch", "train_loss" and, if there were validation rows,
+        "val_loss", as an estimator's ``history_``.
+    ax : Axes, optional
+        Default: those of a new figure.
+
+    Returns
+    -------
+    Axes
+    """
+    history = _history(estimator_or_history)
+    epochs = np.asarray(history["epoch"])
+    axes = ax if ax is not None else _new_axes(6.4, 4.0)
+    train = np.asarray(history["train_loss"], float)
+    axes.plot(epochs, train, color=BLUE, marker=".", label="training rows, before each step")
+    validation = np.asarray(history.get("val_loss", []), float)
+    if np.isfinite(validation).any():
+        label = "validation rows, after the epoch"
+        axes.plot(epochs, validation, color=RED, marker=".", linestyle="--", label=label)
+        best = int(np.nanargmin(validation))
+        label = f"lowest: {validation[best]:.4g}, epoch {epochs[best]}"
+        lowest = (epochs[best], validation[best])
+        axes.plot(*lowest, "o", color=RED, fillstyle="none", markersize=11, label=label)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("mean loss of a row")
+    axes.locator_params(axis="x", integer=True)
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return axes
+
+
+def field_heatmap(
+    estimator: InsightMixin, X: Any = None, ax: Axes | None = None, *, target: Any = None
+) -> Axes:
+    """Draw how far the interactions of each two fields move the scores.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    X : table or matrix, optional
+        Rows to look at. Default: a sample of the training rows.
+    ax : Axes, optional
+        Default: those of a new figure.
+    target : label, optional
+        Which class's score is meant; needed for more than two classes, and only then.
+
+    Returns
+    -------
+    Axes
+        With the lower triangle of what ``field_interactions`` returns, without its diagonal.
+    """
+    strength = estimator.field_interactions(X, target)
+    names = _field_names(estimator)
+    if len(names) < 2:
+        raise ValueError(f"a pair takes two fields, but there is only {names[0]!r}")
+    side = 3.2 + 0.25 * min(len(names), 40)
+    axes = ax if ax is not None else _new_axes(side + 0.6, side)
+    pairs = np.ma.masked_where(~np.tri(len(names), dtype=bool, k=-1), strength)[1:, :-1]
+    image = axes.imshow(pairs, cmap="Blues", vmin=0)
+    shown = [shorten(name, FIELD_WIDTH) for name in names]
+    axes.set_xticks(
+        range(len(names) - 1), shown[:-1], rotation=45, ha="right", rotation_mode="anchor"
+    )
+    axes.set_yticks(range(len(names) - 1), shown[1:])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("field")
+    axes.set_ylabel("field")
+    inset = axes.inset_axes((0.9, 0.45, 0.045, 0.5))  # in the triangle that is left free
+    bar = axes.figure.colorbar(image, cax=inset)
+    bar.outline.set_visible(False)
+    bar.ax.yaxis.set_ticks_position("left")
+    bar.ax.yaxis.set_label_position("left")
+    bar.set_label("strength of the interaction\n(standard deviation, score)")
+    return axes
+
+
+def top_interactions(
+    estimator: InsightMixin,
+    top: int = 20,
+    X: Any = None,
+    ax: Axes | None = None,
+    *,
+    target: Any = None,
+) -> Axes:
+    """Draw the strongest pairs of features as bars, with their sign as colour.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    top : int
+        How many pairs.
+    X : table or matrix, optional
+        Rows to look at. Default: a sample of the training rows.
+    ax : Axes, optional
+        Default: those of a new figure.
+    target : label, optional
+        Which class's score is meant; needed for more than two classes, and only then.
+
+    Returns
+    -------
+    Axes
+    """
+    pairs = estimator.interactions(top, X, target)
+    names = [
+        f"{shorten(first, FEATURE_WIDTH)}  {TIMES}  {shorten(second, FEATURE_WIDTH)}"
+        for first, second in zip(pairs["first"], pairs["second"], strict=True)
+    ]
+    axes = ax if ax is not None else _new_axes(8.0, 1.2 + 0.24 * max(len(names), 3))
+    place, raises = np.arange(len(names)), pairs["weight"] >= 0
+    for chosen, color, label in (
+        (raises, RED, "raises the score where both occur"),
+        (~raises, BLUE, "lowers the score where both occur"),
+    ):
+        if chosen.any():
+            axes.barh(place[chosen], pairs["strength"][chosen], 0.7, color=color, label=label)
+    axes.set_yticks(place, names, fontsize="small")
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.locator_params(axis="x", nbins=6)
+    axes.set_xlabel("strength of the interaction (standard deviation, score)")
+    axes.set_ylabel("pair of features")
+    axes.tick_params(axis="y", length=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    if len(names):
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncol=2)
+    return axes
+
+
+def factors(
+    estimator: InsightMixin,
+    field: str | int,
+    ax: Axes | None = None,
+    *,
+    X: Any = None,
+    target: Any = None,
+    labels: int = 25,
+) -> Axes:
+    r"""Draw a map of the features of one field: those whose factors are alike lie close together.
+
+    The map shows the two principal components of what the field brings to a row,
+    :math:`u = \sum_i x_i v_i`, over the rows of one-hot features: features that occur often count
+    more. Named are those that make up most of the spread.
+
+    Parameters
+    ----------
+    estimator : fitted estimator
+    field : str or int
+        Name of a field, or its place among the fields.
+    ax : Axes, optional
+        Default: those of a new figure.
+    X : table or matrix, optional
+        Rows to count the features in. Default: a sample of the training rows.
+    target : label, optional
+        Which class's factors are meant; needed for more than two classes, and only then.
+    labels : int
+        How many features to name at most; where names would overlap, there are fewer.
+
+    Returns
+    -------
+    Axes
+    """
+    check_integer(labels, "labels", 0)
+    f = _find_field(estimator, field)
+    members = np.flatnonzero(np.asarray(estimator.encoder_.fields_) == f)
+    _, _, V = estimator._parameters(target)
+    if V.shape[1] == 0 or len(members) < 3:
+        found = "rank 0" if V.shape[1] == 0 else f"only {len(members)} feature(s)"
+        raise ValueError(f"field {field!r} has {found}: a map needs factors of three features")
+    rows = estimator._rows(X)
+    share = np.bincount(rows.indices, minlength=len(V))[members] / max(rows.shape[0], 1)
+    points, explained = _principal_map(np.asarray(V[members], float), share)
+
+    axes = ax if ax is not None else _new_axes(7.0, 6.0)
+    size = 12 + 600 * share / max(share.max(), 0.05)  # area in points; 12 where there are none
+    often = np.argsort(-share, kind="stable")  # small ones on top
+    x, y = points[often].T
+    axes.scatter(x, y, size[often], BLUE, alpha=0.45, edgecolors="white", linewidths=0.7)
+    for draw in (axes.axhline, axes.axvline):
+        draw(0, color=GREY, linewidth=0.6, zorder=0)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.1)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlabel(f"first component of the factors ({explained[0]:.0%} of their variance)")
+    axes.set_ylabel(f"second component ({explained[1]:.0%})")
+    field_name = _field_names(estimator)[f]
+    axes.set_title(f"{shorten(field_name, 40)}: the larger, the more frequent", fontsize="medium")
+    spread = np.maximum(share, 1e-9) * (points**2).sum(axis=1)
+    chosen = np.argsort(-spread, kind="stable")
+    names = [_value_name(name, field_name) for name in estimator._names()[members[chosen]]]
+    place_labels(axes, points[chosen], size[chosen], names, labels)
+    return axes
+
+
+def _history(source: Any) -> dict[str, Any]:
+    """Return the columns that `learning_curves` draws."""
+    history = getattr(source, "history_", getattr(source, "history", source))
+    if isinstance(history, tuple):  # of a Model
+        names = ("epoch", "train_loss", "val_loss")
+        history = {name: [getattr(epoch, name) for epoch in history] for name in names}
+    if not isinstance(history, dict) or not {"epoch", "train_loss"} <= set(history):
+        raise TypeError(
+            "estimator_or_history must be a fitted estimator, a trained Model or a dict of columns "
+            f"'epoch' and 'train_loss', got {source!r:.80}"
+        )
+    if not len(history["epoch"]):
+        raise ValueError("estimator_or_history has no epochs: it was never trained")
+    return history
+
+
+def _principal_map(V: npt.NDArray[Any], share: npt.NDArray[Any]) -> tuple[Any, Any]:
+    """Return 2-D positions of the rows of `V` and the shares of variance, weighted by `share`."""
+    weights = share / share.sum() if share.any() else np.full(len(V), 1 / len(V))
+    centered = V - weights @ V
+    _, scales, axes = np.linalg.svd(np.sqrt(weights)[:, None] * centered, full_matrices=False)
+    axes *= np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]  # no chance
+    points = np.zeros((len(V), 2))
+    points[:, : len(axes[:2])] = centered @ axes[:2].T
+    variance = np.zeros(2)
+    variance[: len(scales[:2])] = scales[:2] ** 2 / max((scales**2).sum(), np.finfo(float).tiny)
+    return points, variance
+
+
+def _find_field(estimator: Any, field: str | int) -> int:
+    names = _field_names(estimator)
+    if field in names:
+        return names.index(field)
+    if isinstance(field, int | np.integer) and 0 <= field < len(names):
+        return int(field)
+    some = ", ".join(map(repr, names[:30])) + (", ..." if len(names) > 30 else "")
+    raise ValueError(f"field {field!r} is none of the fields: {some}")
+
+
+def _field_names(estimator: Any) -> list[str]:
+    return [str(name) for name in estimator.encoder_.field_names_]
+
+
+def _value_name(feature: str, field: str) -> str:
+    """Return the name of a feature without its field, which the picture names once."""
+    return shorten(feature.removeprefix(field).lstrip("=_ ") or feature, FEATURE_WIDTH)
+
+
+def _new_axes(width: float, height: float) -> Axes:
+    """Return the axes of a new figure of so many inches."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError:
+        raise ImportError("plots need matplotlib: pip install matplotlib") from None
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]

@@ -1,0 +1,227 @@
+"""What training tells about each epoch, and who listens.
+
+A callback is anything that can be called with an `Epoch`; if it returns True, training stops after
+that epoch. If it has a method ``begin(training)``, that is called before the first epoch with a
+handle: `training.model` is the model as it stands, `training.learning_rate` can be read and set,
+`training.snapshot()` and `training.restore(snapshot)` go back to an earlier state. If it has a
+method ``close()``, that is called when training ends, however it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sparsefm.data.validation import check_integer, check_real
+
+if TYPE_CHECKING:
+    from sparsefm.training.loop import Training
+
+LESS_IS_BETTER = ("train_loss", "val_loss", "rmse", "log_loss")
+MORE_IS_BETTER = ("accuracy", "auc", "score")
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The record of one epoch.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the epoch, from 1.
+    epochs : int
+        How many were asked for.
+    train_loss : float
+        Weighted mean of the loss over the training rows, each taken just before the step that used
+        it, without penalties.
+    val_loss : float or None
+        Mean loss over the validation rows after the epoch, without penalties.
+    metrics : mapping of str to float
+        Of the validation rows, after the epoch: ``rmse``; or ``log_loss``, ``accuracy``, ``auc``.
+    seconds : float
+        Training time since the start, validation included.
+    """
+
+    epoch: int
+    epochs: int
+    train_loss: float
+    val_loss: float | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        parts = [f"epoch {self.epoch}/{self.epochs}", f"train loss {self.train_loss:.5g}"]
+        if self.val_loss is not None:
+            parts.append(f"val loss {self.val_loss:.5g}")
+        parts += [
+            f"{name.replace('_', ' ')} {value:.5g}"
+            for name, value in self.metrics.items()
+            if value != self.val_loss  # said already
+        ]
+        return ", ".join([*parts, f"{self.seconds:.2f} s"])
+
+
+Callback = Callable[[Epoch], bool | None]
+
+
+class EarlyStopping:
+    """Stop when a figure has not improved for some epochs, and go back to the best one.
+
+    Parameters
+    ----------
+    monitor : str
+        ``"val_loss"``, ``"train_loss"`` or the name of a metric.
+    patience : int
+        Stop after this many epochs in a row without improvement.
+    min_delta : float
+        What counts as an improvement: a change for the better of more than this.
+    greater_is_better : bool, optional
+        Needed for a metric of your own only; the directions of the library's are known.
+
+    Attributes
+    ----------
+    best_epoch : int
+        The epoch whose parameters are kept; 0 before the first.
+    best : float
+        The figure of that epoch.
+
+    Examples
+    --------
+    >>> import sparsefm as fm
+    >>> X, y, X_val, y_val = [[0], [1]] * 50, [0, 1] * 50, [[1], [0]], [1, 0]
+    >>> stopping = fm.EarlyStopping(patience=2)
+    >>> model = fm.train(X, y, X_val, y_val, epochs=100, callbacks=[stopping])
+    >>> stopping.best_epoch <= len(model.history) <= 100
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        *,
+        patience: int = 3,
+        min_delta: float = 0.0,
+        greater_is_better: bool | None = None,
+    ) -> None:
+        if greater_is_better is None:
+            if monitor not in LESS_IS_BETTER + MORE_IS_BETTER:
+                raise ValueError(f"greater_is_better must say whether more of {monitor!r} is good")
+            greater_is_better = monitor in MORE_IS_BETTER
+        self.monitor = monitor
+        self.patience = check_integer(patience, "patience", 1)
+        self.min_delta = check_real(min_delta, "min_delta")
+        self.greater_is_better = greater_is_better
+        self.best_epoch, self.best = 0, np.nan
+        self._training: Training | None = None
+        self._snapshot: Any = None
+
+    def begin(self, training: Training) -> None:
+        """Start anew."""
+        self._training = training
+        self.best_epoch, self.best = 0, np.nan
+
+    def __call__(self, epoch: Epoch) -> bool:
+        """Remember the epoch if it is the best so far; return whether patience has run out."""
+        value = self._value(epoch)
+        gain = value - self.best if self.greater_is_better else self.best - value
+        if self.best_epoch == 0 or gain > self.min_delta or np.isnan(self.best):
+            self.best_epoch, self.best = epoch.epoch, value
+            if self._training is not None:
+                self._snapshot = self._training.snapshot()
+        return epoch.epoch - self.best_epoch >= self.patience
+
+    def close(self) -> None:
+        """Put the parameters of the best epoch back."""
+        if self._training is not None and self._snapshot is not None:
+            self._training.restore(self._snapshot)
+        self._training = self._snapshot = None
+
+    def _value(self, epoch: Epoch) -> float:
+        figures = {"train_loss": epoch.train_loss, "val_loss": epoch.val_loss, **epoch.metrics}
+        value = figures.get(self.monitor)
+        if value is None:
+            known = ", ".join(name for name, figure in figures.items() if figure is not None)
+            hint = "" if epoch.val_loss is not None else "; give validation data"
+            raise ValueError(f"there is no {self.monitor!r} to monitor, only {known}{hint}")
+        return float(value)
+
+
+class LearningRateSchedule:
+    """Change the learning rate from epoch to epoch.
+
+    Parameters
+    ----------
+    factor : callable
+        ``factor(epoch)`` returns, for the epochs 1, 2, 3 and so on, what the solver's learning rate
+        is multiplied by.
+
+    Examples
+    --------
+    >>> import sparsefm as fm
+    >>> halve_every_ten = fm.LearningRateSchedule(lambda epoch: 0.5 ** ((epoch - 1) // 10))
+    """
+
+    def __init__(self, factor: Callable[[int], float]) -> None:
+        if not callable(factor):
+            raise TypeError(f"factor must be a function of the epoch, got {factor!r:.80}")
+        self.factor = factor
+        self._training: Training | None = None
+        self._base = 0.0
+
+    def begin(self, training: Training) -> None:
+        """Set the rate of the first epoch."""
+        self._training, self._base = training, training.learning_rate
+        self._set(1)
+
+    def __call__(self, epoch: Epoch) -> None:
+        """Set the rate of the next epoch."""
+        self._set(epoch.epoch + 1)
+
+    def close(self) -> None:
+        """Put the solver's own rate back."""
+        if self._training is not None:
+            self._training.learning_rate = self._base
+        self._training = None
+
+    def _set(self, epoch: int) -> None:
+        assert self._training is not None
+        factor = check_real(self.factor(epoch), f"factor({epoch})", above=0)
+        self._training.learning_rate = self._base * factor
+
+
+class ProgressBar:
+    """A bar that grows with each epoch and shows its losses (needs tqdm).
+
+    Parameters
+    ----------
+    **options
+        Passed on to `tqdm.auto.tqdm`, such as ``desc`` or ``file``.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        try:
+            from tqdm.auto import tqdm
+        except ImportError:
+            raise ImportError("ProgressBar needs tqdm: pip install tqdm") from None
+        self._tqdm: Any = tqdm
+        self._options = options
+        self._bar: Any = None
+
+    def __call__(self, epoch: Epoch) -> None:
+        """Show one more epoch."""
+        if self._bar is None:
+            self._bar = self._tqdm(total=epoch.epochs, unit="epoch", **self._options)
+        shown = {"train": f"{epoch.train_loss:.4f}"}
+        if epoch.val_loss is not None:
+            shown["val"] = f"{epoch.val_loss:.4f}"
+        self._bar.set_postfix(shown, refresh=False)
+        self._bar.update()
+
+    def close(self) -> None:
+        """Leave the bar as it is and end its line."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None

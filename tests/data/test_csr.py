@@ -1,0 +1,63 @@
+"""What is borrowed is not copied; what is odd in memory is not misread."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import sparsefm as fm
+from sparsefm.data.csr import as_csr
+
+
+@pytest.mark.parametrize("offsets", ["i4", "i8"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_fitting_csr_is_borrowed(dtype, offsets):
+    X = sparse.random(50, 20, density=0.3, format="csr", dtype=dtype, random_state=0)
+    X.indptr = X.indptr.astype(offsets)
+    checked = as_csr(X, dtype)
+    for part, own in (("indptr", X.indptr), ("indices", X.indices), ("values", X.data)):
+        assert np.shares_memory(getattr(checked, part), own)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "i1", "?", "i8"])
+def test_ones_cost_no_copy(dtype):
+    rows = 200_000
+    columns = np.arange(rows, dtype=np.int32) % 7
+    X = sparse.csr_matrix((np.ones(rows, dtype), columns, np.arange(rows + 1, dtype=np.int32)))
+    tracemalloc.start()
+    checked = as_csr(X, np.float32)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert checked.all_ones
+    assert np.shares_memory(checked.indices, X.indices)
+    assert peak < 1.5 * rows  # a byte a row for the comparison, none for converted values
+
+
+def test_unaligned_arrays():
+    X = sparse.random(30, 10, density=0.4, format="csr", dtype="f4", random_state=0)
+    y = np.arange(30.0)
+
+    def unaligned(array):
+        raw = np.frombuffer(b"x" + array.tobytes(), np.uint8)
+        return raw[1:].view(array.dtype)
+
+    twin = X.copy()
+    twin.data, twin.indices, twin.indptr = map(unaligned, (X.data, X.indices, X.indptr))
+    assert not twin.data.flags.aligned
+    models = [fm.train(matrix, target) for matrix, target in ((X, y), (twin, unaligned(y)))]
+    np.testing.assert_array_equal(models[0].V, models[1].V)
+    theta = np.frombuffer(bytearray(b"x" + bytes(24)), np.uint8)[1:].view("f8")
+    with pytest.raises(ValueError, match=r"theta.*aligned"):
+        fm.nn.adam_update(theta, np.ones(3), np.zeros(3), np.zeros(3), 1, 0.1)
+
+
+def test_long_sums_keep_their_last_rows():
+    """Float32 stops counting at 2**24."""
+    rows = 2**24 + 2**22
+    X = sparse.csr_matrix(
+        (np.ones(rows, "f4"), np.zeros(rows, "i4"), np.arange(rows + 1, dtype="i4")), (rows, 1)
+    )
+    zero = np.zeros((1, 1), "f4")
+    dw0, dw, _ = fm.nn.backward(X, np.ones(rows, "f4"), 0.0, zero[0], zero)
+    assert dw0 == dw[0] == rows
