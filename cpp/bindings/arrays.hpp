@@ -4,8 +4,11 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <initializer_list>
+#include <limits>
 #include <string>
 
+#include "../core/settings.hpp"
 #include "../core/types.hpp"
 
 namespace sparsefm {
@@ -61,6 +64,24 @@ T* output(const py::handle& object, std::initializer_list<Index> shape, const st
   require_shape(array, shape, name);
   require(array.writeable(), name + " must be writeable");
   return array.mutable_data();
+}
+
+constexpr Index max_int32 = std::numeric_limits<std::int32_t>::max();
+
+/// Calls `body.operator()<Real>()` with the type of the array `like`.
+template <class Body>
+auto for_real(const py::handle& like, const Body& body) {
+  if (py::isinstance<Array<float>>(like)) return body.template operator()<float>();
+  return body.template operator()<double>();
+}
+
+/// A loss or an optimizer, as Python describes it: by its `name` in the core and its `constants`.
+inline Settings settings_of(const py::handle& described) {
+  Settings settings{described.attr("core_name").cast<std::string>(), {}};
+  for (const auto item : described.attr("core_constants").cast<py::dict>()) {
+    settings.constants[item.first.cast<std::string>()] = item.second.cast<double>();
+  }
+  return settings;
 }
 
 }  // namespace sparsefm

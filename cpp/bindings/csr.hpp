@@ -3,10 +3,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
-#include <variant>
+#include <vector>
 
-#include "../core/csr_view.hpp"
+#include "../core/data/csr_scan.hpp"
 #include "arrays.hpp"
 
 namespace sparsefm {
@@ -31,11 +30,11 @@ class Csr {
     columns_ = columns.data();
     check_offsets(columns.size(), name);
     if (values.is_none()) {
-      scan(Ones<float>{}, name);
+      check_entries(Ones<float>{}, name);
     } else if (py::isinstance<Array<float>>(values)) {
-      scan(checked_values<float>(name), name);
+      check_entries(checked_values<float>(name), name);
     } else {
-      scan(checked_values<double>(name), name);
+      check_entries(checked_values<double>(name), name);
     }
   }
 
@@ -45,28 +44,44 @@ class Csr {
   Index rows() const noexcept { return rows_; }
   Index features() const noexcept { return features_; }
   Index nonzeros() const noexcept { return offsets_[rows_]; }
-  bool canonical() const noexcept { return ascending_ && !zeros_; }
+  bool canonical() const noexcept { return canonical_; }
   bool all_ones() const noexcept { return ones_; }
 
-  /// Which features occur in some rows, (features,).
-  Array<bool> features_of(const py::object& some_rows) const {
+  /// The features that occur in some rows, ascending. It costs what the rows hold, or what a mark for
+  /// each feature does if that is less.
+  Array<Index> features_of(const py::object& some_rows) const {
     const Index count = as_array<Index>(some_rows, "rows").size();
     const Index* row = input<Index>(some_rows, {count}, "rows");
     require(std::all_of(row, row + count, [&](Index r) { return 0 <= r && r < rows_; }),
             "the matrix has no such row");
-    Array<bool> found(features_);
-    bool* const occurs = found.mutable_data();
-    const py::gil_scoped_release release;
-    std::fill_n(occurs, features_, false);
-    for (Index q = 0; q < count; ++q) {
-      for (Index p = offsets_[row[q]]; p < offsets_[row[q] + 1]; ++p) occurs[columns_[p]] = true;
+    std::vector<Index> found;
+    {
+      const py::gil_scoped_release release;
+      Index entries = 0;
+      for (Index q = 0; q < count; ++q) entries += offsets_[row[q] + 1] - offsets_[row[q]];
+      const bool few = entries < features_ / 64;
+      std::vector<bool> occurs(few ? 0 : features_);
+      for (Index q = 0; q < count; ++q) {
+        for (Index p = offsets_[row[q]]; p < offsets_[row[q] + 1]; ++p) {
+          if (few) {
+            found.push_back(columns_[p]);
+          } else {
+            occurs[columns_[p]] = true;
+          }
+        }
+      }
+      std::sort(found.begin(), found.end());
+      found.erase(std::unique(found.begin(), found.end()), found.end());
+      for (Index i = 0; i < static_cast<Index>(occurs.size()); ++i) {
+        if (occurs[i]) found.push_back(i);
+      }
     }
-    return found;
+    return Array<Index>(static_cast<py::ssize_t>(found.size()), found.data());
   }
 
   /// The view for computing in Real; stored values, unless all are one, must be of that type.
   template <class Real>
-  std::variant<CsrView<const Real*>, CsrView<Ones<Real>>> view() const {
+  MatrixView<Real> view() const {
     require(canonical(), "the CSR matrix has unsorted, duplicate or explicitly zero entries");
     if (ones_) return CsrView<Ones<Real>>{rows_, features_, offsets_, columns_, {}};
     return CsrView<const Real*>{rows_, features_, offsets_, columns_,
@@ -97,31 +112,16 @@ class Csr {
                                       ")");
   }
 
-  /// Looks at every entry once, without a branch on what it finds; looks again only to tell where.
   template <class Values>
-  void scan(Values values, const std::string& name) {
+  void check_entries(Values values, const std::string& name) {
     const py::gil_scoped_release release;
-    int outside = 0, infinite = 0, descends = 0, others = 0, zeros = 0;  // yes or no
-    const auto end = static_cast<std::uint32_t>(std::min(features_, Index{1} << 31));
-    constexpr auto largest = std::numeric_limits<std::decay_t<decltype(values[0])>>::max();
-    for (Index r = 0; r < rows_; ++r) {
-      const Index begin = offsets_[r], size = offsets_[r + 1] - begin;
-      const Feature* columns = columns_ + begin;
-      const auto x = values + begin;
-      for (Index p = 0; p < size; ++p) {
-        outside |= static_cast<std::uint32_t>(columns[p]) >= end ? 1 : 0;
-        infinite |= std::abs(x[p]) <= largest ? 0 : 1;
-        others |= x[p] != 1 ? 1 : 0;
-        zeros |= x[p] == 0 ? 1 : 0;
-      }
-      for (Index p = 1; p < size; ++p) descends |= columns[p] <= columns[p - 1] ? 1 : 0;
-    }
-    if (outside != 0 || infinite != 0) blame(values, name);
-    ascending_ = descends == 0;
-    ones_ = others == 0;
-    zeros_ = zeros != 0;
+    const auto found = scan(CsrView<Values>{rows_, features_, offsets_, columns_, values});
+    if (found.outside || found.infinite) blame(values, name);
+    canonical_ = found.ascending && !found.zeros;
+    ones_ = found.ones;
   }
 
+  /// Looks again, to say where.
   template <class Values>
   [[noreturn]] void blame(Values values, const std::string& name) const {
     for (Index r = 0; r < rows_; ++r) {
@@ -147,9 +147,8 @@ class Csr {
   Index features_;
   Offsets offsets_{static_cast<const std::int32_t*>(nullptr)};
   const Feature* columns_ = nullptr;
-  bool ascending_;  // and unique, within each row
-  bool ones_;
-  bool zeros_;
+  bool canonical_ = false;  // columns ascend within each row, and no zero is stored
+  bool ones_ = false;
 };
 
 }  // namespace sparsefm

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from sparsefm import nn, plots
 from sparsefm.errors import DivergenceError, FileFormatError
+from sparsefm.history import Epoch
 from sparsefm.io.load import load
 from sparsefm.model import Model, predict
 from sparsefm.optimizers import AdaGrad, Adam
-from sparsefm.training.callbacks import EarlyStopping, Epoch, LearningRateSchedule, ProgressBar
+from sparsefm.training.callbacks import EarlyStopping, LearningRateSchedule, ProgressBar
 from sparsefm.training.checkpoint import Checkpoint
 from sparsefm.training.train import train
 from sparsefm.versions import show_versions

@@ -36,7 +36,8 @@ isa = _chosen_level()
 _module = import_module(f"sparsefm._core_{isa}")
 
 Csr = _module.Csr
-TrainingRun = _module.TrainingRun
+Plan = _module.Plan
+Trainer = _module.Trainer
 adam_update = _module.adam_update
 backward = _module.backward
 compiler = _module.compiler
@@ -45,3 +46,4 @@ forward = _module.forward
 loss_slopes = _module.loss_slopes
 loss_values = _module.loss_values
 openmp_version = _module.openmp_version
+refresh_norms = _module.refresh_norms

@@ -1,4 +1,4 @@
-"""How much to ask of the core at once."""
+"""Work for the core in pieces, so that Ctrl-C is heard between two of them."""
 
 import time
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 SECONDS_PER_CALL = 0.1
 
 
-class Pace:
-    """Splits work into calls of about a tenth of a second: between two of them Ctrl-C is heard."""
+class WorkSplitter:
+    """Splits work into calls of about a tenth of a second, the longer it runs the better."""
 
     def __init__(self) -> None:
         self._size = 1

@@ -10,9 +10,9 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import check_parameters
-from sparsefm.losses import LOSSES, find_loss
+from sparsefm.history import Epoch
+from sparsefm.losses import LOSSES, Loss, find_loss
 from sparsefm.threads import resolve_threads
-from sparsefm.training.callbacks import Epoch
 
 ROWS_PER_CALL = 1 << 18  # between two looks for Ctrl-C
 
@@ -36,7 +36,7 @@ class Model:
     V : ndarray of shape (d, k)
         Factors: one vector a feature.
     task : {"regression", "binary"}
-    loss : {"squared", "logistic", "hinge"}
+    loss : {"squared", "huber", "logistic", "hinge"}
     history : tuple of Epoch
         One record for each epoch of the training.
     """
@@ -55,6 +55,13 @@ class Model:
         for name, value in (("w0", w0), ("w", w), ("V", V)):
             object.__setattr__(self, name, value)
         object.__setattr__(self, "loss", find_loss(self.task, self.loss).name)
+
+    @classmethod
+    def view(cls, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], loss: Loss) -> "Model":
+        """Return a model that looks at parameters which somebody else owns and may change."""
+        model = cls(w0, w[:0], V[:0], loss.task, loss.name)
+        vars(model).update(w=w, V=V)  # without the copies that the constructor makes
+        return model
 
     @property
     def n_features(self) -> int:
@@ -79,8 +86,13 @@ class Model:
 
     def score(self, X: Any, *, n_threads: int | None = None) -> npt.NDArray[Any]:
         """Return the scores s(x), shape (n_rows,), in the model's dtype."""
-        matrix = as_csr(X, self.dtype, n_features=self.n_features)
-        scores = score_rows(matrix, self.w0, self.w, self.V, resolve_threads(n_threads))
+        return self.score_csr(
+            as_csr(X, self.dtype, n_features=self.n_features), resolve_threads(n_threads)
+        )
+
+    def score_csr(self, X: _core.Csr, threads: int) -> npt.NDArray[Any]:
+        """Return the scores of a checked matrix, which must be finite."""
+        scores = score_rows(X, self.w0, self.w, self.V, threads)
         if not np.isfinite(scores).all():
             row = int(np.argmin(np.isfinite(scores)))
             raise ValueError(
@@ -101,7 +113,7 @@ class Model:
         n_threads : int, optional
             Default: every core that the process may use.
         """
-        return LOSSES[self.loss].link(self.score(X, n_threads=n_threads))
+        return LOSSES[self.loss]().predict(self.score(X, n_threads=n_threads))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model and its history to a file, for `load` (needs safetensors).

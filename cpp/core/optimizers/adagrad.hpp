@@ -6,22 +6,21 @@
 // A parameter that no row of a batch touches has g = 0 and does not move: sparse is dense.
 #pragma once
 
-#include "../types.hpp"
+#include "optimizer.hpp"
 
 namespace sparsefm {
-
-struct AdaGradSettings {};
 
 template <class Real>
 class AdaGrad {
  public:
+  static constexpr std::string_view name = "adagrad";
   static constexpr int moments = 1;
   static constexpr bool catches_up = false;
   struct Missed {};
 
-  explicit AdaGrad(const AdaGradSettings&) {}
+  explicit AdaGrad(const Settings&) {}
 
-  void begin_segment(Index, Index, double learning_rate) {
+  void begin_segment(Index, Index, double learning_rate) noexcept {
     learning_rate_ = static_cast<Real>(learning_rate);
   }
 
@@ -41,5 +40,7 @@ class AdaGrad {
   Real learning_rate_ = 0;
   Real rows_ = 0;
 };
+
+static_assert(OptimizerOf<AdaGrad<float>, float>);
 
 }  // namespace sparsefm

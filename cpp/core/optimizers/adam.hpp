@@ -3,39 +3,32 @@
 //
 //   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   theta -= c_t m / (sqrt(v) + eps),
 //   c_t = learning_rate sqrt(1 - b2^t) / (1 - b1^t),    t = 1, 2, 3 ... over all steps.
-//
-// An optimizer is a class with
-//   moments                            numbers remembered of each parameter
-//   begin_segment(t, steps, rate)        `steps` steps follow, the first one is number t + 1
-//   begin_step(step, rows)             0 <= step < steps; rows of its batch
-//   missed(n)                          what a parameter misses that the next n steps do not touch,
-//                                      counted from the step just begun or the segment's start
-//   apply(theta, stride, g, missed)    one step of parameters `theta`, then the missed ones;
-//                                      moment q of theta lies at theta + q * stride
-//   catches_up                         whether missed steps move parameters; if so,
-//   skip(theta, stride, missed)        the missed ones alone
 #pragma once
 
 #include <cmath>
 
-#include "../types.hpp"
+#include "optimizer.hpp"
 
 namespace sparsefm {
 
-struct AdamSettings {
+struct AdamConstants {
   double beta1;
   double beta2;
   double epsilon;
-  bool exact;  // dense Adam's result (exact_adam.hpp), or the lazy one's
+
+  AdamConstants(double beta1_, double beta2_, double epsilon_) noexcept
+      : beta1(beta1_), beta2(beta2_), epsilon(epsilon_) {}
+  explicit AdamConstants(const Settings& settings)
+      : AdamConstants(settings["beta1"], settings["beta2"], settings["epsilon"]) {}
 };
 
 /// c_t; expm1 keeps its digits while b^t is close to 1.
-inline double adam_rate(const AdamSettings& settings, double learning_rate, Index t) noexcept {
+inline double adam_rate(const AdamConstants& constants, double learning_rate, Index t) noexcept {
   const auto one_minus_power = [t](double b) {
     return -std::expm1(static_cast<double>(t) * std::log(b));
   };
-  return learning_rate * std::sqrt(one_minus_power(settings.beta2)) /
-         one_minus_power(settings.beta1);
+  return learning_rate * std::sqrt(one_minus_power(constants.beta2)) /
+         one_minus_power(constants.beta1);
 }
 
 /// The arithmetic of one step.
@@ -48,7 +41,7 @@ struct AdamStep {
   Real complement2;
   Real rate;  // c_t
 
-  AdamStep(const AdamSettings& s, double rate_) noexcept
+  AdamStep(const AdamConstants& s, double rate_) noexcept
       : beta1(static_cast<Real>(s.beta1)),
         beta2(static_cast<Real>(s.beta2)),
         epsilon(static_cast<Real>(s.epsilon)),
@@ -73,19 +66,20 @@ struct AdamStep {
 template <class Real>
 class LazyAdam {
  public:
+  static constexpr std::string_view name = "adam";
   static constexpr int moments = 2;
   static constexpr bool catches_up = false;
   struct Missed {};
 
-  explicit LazyAdam(const AdamSettings& settings) : settings_(settings), step_(settings, 0) {}
+  explicit LazyAdam(const Settings& settings) : constants_(settings), step_(constants_, 0) {}
 
-  void begin_segment(Index t, Index, double learning_rate) {
+  void begin_segment(Index t, Index, double learning_rate) noexcept {
     t_ = t;
     learning_rate_ = learning_rate;
   }
 
   void begin_step(Index step, Index) noexcept {
-    step_.rate = static_cast<Real>(adam_rate(settings_, learning_rate_, t_ + step + 1));
+    step_.rate = static_cast<Real>(adam_rate(constants_, learning_rate_, t_ + step + 1));
   }
 
   Missed missed(Index) const noexcept { return {}; }
@@ -97,10 +91,12 @@ class LazyAdam {
   }
 
  private:
-  AdamSettings settings_;
+  AdamConstants constants_;
   AdamStep<Real> step_;
   Index t_ = 0;
   double learning_rate_ = 0;
 };
+
+static_assert(OptimizerOf<LazyAdam<float>, float>);
 
 }  // namespace sparsefm

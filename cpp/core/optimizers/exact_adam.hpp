@@ -32,6 +32,7 @@ namespace sparsefm {
 template <class Real>
 class ExactAdam {
  public:
+  static constexpr std::string_view name = "exact_adam";
   static constexpr int moments = 2;
   static constexpr bool catches_up = true;
 
@@ -41,17 +42,17 @@ class ExactAdam {
     Real decay1, decay2;       // b1^n, b2^n
   };
 
-  explicit ExactAdam(const AdamSettings& settings)
-      : settings_(settings),
-        step_(settings, 0),
-        memory_(effective_memory(settings)),
-        terms_(terms_needed(settings, memory_)) {
+  explicit ExactAdam(const Settings& settings)
+      : constants_(settings),
+        step_(constants_, 0),
+        memory_(effective_memory(constants_)),
+        terms_(terms_needed(constants_, memory_)) {
     if (terms_ == 0) return;
     kernel_.setZero(terms_, memory_ + 1);
     for (Index l = 1; l <= memory_; ++l) {
       const auto steps = static_cast<double>(l);
-      const double d = -std::expm1(steps * std::log(settings.beta2) / 2);
-      double value = std::pow(settings.beta1, steps);
+      const double d = -std::expm1(steps * std::log(constants_.beta2) / 2);
+      double value = std::pow(constants_.beta1, steps);
       for (int p = 0; p < terms_; ++p, value *= d) kernel_(p, l) = value;
     }
     coefficients_.setZero(terms_, memory_ + 1);
@@ -62,9 +63,9 @@ class ExactAdam {
     decay1_.resize(steps + 1);
     decay2_.resize(steps + 1);
     for (Index u = 0; u <= steps; ++u) {
-      rates_[u] = u == 0 ? 0.0 : adam_rate(settings_, learning_rate, t + u);
-      decay1_[u] = static_cast<Real>(std::pow(settings_.beta1, static_cast<double>(u)));
-      decay2_[u] = static_cast<Real>(std::pow(settings_.beta2, static_cast<double>(u)));
+      rates_[u] = u == 0 ? 0.0 : adam_rate(constants_, learning_rate, t + u);
+      decay1_[u] = static_cast<Real>(std::pow(constants_.beta1, static_cast<double>(u)));
+      decay2_[u] = static_cast<Real>(std::pow(constants_.beta2, static_cast<double>(u)));
     }
     stand_at(0);
   }
@@ -140,21 +141,21 @@ class ExactAdam {
 
   /// Steps l after which what is missed, at most rho^l of the first with rho = b1 / x, adds
   /// nothing.
-  static Index effective_memory(const AdamSettings& settings) noexcept {
+  static Index effective_memory(const AdamConstants& constants) noexcept {
     constexpr double nothing = std::numeric_limits<Real>::epsilon() / 8;
-    if (settings.beta1 == 0) return 1;
-    const double rho = settings.beta1 / std::sqrt(settings.beta2);
+    if (constants.beta1 == 0) return 1;
+    const double rho = constants.beta1 / std::sqrt(constants.beta2);
     if (!(rho < 0.9999)) return std::numeric_limits<Index>::max() / 2;
     return static_cast<Index>(std::log(nothing * (1 - rho)) / std::log(rho)) + 1;
   }
 
   /// The least number of terms after which what is cut off, at most sum_l b1^l d_l^P / x^l, is
   /// below rounding relative to the whole, sum_l b1^l; 0 if no number of them will do.
-  static int terms_needed(const AdamSettings& settings, Index memory) noexcept {
-    if (settings.beta1 == 0) return 1;  // momentum is gone at once: D_0 = 0 is exact
+  static int terms_needed(const AdamConstants& constants, Index memory) noexcept {
+    if (constants.beta1 == 0) return 1;  // momentum is gone at once: D_0 = 0 is exact
     if (memory > 100'000) return 0;
-    const double x = std::sqrt(settings.beta2);
-    const double rho = settings.beta1 / x;
+    const double x = std::sqrt(constants.beta2);
+    const double rho = constants.beta1 / x;
     for (int terms = 1; terms <= max_terms; ++terms) {
       double cut = 0;
       double rho_l = 1, x_l = 1;
@@ -163,13 +164,13 @@ class ExactAdam {
         x_l *= x;
         cut += rho_l * std::pow(1 - x_l, terms);
       }
-      const double whole = settings.beta1 / (1 - settings.beta1);
+      const double whole = constants.beta1 / (1 - constants.beta1);
       if (cut <= std::numeric_limits<Real>::epsilon() * whole) return terms;
     }
     return 0;
   }
 
-  AdamSettings settings_;
+  AdamConstants constants_;
   AdamStep<Real> step_;
   Index memory_;                       // steps after which nothing is left of a moment's effect
   int terms_;                          // of the series; 0: replay
@@ -179,5 +180,7 @@ class ExactAdam {
   Eigen::ArrayXXd kernel_;             // (terms, memory + 1): b1^l (1 - x^l)^p
   Eigen::ArrayXX<Real> coefficients_;  // (terms, memory + 1): D_p of now_ and n
 };
+
+static_assert(OptimizerOf<ExactAdam<float>, float>);
 
 }  // namespace sparsefm

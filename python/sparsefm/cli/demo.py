@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sparsefm.datasets.flights import Flights, load_flights
 from sparsefm.inspection.interactions import strongest_interactions
 from sparsefm.model import Model
-from sparsefm.optimizers import Adam, Solver
+from sparsefm.optimizers import Adam, Optimizer
 from sparsefm.training.callbacks import Callback, ProgressBar
 from sparsefm.training.train import train
 
@@ -85,7 +85,7 @@ def factorization_machine(
     callbacks: Sequence[Callback] = (),
     n_threads: int | None = None,
     *,
-    solver: Solver = SOLVER,
+    solver: Optimizer = SOLVER,
     epochs: int = EPOCHS,
 ) -> Model:
     """Train on the flights with the demo's settings, or others."""

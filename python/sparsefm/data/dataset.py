@@ -1,4 +1,4 @@
-"""Examples: rows of X with their targets and weights, checked together."""
+"""Examples: the rows of X with their targets and weights, checked together."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,28 +10,59 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, take_rows
 from sparsefm.data.validation import as_labels, as_vector, as_weights
-from sparsefm.losses import Loss
 
 Array = npt.NDArray[Any]
+RowNumbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """Checked examples: X, targets y and, unless all are one, weights."""
+class Dataset:
+    """Checked examples; nothing of it ever changes.
+
+    Attributes
+    ----------
+    X : Csr of shape (n, d)
+    y : ndarray of shape (n,)
+        What the user wants predicted: numbers, or labels of classes.
+    targets : tuple of ndarray, each of shape (n,)
+        What is trained on instead, in the type of the arithmetic: one for each output of a model.
+    weights : ndarray of shape (n,) or None
+        None: all one.
+    rows : ndarray of int64
+        The rows that take part, in order; those of weight zero do not. A row may take part more
+        than once.
+    """
 
     X: _core.Csr
     y: Array
-    weights: Array | None = None
-    chosen: npt.NDArray[np.int64] | None = None  # the rows that count, if not all of them
+    targets: tuple[Array, ...]
+    weights: Array | None
+    rows: RowNumbers
 
     @classmethod
-    def training(cls, X: Any, y: Any, sample_weight: Any, loss: Loss, dtype: Any) -> "Rows":
+    def of(
+        cls,
+        X: _core.Csr,
+        y: Array,
+        targets: tuple[Array, ...],
+        weights: Array | None = None,
+        rows: RowNumbers | None = None,
+    ) -> "Dataset":
+        """Return a data set in which all rows of positive weight take part, if nobody says."""
+        if rows is None:
+            everything = np.arange(X.n_rows, dtype=np.int64)
+            rows = everything if weights is None else everything[weights > 0]
+        return cls(X, y, targets, weights, rows)
+
+    @classmethod
+    def training(
+        cls, X: Any, y: Any, sample_weight: Any, dtype: npt.DTypeLike, *, binary: bool
+    ) -> "Dataset":
         """Check the arguments `X`, `y` and `sample_weight` of `train`."""
-        matrix = as_csr(X, dtype)
-        _require_rows(matrix, "X")
+        matrix = _checked_matrix(X, dtype, "X", None)
         weights = as_weights(sample_weight, matrix.n_rows, dtype, "sample_weight")
         targets = as_vector(y, matrix.n_rows, dtype, "y")
-        if loss.task == "binary":
+        if binary:
             targets = as_labels(targets, "y")
             counted = targets if weights is None else targets[weights > 0]
             if counted.min() == counted.max():
@@ -39,70 +70,72 @@ class Rows:
                     "y must hold two classes, but every row (of positive weight) is "
                     "of the same: there is nothing to tell apart"
                 )
-        return cls(matrix, targets, weights)
+        return cls.of(matrix, targets, (targets,), weights)
 
     @classmethod
-    def validation(cls, X: Any, y: Any, loss: Loss, dtype: Any, n_features: int) -> "Rows | None":
+    def validation(
+        cls, X: Any, y: Any, dtype: npt.DTypeLike, n_features: int, *, binary: bool
+    ) -> "Dataset | None":
         """Check the arguments `X_val` and `y_val` of `train`."""
         if X is None and y is None:
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val go together: one of them is missing")
-        matrix = as_csr(X, dtype, "X_val", n_features)
-        _require_rows(matrix, "X_val")
+        matrix = _checked_matrix(X, dtype, "X_val", n_features)
         targets = as_vector(y, matrix.n_rows, dtype, "y_val", "X_val")
-        return cls(matrix, as_labels(targets, "y_val") if loss.task == "binary" else targets)
-
-    @cached_property
-    def counted(self) -> npt.NDArray[np.int64]:
-        """The chosen rows of positive weight."""
-        rows = np.arange(self.X.n_rows, dtype=np.int64) if self.chosen is None else self.chosen
-        return rows if self.weights is None else rows[self.weights[rows] > 0]
+        targets = as_labels(targets, "y_val") if binary else targets
+        return cls.of(matrix, targets, (targets,))
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the arithmetic."""
+        return self.targets[0].dtype
+
+    @cached_property
     def total_weight(self) -> float:
-        """Sum of the weights."""
+        """Sum of the weights of the rows that take part."""
         if self.weights is None:
-            return float(len(self.counted))
-        return float(self.weights[self.counted].sum(dtype=np.float64))
+            return float(len(self.rows))
+        return float(self.weights[self.rows].sum(dtype=np.float64))
+
+    @cached_property
+    def used_features(self) -> npt.NDArray[np.int64]:
+        """The features that occur in a row that takes part, ascending."""
+        return self.X.features_of(self.rows)
 
     def mean(self, values: Array) -> float:
-        """Return the weighted mean of a number of each row."""
-        counted = self.counted  # rows of weight 0 must not even change the rounding
-        weights = None if self.weights is None else self.weights[counted].astype(np.float64)
-        return float(np.average(values[counted].astype(np.float64), weights=weights))
+        """Return the weighted mean of a number of each of the n rows."""
+        # Rows that do not take part must not even change the rounding.
+        weights = None if self.weights is None else self.weights[self.rows].astype(np.float64)
+        return float(np.average(values[self.rows].astype(np.float64), weights=weights))
 
-    def order(self, random: np.random.Generator | None) -> npt.NDArray[np.int64]:
-        """Return the rows that count, shuffled if there is a `random`."""
-        return self.counted if random is None else random.permutation(self.counted)
-
-    def choose(self, rows: npt.NDArray[np.int64]) -> "Rows":
-        """Return the same matrix with other rows to count, in this order."""
-        return replace(self, chosen=rows)
-
-    def take(self, rows: npt.NDArray[np.int64]) -> "Rows":
-        """Return a copy of some rows."""
-        weights = None if self.weights is None else self.weights[rows]
-        return Rows(take_rows(self.X, rows), self.y[rows], weights)
-
-    def weights_of(self, order: npt.NDArray[np.int64]) -> Array | None:
-        """Return the weights of the rows `order`, None if all are one."""
+    def weights_of(self, rows: RowNumbers) -> Array | None:
+        """Return the weights of some rows, None if all are one."""
         if self.weights is None:
             return None
-        weights = self.weights[order]
+        weights = self.weights[rows]
         return None if (weights == 1).all() else weights
 
-    def sample(self, order: npt.NDArray[np.int64], size: int) -> "Rows":
-        """Return at most `size` rows, spread evenly over `order`."""
-        places = np.linspace(0, len(order) - 1, min(size, len(order)))
-        return self.take(order[places.astype(np.int64)])
+    def choose(self, places: RowNumbers) -> "Dataset":
+        """Return the same data with fewer rows that take part, by their places in `rows`."""
+        return replace(self, rows=self.rows[np.sort(places)])
 
-    def used_features(self) -> npt.NDArray[np.bool_]:
-        """Return which features occur in a row of positive weight, shape (d,)."""
-        return self.X.features_of(self.counted)
+    def take(self, places: RowNumbers) -> "Dataset":
+        """Return a copy of some rows that take part, by their places in `rows`, in that order."""
+        rows = self.rows[places]
+        weights = None if self.weights is None else self.weights[rows]
+        targets = tuple(target[rows] for target in self.targets)
+        return Dataset.of(take_rows(self.X, rows), self.y[rows], targets, weights)
 
 
-def _require_rows(matrix: _core.Csr, name: str) -> None:
+def spread(n: int, size: int) -> npt.NDArray[np.int64]:
+    """Return at most `size` places, spread evenly over [0, n)."""
+    return np.linspace(0, n - 1, min(size, n)).astype(np.int64)
+
+
+def _checked_matrix(X: Any, dtype: npt.DTypeLike, name: str, n_features: int | None) -> _core.Csr:
+    matrix = as_csr(X, dtype, name, n_features)
     if matrix.n_rows == 0 or matrix.n_features == 0:
         shape = f"{matrix.n_rows} rows and {matrix.n_features} columns"
         raise ValueError(f"{name} is empty: it has {shape}")
+    return matrix

@@ -1,4 +1,4 @@
-"""What regressor and classifier share: from tables to trained machines."""
+"""What regressor and classifier share: from tables to trained models."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -16,28 +15,36 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sparsefm import _core
-from sparsefm.data.canonical import Encoded, Examples, merge_repeated, repetitions
+from sparsefm.data.canonical import canonical_rows
 from sparsefm.data.csr import as_csr
-from sparsefm.data.dataset import Rows
+from sparsefm.data.dataset import Dataset
+from sparsefm.data.plan import Planner
 from sparsefm.data.validation import as_weights, check_dtype, check_real
 from sparsefm.encoding import TableEncoder
+from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.saving import from_state, to_state
 from sparsefm.estimators.scoring import find_metric
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
+from sparsefm.history import as_columns
 from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.io.load import PersistenceMixin
 from sparsefm.io.reader import Arrays
 from sparsefm.losses import Loss
-from sparsefm.optimizers import Solver
+from sparsefm.model import Model
+from sparsefm.optimizers import Optimizer
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import EarlyStopping
-from sparsefm.training.learner import Machines
-from sparsefm.training.loop import Training, announcer, as_columns
-from sparsefm.training.trainer import Trainer
-from sparsefm.tuning.hyperparameters import COOLER, DEFAULT, Cooling
+from sparsefm.training.evaluation import evaluate
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.learner import Learner, new_planner
+from sparsefm.training.loop import TrainingRun, announcer
+from sparsefm.training.metrics import Metrics
+from sparsefm.training.random import stream
+from sparsefm.tuning.schedule import RATE_DECAY, StagedRate
 from sparsefm.tuning.search import Search
+from sparsefm.tuning.splits import split
 
 Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on
@@ -49,14 +56,14 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # ty
     _needs_encoder = True
 
     encoder_: TableEncoder
-    _machines: Machines
+    _learner: Learner
     _target: Numbers | Classes
 
     def __init__(
         self,
         *,
         rank: int | None = None,
-        solver: Solver | None = None,
+        solver: Optimizer | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         init: str | None = None,
@@ -142,79 +149,88 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # ty
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> None:
         given = check_parameters(self)
-        go_on = self.warm_start and hasattr(self, "_machines")
-        examples = self._learn(X, y, sample_weight, go_on=go_on, merge=True)
+        go_on = self.warm_start and hasattr(self, "_learner")
+        dataset = self._learn(X, y, sample_weight, go_on=go_on)
         validation = self._validation(eval_set)
         if validation is None and self.validation_fraction is not None:
-            examples, validation = self._carve(examples)
-        seed = self._seed()
+            dataset, validation = self._hold_out(dataset)
+        seed, threads = self._seed(), resolve_threads(self.n_threads)
         if go_on:
-            self._machines = self._machines.grown(examples.rows[0])
-            schedule: tuple[int, ...] = (self.epochs or self.n_iter_,)
+            learner = self._learner.copy().grown(dataset.X.n_features)
+            learner.join(dataset.used_features)
+            planner = new_planner(learner.seed, threads, steps=learner.steps)
+            stages: tuple[int, ...] = (self.epochs or self.n_iter_,)
         else:
-            threads = resolve_threads(self.n_threads)
-            choice = Search(given, self.epochs, self._loss, seed, threads).run(examples, validation)
-            self._machines = Machines.begin(choice.settings, self._loss, examples.rows, seed)
-            self.search_ = choice.record
-            schedule = choice.schedule
-        self._train(examples, validation, schedule)
+            planner = new_planner(seed, threads)
+            search = Search(given, self.epochs, self._loss, planner, seed, threads)
+            choice = search.run(dataset, validation)
+            planner.keep_only(dataset)
+            learner = Learner.begin(choice.hyperparameters, self._loss, dataset, seed)
+            self.search_, stages = choice.record, choice.stages
+        self._train(learner, dataset, validation, stages, planner)
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         given = check_parameters(self)
-        go_on = hasattr(self, "_machines")
-        examples = self._learn(X, y, sample_weight, go_on=go_on, merge=False)
-        if go_on:
-            self._machines = self._machines.grown(examples.rows[0])
+        go_on = hasattr(self, "_learner")
+        dataset = self._learn(X, y, sample_weight, go_on=go_on, canonical=False)
+        if not go_on:
+            learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
-            settings = DEFAULT.fixed(given)
-            self._machines = Machines.begin(settings, self._loss, examples.rows, self._seed())
-        self._train(examples, None, (1,))
+            learner = self._learner.grown(dataset.X.n_features)
+        planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
+        with learner.learning(dataset.used_features):
+            self._train(learner, dataset, None, (1,), planner)
 
     def _train(
-        self, examples: Examples, validation: Examples | None, schedule: Sequence[int]
+        self,
+        learner: Learner,
+        dataset: Dataset,
+        validation: Dataset | None,
+        stages: Sequence[int],
+        planner: Planner,
     ) -> None:
-        """Run epochs with callbacks; with validation stop early, and record its figures."""
-        trainers = self._machines.trainers(examples.rows, resolve_threads(self.n_threads))
-        callbacks: list[Any] = [*self.callbacks]
-        stopping = None
+        """Run epochs with callbacks; with validation stop early, and record its metrics."""
+        threads = resolve_threads(self.n_threads)
+        self._learner = learner
+        staged = StagedRate(stages)
+        callbacks = [*self.callbacks, staged]
+        own = [callback for callback in callbacks if isinstance(callback, EarlyStopping)]
+        stopping = own[0] if own else None
         if validation is not None and self.early_stopping:
             stopping = self._early_stopping()
-            callbacks.append(stopping)
-        else:
-            own = (callback for callback in callbacks if isinstance(callback, EarlyStopping))
-            stopping = next(own, None)
-
-        def evaluate() -> tuple[float | None, Mapping[str, float]]:
-            self._machines.steps = trainers[0].steps
-            self.n_iter_ = self.best_epoch_ = trainers[0].epoch
-            return (None, {}) if validation is None else self._evaluate(validation, trainers)
-
-        training = Training(trainers, lambda: self, self._target.loss_unit)
-        cooling = Cooling(schedule)
-        history = training.run(
-            sum(schedule), evaluate, [*callbacks, cooling], announcer(self.verbose)
+            callbacks.insert(len(self.callbacks), stopping)
+        run = TrainingRun(
+            learner,
+            dataset,
+            planner,
+            threads=threads,
+            random_start=learner.steps == 0,
+            loss_unit=self._target.loss_unit,
+            model=lambda: self,
         )
-        self._machines.steps = trainers[0].steps
+
+        def validate() -> tuple[float | None, Mapping[str, float]]:
+            self.n_iter_ = self.best_epoch_ = run.epoch
+            if validation is None:
+                return None, {}
+            losses, metrics = evaluate(
+                learner, validation, threads, lambda scores: self._metrics(validation, scores)
+            )
+            run.check_validation(losses, validation)
+            return sum(losses) * self._target.loss_unit, metrics | self._own_metric(validation)
+
+        history = run.run(sum(stages), validate, callbacks, announcer(self.verbose))
         self.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
-        self._machines.cooling *= COOLER ** cooling.stage(self.best_epoch_)
+        learner.rate_factor *= RATE_DECAY ** staged.stage(self.best_epoch_)
         self.history_ = as_columns(history)
 
-    def _evaluate(
-        self, validation: Examples, trainers: Sequence[Trainer]
-    ) -> tuple[float, dict[str, float]]:
-        """Return the validation loss, summed over the machines, and metrics."""
-        scores = self._machines.scores(validation.X, resolve_threads(self.n_threads))
-        total = 0.0
-        for trainer, rows, column in zip(trainers, validation.rows, scores.T, strict=True):
-            loss = rows.mean(trainer.loss.values(rows.y, column.astype(rows.y.dtype)))
-            trainer.check_validation(loss, rows)
-            total += loss
-        weights = validation.rows[0].weights
-        metrics = self._metrics(validation.y, scores, weights)
-        if self.scoring is not None:
-            metric = find_metric(self.scoring)
-            metrics[metric.name] = metric.value(self, validation.encoded, validation.y, weights)
-        return total * self._target.loss_unit, metrics
+    def _own_metric(self, validation: Dataset) -> Metrics:
+        """Return the metric that `scoring` asks for, if it does."""
+        if self.scoring is None:
+            return {}
+        metric = find_metric(self.scoring)
+        encoded = Encoded.of(validation)
+        return {metric.name: metric.value(self, encoded, validation.y, validation.weights)}
 
     def _early_stopping(self) -> EarlyStopping:
         if self.scoring is not None:
@@ -232,47 +248,58 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # ty
             return int(self.random_state)
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    # --- rows -----------------------------------------------------------------------------------
+    # --- data -----------------------------------------------------------------------------------
 
-    def _learn(self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, merge: bool) -> Examples:
-        """Learn what columns and targets are like, or what is new in them; return the examples."""
+    def _learn(
+        self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, canonical: bool = True
+    ) -> Dataset:
+        """Learn what columns and targets are like, or what is new in them; return the data set.
+
+        Unless `canonical`, rows stay in their order.
+        """
+        y = self._check_targets(X, y)
+        weights = proportions(sample_weight, len(y))
+        matrix = self._learn_columns(X, sample_weight, go_on)
+        if not go_on:
+            self._target = self._new_target(y, weights)
+        codes = self._codes(y, weights)
+        if canonical:
+            rows, weights = canonical_rows(matrix, codes, weights)
+        elif weights is None:
+            rows = np.arange(len(y), dtype=np.int64)
+        else:
+            rows = np.flatnonzero(weights > 0)
+        self._sample = sample_of(matrix, rows, weights)
+        weights = self._class_weighted(codes, rows, weights)
+        if weights is not None:
+            weights = as_weights(weights, len(y), self._real, "class_weight")
+        return self._dataset(matrix, y, codes, weights, rows)
+
+    def _check_targets(self, X: Any, y: Any) -> Array:
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        if go_on:
-            if self._loss.name != self._machines.loss_name:
-                raise ValueError(
-                    f"loss is {self._loss.name!r} now, but was {self._machines.loss_name!r} in the "
-                    "fit to go on from: fit anew, with warm_start=False"
-                )
-            self.encoder_ = copy.copy(self.encoder_)
-            self.encoder_._partial_fit(X, sample_weight, self)
-            encoded = self.encoder_._transform(X, self)
-        else:
-            encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
-            self.encoder_ = encoder.set_params(dtype=self.dtype)
-            encoded = self.encoder_._fit_transform(X, sample_weight, self)
-        matrix = as_csr(encoded, self._real)
         y = self._check_y(y)
         check_consistent_length(X, y)
-        weights = proportions(sample_weight, matrix.n_rows)
-        if not go_on:
-            self._target = self._new_target(y, weights)
-        codes = self._codes(y, weights)
-        rows = Rows(matrix, codes, weights)
-        if merge:
-            rows = merge_repeated(rows)
-        self._sample = sample_of(rows)
-        weights, chosen = self._weights(rows), rows.chosen
-        if chosen is not None and rows.weights is not None and weights is not None:
-            again = np.ones(len(y), np.int64)
-            again[chosen] = repetitions(rows.weights[chosen])
-            weights, chosen = weights / again, np.repeat(chosen, again[chosen])
-        weights = as_weights(weights, len(y), self._real, "class_weight")
-        return self._examples(replace(rows, weights=weights, chosen=chosen), y)
+        return y
 
-    def _validation(self, eval_set: Any) -> Examples | None:
+    def _learn_columns(self, X: Any, sample_weight: Any, go_on: bool) -> _core.Csr:
+        """Fit the encoder, or extend it by what is new; return the encoded rows."""
+        if not go_on:
+            encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
+            self.encoder_ = encoder.set_params(dtype=self.dtype)
+            return as_csr(self.encoder_._fit_transform(X, sample_weight, self), self._real)
+        if self._loss.name != self._learner.loss.name:
+            raise ValueError(
+                f"loss is {self._loss.name!r} now, but was {self._learner.loss.name!r} in the "
+                "fit to go on from: fit anew, with warm_start=False"
+            )
+        self.encoder_ = copy.copy(self.encoder_)
+        self.encoder_._partial_fit(X, sample_weight, self)
+        return as_csr(self.encoder_._transform(X, self), self._real)
+
+    def _validation(self, eval_set: Any) -> Dataset | None:
         if eval_set is None:
             return None
         if isinstance(eval_set, list) and len(eval_set) == 1:
@@ -283,41 +310,48 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # ty
         matrix = self._encode(X)
         y = self._check_y(y)
         check_consistent_length(X, y)
-        return self._examples(Rows(matrix, self._codes(y)), y)
+        return self._dataset(matrix, y, self._codes(y))
 
-    def _examples(self, rows: Rows, y: Array) -> Examples:
-        targets = self._target.of_machines(rows.y)
-        return Examples([replace(rows, y=target.astype(self._real)) for target in targets], y)
+    def _dataset(
+        self, matrix: _core.Csr, y: Array, codes: Array, weights: Any = None, rows: Any = None
+    ) -> Dataset:
+        targets = (target.astype(self._real) for target in self._target.of_outputs(codes))
+        return Dataset.of(matrix, y, tuple(targets), weights, rows)
 
-    def _carve(self, examples: Examples) -> tuple[Examples, Examples]:
-        """Split examples into those to train on and those to validate with."""
+    def _hold_out(self, dataset: Dataset) -> tuple[Dataset, Dataset]:
+        """Divide rows into those to train on and those to validate with."""
         fraction = check_real(self.validation_fraction, "validation_fraction", above=0)
         if fraction >= 1:
             raise ValueError(f"validation_fraction must be less than 1, got {fraction:g}")
-        if len(examples.counted) < 2:
+        if len(dataset.rows) < 2:
             raise ValueError("validation_fraction needs at least 2 different rows, but X has 1")
-        random = np.random.default_rng((self._seed(), 2))
-        train, held_out = examples.split(fraction, random, stratify=self._loss.task == "binary")
-        return examples.choose(train), examples.take(held_out)
+        random = stream(self._seed(), "holdout")
+        return split(dataset, fraction, random, stratify=self._loss.task == "binary")
 
     def _encode(self, X: Any) -> _core.Csr:
-        """Return `X` as the machines take it; it may be so already."""
+        """Return `X` as the models take it; it may be so already."""
         check_is_fitted(self)
         if isinstance(X, Encoded):
-            return as_csr(X, self._real, n_features=self._machines.n_features)
+            return X.checked(self._real, self._learner.n_features)
         return as_csr(self.encoder_._transform(X, self), self._real)
 
     def _scores(self, X: Any) -> npt.NDArray[np.float64]:
-        """Return the machines' scores, shape (n, machines)."""
-        matrix = self._encode(X)
-        scores = self._machines.scores(matrix, resolve_threads(self.n_threads))
-        if not np.isfinite(scores).all():
-            row = int(np.argmin(np.isfinite(scores).all(axis=1)))
-            raise ValueError(
-                f"the score of row {row} of X is too large for {self._real}: its values are far "
-                "from those of the training data"
-            )
-        return scores
+        """Return the scores of each output, shape (n, outputs)."""
+        matrix, threads = self._encode(X), resolve_threads(self.n_threads)
+        scores = [model.score_csr(matrix, threads) for model in self._models]
+        return np.column_stack(scores).astype(np.float64)
+
+    @property
+    def _models(self) -> list[Model]:
+        """The fitted models, one for each output."""
+        return self._fitted("_learner").models()  # type: ignore[no-any-return]
+
+    def __copy__(self: Self) -> Self:
+        same = object.__new__(type(self))
+        same.__dict__.update(vars(self))
+        if hasattr(self, "_learner"):  # which `partial_fit` changes in place
+            same._learner = self._learner.copy()
+        return same
 
     @property
     def _real(self) -> np.dtype[Any]:
@@ -339,7 +373,7 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # ty
         return from_state(cls, header, arrays)
 
     def _adopt(self, encoder: TableEncoder) -> None:
-        if encoder.n_features_out_ != self._machines.n_features:
+        if encoder.n_features_out_ != self._learner.n_features:
             raise ValueError("has an encoder that does not fit its parameters")
         self.encoder_ = encoder
         for name in ("n_features_in_", "feature_names_in_"):
@@ -351,7 +385,7 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # ty
     @property
     @abstractmethod
     def _loss(self) -> Loss:
-        """The loss of the machines."""
+        """The loss that is trained with."""
 
     @abstractmethod
     def _check_y(self, y: Any) -> Array:
@@ -359,19 +393,19 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # ty
 
     @abstractmethod
     def _new_target(self, y: Array, weights: Array | None) -> Numbers | Classes:
-        """Learn what machines' targets are."""
+        """Learn what the targets of training are."""
 
     @abstractmethod
     def _codes(self, y: Array, weights: Array | None = None) -> Array:
         """Return numbers that stand for targets, shape (n,); check those of positive weight."""
 
     @abstractmethod
-    def _weights(self, rows: Rows) -> Array | None:
+    def _class_weighted(self, codes: Array, rows: Array, weights: Array | None) -> Array | None:
         """Return the weights in training of rows whose targets are codes."""
 
     @abstractmethod
-    def _metrics(self, y: Array, scores: Array, weights: Array | None) -> dict[str, float]:
-        """Return metrics of the machines' scores, shape (n, machines)."""
+    def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
+        """Return metrics of scores, shape (n, outputs)."""
 
 
 @contextmanager

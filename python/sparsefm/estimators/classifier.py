@@ -6,27 +6,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
-from sparsefm.data.dataset import Rows
-from sparsefm.data.validation import check_choice
+from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.targets import Classes
-from sparsefm.losses import LOSSES, Loss
-from sparsefm.optimizers import Solver
+from sparsefm.losses import Loss, find_loss
+from sparsefm.optimizers import Optimizer
+from sparsefm.training.metrics import Metrics, class_metrics, log_probabilities, metrics_of
 
 Array = npt.NDArray[Any]
 
 
 def _has_probabilities(estimator: Any) -> bool:
-    fitted = getattr(estimator, "_machines", None)
-    loss = estimator.loss if fitted is None else fitted.loss_name
+    fitted = getattr(estimator, "_learner", None)
+    loss = estimator._loss.name if fitted is None else fitted.loss.name
     if loss != "logistic":
         raise AttributeError(f"probabilities need loss='logistic', not loss={loss!r}")
     return True
@@ -126,9 +125,9 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        loss: str = "logistic",
+        loss: str | Loss = "logistic",
         rank: int | None = None,
-        solver: Solver | None = None,
+        solver: Optimizer | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         init: str | None = None,
@@ -198,7 +197,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
             )
         if classes is not None:
             classes = np.unique(column_or_1d(classes))
-            if hasattr(self, "_machines") and not np.array_equal(classes, self.classes_):
+            if hasattr(self, "_learner") and not np.array_equal(classes, self.classes_):
                 raise ValueError(
                     f"classes={classes} is not the same as on last call to partial_fit, "
                     f"was: {self.classes_}"
@@ -243,7 +242,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
         """
-        return _probabilities(self._scores(X))
+        return np.exp(log_probabilities(self._scores(X)))
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> npt.NDArray[np.float64]:
@@ -253,7 +252,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
         """
-        return _log_probabilities(self._scores(X))
+        return log_probabilities(self._scores(X))
 
     @property
     def classes_(self) -> Array:
@@ -263,26 +262,26 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     @property
     def w0_(self) -> float | Array:
         """The bias; of more than two classes one each, shape (C,)."""
-        biases = np.array([state.bias[0] for state in self._fitted("_machines").states], np.float64)
+        biases = np.array([model.w0 for model in self._models])
         return float(biases[0]) if len(biases) == 1 else biases
 
     @property
     def w_(self) -> Array:
         """The linear weights, shape (d,); of more than two classes (C, d)."""
-        weights = [state.w for state in self._fitted("_machines").states]
+        weights = [model.w for model in self._models]
         return weights[0].copy() if len(weights) == 1 else np.stack(weights)
 
     @property
     def V_(self) -> Array:
         """The factors, shape (d, k); of more than two classes (C, d, k)."""
-        factors = [state.V for state in self._fitted("_machines").states]
+        factors = [model.V for model in self._models]
         return factors[0].copy() if len(factors) == 1 else np.stack(factors)
 
     # --- what the base asks for -----------------------------------------------------------------
 
     @property
     def _loss(self) -> Loss:
-        return LOSSES[check_choice(self.loss, "loss", ("logistic", "hinge"))]
+        return find_loss("binary", self.loss)
 
     def _check_y(self, y: Any) -> Array:
         labels: Array = column_or_1d(y, warn=True)
@@ -317,50 +316,26 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
             )
         return codes
 
-    def _weights(self, rows: Rows) -> Array | None:
+    def _class_weighted(self, codes: Array, rows: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
-            return rows.weights
+            return weights
         n_classes = len(self.classes_)
         if self.class_weight == "balanced":
-            counted, weights = rows.counted, rows.weights
-            counts = np.bincount(
-                rows.y[counted], None if weights is None else weights[counted], n_classes
-            )
+            counts = np.bincount(codes[rows], None if weights is None else weights[rows], n_classes)
             of_class = np.zeros(n_classes)
             np.divide(counts.sum(), n_classes * counts, out=of_class, where=counts > 0)
         else:
             of_class = compute_class_weight(
                 self.class_weight, classes=self.classes_, y=self.classes_
             )
-        of_rows = of_class[rows.y]
-        return of_rows if rows.weights is None else of_rows * rows.weights
+        of_rows = np.where(codes >= 0, of_class[codes], 0)
+        if weights is not None:
+            return np.asarray(of_rows * weights)
+        return np.asarray(of_rows)
 
-    def _metrics(self, y: Array, scores: Array, weights: Array | None) -> dict[str, float]:
-        labels = self.classes_
-        weighted = {"sample_weight": weights}
-        if len(labels) == 2:
-            predicted = labels[(scores[:, 0] >= 0).astype(np.intp)]
-        else:
-            predicted = labels[np.argmax(scores, axis=1)]
-        metrics = {}
-        if self._machines.loss_name == "logistic":
-            metrics["log_loss"] = float(
-                log_loss(y, _probabilities(scores), labels=labels, **weighted)
-            )
-        metrics["accuracy"] = float(accuracy_score(y, predicted, **weighted))
-        if len(labels) == 2 and len(np.unique(y)) == 2:
-            metrics["auc"] = float(roc_auc_score(y == labels[1], scores[:, 0], **weighted))
-        return metrics
-
-
-def _probabilities(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the probabilities of the classes, from the machines' scores."""
-    return np.exp(_log_probabilities(scores))
-
-
-def _log_probabilities(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the logarithms of the probabilities of the classes, from the machines' scores."""
-    if scores.shape[1] == 1:
-        return -np.logaddexp(0, np.hstack([scores, -scores]))
-    logs = -np.logaddexp(0, -scores)
-    return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+    def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
+        loss = self._learner.loss
+        if len(self.classes_) == 2:
+            metrics = metrics_of(loss, validation.targets[0], scores[:, 0], validation.weights)
+            return {name: value for name, value in metrics.items() if not np.isnan(value)}
+        return class_metrics(loss, self._target.codes(validation.y), scores, validation.weights)

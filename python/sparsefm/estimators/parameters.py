@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from sparsefm.data.validation import (
-    check_choice,
     check_dtype,
     check_flag,
     check_integer,
@@ -15,10 +14,10 @@ from sparsefm.data.validation import (
 )
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.scoring import find_metric
-from sparsefm.optimizers import Solver
+from sparsefm.optimizers import check_optimizer
 from sparsefm.threads import resolve_threads
-from sparsefm.training.initialization import Start
-from sparsefm.training.loop import check_callbacks
+from sparsefm.training.callbacks import check_callbacks
+from sparsefm.training.hyperparameters import check_init_scale
 
 
 def check_parameters(estimator: Any) -> dict[str, Any]:
@@ -51,15 +50,9 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
     if estimator.batch_size is not None:
         given["batch_size"] = check_integer(estimator.batch_size, "batch_size", 1)
     if estimator.solver is not None:
-        if not isinstance(estimator.solver, Solver):
-            raise TypeError(
-                f"solver must be a solver such as sparsefm.Adam(), got {estimator.solver!r:.80}"
-            )
-        estimator.solver.check_range(real)
-        given["solver"] = estimator.solver
+        given["solver"] = check_optimizer(estimator.solver, real)
     if estimator.init is not None:
-        given["init"] = check_choice(estimator.init, "init", ("normal", "uniform"))
+        given["init"] = estimator.init
     if estimator.init is not None or estimator.init_scale is not None:
-        start = Start.check(estimator.init or "normal", estimator.init_scale, 1)
-        given["init_scale"] = start.scale
+        given["init_scale"] = check_init_scale(estimator.init or "normal", estimator.init_scale)
     return given

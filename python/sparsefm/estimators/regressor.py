@@ -1,5 +1,6 @@
 """`FMRegressor`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,13 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
-from sparsefm.data.dataset import Rows
+from sparsefm.data.dataset import Dataset
+from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.targets import Numbers
-from sparsefm.losses import LOSSES
+from sparsefm.losses import Loss, find_loss
+from sparsefm.optimizers import Optimizer
+from sparsefm.training.metrics import Metrics, metrics_of
 
 Array = npt.NDArray[Any]
 
@@ -27,6 +31,9 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
     Parameters
     ----------
+    loss : {"squared", "huber"} or Loss
+        "huber" counts errors beyond 1.35 standard deviations of the target linearly, so that
+        outliers do not rule; ``sparsefm.losses.Huber(delta=...)`` sets another bound.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
     solver : Adam or AdaGrad, optional
@@ -98,7 +105,51 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     """
 
     _target: Numbers
-    _loss = LOSSES["squared"]
+
+    def __init__(
+        self,
+        *,
+        loss: str | Loss = "squared",
+        rank: int | None = None,
+        solver: Optimizer | None = None,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        init: str | None = None,
+        init_scale: float | None = None,
+        encoder: TableEncoder | None = None,
+        early_stopping: bool = True,
+        validation_fraction: float | None = None,
+        patience: int = 5,
+        min_delta: float = 0.0,
+        scoring: Any = None,
+        warm_start: bool = False,
+        callbacks: Sequence[Any] = (),
+        random_state: Any = 0,
+        n_threads: int | None = None,
+        dtype: str = "float32",
+        verbose: bool = False,
+    ) -> None:
+        super().__init__(
+            rank=rank,
+            solver=solver,
+            epochs=epochs,
+            batch_size=batch_size,
+            init=init,
+            init_scale=init_scale,
+            encoder=encoder,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            min_delta=min_delta,
+            scoring=scoring,
+            warm_start=warm_start,
+            callbacks=callbacks,
+            random_state=random_state,
+            n_threads=n_threads,
+            dtype=dtype,
+            verbose=verbose,
+        )
+        self.loss = loss
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "FMRegressor":
         """Train for one pass over some more rows.
@@ -134,20 +185,21 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     @property
     def w0_(self) -> float:
         """The bias."""
-        bias = float(self._fitted("_machines").states[0].bias[0])
-        return self._target.offset + self._target.scale * bias
+        return self._target.offset + self._target.scale * self._models[0].w0
 
     @property
     def w_(self) -> Array:
         """The linear weights, shape (d,)."""
-        w = self._fitted("_machines").states[0].w
-        return np.asarray(self._target.scale * w.astype(np.float64))
+        return np.asarray(self._target.scale * self._models[0].w.astype(np.float64))
 
     @property
     def V_(self) -> Array:
         """The factors, shape (d, k)."""
-        V = self._fitted("_machines").states[0].V
-        return np.asarray(np.sqrt(self._target.scale) * V.astype(np.float64))
+        return np.asarray(np.sqrt(self._target.scale) * self._models[0].V.astype(np.float64))
+
+    @property
+    def _loss(self) -> Loss:
+        return find_loss("regression", self.loss)
 
     def _check_y(self, y: Any) -> Array:
         y = check_array(y, ensure_2d=False, input_name="y", estimator=self)
@@ -161,9 +213,10 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     def _codes(self, y: Array, weights: Array | None = None) -> Array:
         return self._target.codes(y)
 
-    def _weights(self, rows: Rows) -> Array | None:
-        return rows.weights
+    def _class_weighted(self, codes: Array, rows: Array, weights: Array | None) -> Array | None:
+        return weights
 
-    def _metrics(self, y: Array, scores: Array, weights: Array | None) -> dict[str, float]:
-        squares = np.square(self._target.codes(y) - scores[:, 0])
-        return {"rmse": self._target.scale * float(np.sqrt(np.average(squares, weights=weights)))}
+    def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
+        codes = self._target.codes(validation.y)
+        metrics = metrics_of(self._loss, codes, scores[:, 0], validation.weights)
+        return {"rmse": self._target.scale * metrics["rmse"]}

@@ -10,16 +10,16 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm.data.csr import as_csr
-from sparsefm.data.validation import check_integer, check_parameters, check_real
+from sparsefm.data.validation import check_parameters, check_real
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.io.labels import labels_from_arrays, labels_to_arrays
 from sparsefm.io.reader import Arrays, add_prefix, take_array, take_prefix, take_value
 from sparsefm.io.values import from_json, settings_from_json, settings_to_json, to_json
 from sparsefm.losses import LOSSES
-from sparsefm.training.learner import Machines
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
-from sparsefm.tuning.hyperparameters import Settings
 
 REALS = ("float32", "float64")
 RECORDS = ("n_iter_", "best_epoch_", "history_", "search_")
@@ -27,7 +27,7 @@ RECORDS = ("n_iter_", "best_epoch_", "history_", "search_")
 
 def to_state(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
     """Return all that is fitted but the encoder: JSON values, and arrays."""
-    machines: Machines = estimator._machines
+    learner: Learner = estimator._learner
     parameters = estimator.get_params(deep=False)
     del parameters["callbacks"]  # nothing that a file can hold
     parameters["dtype"] = np.dtype(estimator.dtype).name
@@ -35,15 +35,15 @@ def to_state(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arr
     header = {
         "parameters": settings_to_json(parameters),
         "records": to_json(records),
-        "settings": {name: to_json(value) for name, value in vars(machines.settings).items()},
-        "loss": machines.loss_name,
-        "machines": len(machines.states),
-        "steps": machines.steps if optimizer_state else 0,
-        "cooling": machines.cooling,
-        "seed": machines.seed,
+        "settings": {name: to_json(value) for name, value in vars(learner.hyperparameters).items()},
+        "loss": learner.loss.name,
+        "machines": len(learner.states),
+        "steps": learner.steps if optimizer_state else 0,
+        "cooling": learner.rate_factor,
+        "seed": learner.seed,
     }
-    arrays: Arrays = {"drawn": machines.drawn}
-    for number, state in enumerate(machines.states):
+    arrays: Arrays = {"drawn": learner.states[0].scalars[:, 0] != 0}
+    for number, state in enumerate(learner.states):
         parts = {"w0": state.bias[:1], "w": state.w, "V": state.V}
         if optimizer_state:
             moments = {"bias": state.bias[1:], "scalars": state.scalars[:, 2:]}
@@ -72,10 +72,10 @@ def from_state(cls: Any, header: dict[str, Any], arrays: Arrays) -> Any:
         raise FileFormatError("has records that are none")
     vars(estimator).update(records)
     estimator._target = _read_target(header, arrays)
-    estimator._machines = machines = _read_machines(header, arrays)
-    if len(machines.states) != estimator._target.n_machines:
-        raise FileFormatError(f"has {len(machines.states)} machines, which is not one a target")
-    estimator._sample = _read_sample(arrays, machines.n_features)
+    estimator._learner = learner = _read_learner(header, arrays)
+    if len(learner.states) != estimator._target.n_outputs:
+        raise FileFormatError(f"has {len(learner.states)} machines, which is not one a target")
+    estimator._sample = _read_sample(arrays, learner.n_features)
     return estimator
 
 
@@ -95,13 +95,10 @@ def _read_target(header: dict[str, Any], arrays: Arrays) -> Numbers | Classes:
     return Numbers(exponent, mean, std)
 
 
-def _read_machines(header: dict[str, Any], arrays: Arrays) -> Machines:
+def _read_learner(header: dict[str, Any], arrays: Arrays) -> Learner:
     entries = take_value(header, "settings", dict)
     try:
-        settings = Settings(**{name: from_json(value) for name, value in entries.items()})
-        _ = settings.start, settings.batch_size_for(1)  # which check what they need
-        if settings.batch_size is not None:
-            check_integer(settings.batch_size, "batch_size", 1)
+        settings = Hyperparameters(**{name: from_json(value) for name, value in entries.items()})
     except (TypeError, AttributeError) as error:
         raise FileFormatError(f"has settings that are none ({error})") from None
     loss = take_value(header, "loss", str)
@@ -119,10 +116,10 @@ def _read_machines(header: dict[str, Any], arrays: Arrays) -> Machines:
     steps, seed = (take_value(header, name, int) for name in ("steps", "seed"))
     if steps < 0 or seed < 0:
         raise FileFormatError("has a negative number of steps, or seed")
-    return Machines(settings, loss, states, drawn, steps, seed, cooling)
+    return Learner(settings, LOSSES[loss](), states, seed, steps, cooling)
 
 
-def _read_state(arrays: Arrays, settings: Settings, n_features: int) -> State:
+def _read_state(arrays: Arrays, settings: Hyperparameters, n_features: int) -> State:
     """Return parameters, and moments if they were saved."""
     w = take_array(arrays, "w", (n_features,), REALS)
     real = (w.dtype.name,)
@@ -131,7 +128,7 @@ def _read_state(arrays: Arrays, settings: Settings, n_features: int) -> State:
     check_parameters(w0[0], w, V)
     solver = settings.solver
     state = State.begin(n_features, settings.rank, solver, w.dtype)
-    state.bias[0], state.w[:], state.V[:] = w0[0], w, V
+    state.set_parameters(w0[0], w, V)
     moments = take_prefix("moments.", arrays)
     if moments:
         n = solver.moments

@@ -1,4 +1,4 @@
-"""What machines are trained on instead of the user's targets."""
+"""What models are trained on instead of the user's targets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 class Numbers:
     """Real targets, standardised, so that their offset and scale do not matter to training.
 
-    The target of the one machine is ``(y / 2**exponent - mean) / std``.
+    The target of the one model is ``(y / 2**exponent - mean) / std``.
     """
 
     exponent: int
@@ -44,23 +44,23 @@ class Numbers:
 
     @property
     def loss_unit(self) -> float:
-        """A squared loss of one of the machine, in units of the user's."""
+        """A squared loss of one of the model, in units of the user's."""
         return self.scale * self.scale  # infinite rather than an error
 
     def codes(self, y: Array) -> Array:
         """Return numbers that stand for targets, shape (n,)."""
         return (scale_down(y, self.exponent) - self.mean) / self.std
 
-    n_machines = 1
+    n_outputs = 1
 
-    def of_machines(self, codes: Array) -> list[Array]:
-        """Return the targets of each machine, shape (n,)."""
+    def of_outputs(self, codes: Array) -> list[Array]:
+        """Return the targets of each output, shape (n,)."""
         return [codes]
 
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Classes; one machine for two of them, else for each one against the rest.
+    """Classes; one output for two of them, else one for each against the rest.
 
     Attributes
     ----------
@@ -72,8 +72,8 @@ class Classes:
     loss_unit = 1.0
 
     @property
-    def n_machines(self) -> int:
-        """Number of machines."""
+    def n_outputs(self) -> int:
+        """How many models there are."""
         return 1 if len(self.labels) == 2 else len(self.labels)
 
     @classmethod
@@ -92,8 +92,8 @@ class Classes:
             return np.full(len(y), -1)
         return np.where(self.labels[places] == y, places, -1)
 
-    def of_machines(self, codes: Array) -> list[Array]:
-        """Return the targets of each machine, shape (n,)."""
-        if self.n_machines == 1:
+    def of_outputs(self, codes: Array) -> list[Array]:
+        """Return the targets of each output, shape (n,)."""
+        if self.n_outputs == 1:
             return [codes]
         return [codes == code for code in range(len(self.labels))]

@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from sparsefm.data.dataset import Rows
+from sparsefm import _core
+from sparsefm.data.csr import take_rows
+from sparsefm.data.dataset import spread
 from sparsefm.data.validation import as_vector, as_weights
 
 Array = npt.NDArray[Any]
@@ -23,14 +25,24 @@ def proportions(sample_weight: Any, n_rows: int) -> Array | None:
     return np.ldexp(weights, -int(np.frexp(weights.max())[1]))  # type: ignore[no-any-return]
 
 
-def sample_of(rows: Rows) -> sp.csr_matrix:
-    """Return some of the rows, as often as their weights say."""
-    order = rows.counted
-    if rows.weights is not None:
-        weights = rows.weights[order].astype(np.float64)
-        ends = np.cumsum(weights)
-        size = int(min(np.ceil(16 * ends[-1] / weights.min()), SAMPLE_SIZE))
-        order = order[np.searchsorted(ends, (np.arange(size) + 0.5) * (ends[-1] / size))]
-    X = rows.sample(order, SAMPLE_SIZE).X
-    values = np.ones(X.n_nonzeros, np.float32) if X.values is None else X.values
-    return sp.csr_matrix((values, X.indices, X.indptr), (X.n_rows, X.n_features))
+def sample_of(X: _core.Csr, rows: npt.NDArray[np.int64], weights: Array | None) -> sp.csr_matrix:
+    """Return some of the training rows, as often as their weights say.
+
+    Parameters
+    ----------
+    X : Csr of shape (n, d)
+    rows : ndarray of int64
+        The rows that take part.
+    weights : ndarray of shape (n,) or None
+    """
+    if weights is not None:
+        weights = weights[rows].astype(np.float64)
+        if (weights != weights[0]).any():
+            ends = np.cumsum(weights)
+            size = int(min(np.ceil(16 * ends[-1] / weights.min()), SAMPLE_SIZE))
+            rows = rows[np.searchsorted(ends, (np.arange(size) + 0.5) * (ends[-1] / size))]
+    sample = take_rows(X, rows[spread(len(rows), SAMPLE_SIZE)])
+    values = np.ones(sample.n_nonzeros, np.float32) if sample.values is None else sample.values
+    return sp.csr_matrix(
+        (values, sample.indices, sample.indptr), (sample.n_rows, sample.n_features)
+    )

@@ -9,11 +9,11 @@ import numpy as np
 
 from sparsefm.data.validation import check_flag, check_parameters
 from sparsefm.errors import FileFormatError
+from sparsefm.history import Epoch
 from sparsefm.io.file import Arrays, FilePath, read_container, write_container
 from sparsefm.io.reader import add_prefix, check_nothing_left, take_array, take_prefix, take_value
 from sparsefm.io.values import from_json, to_json
 from sparsefm.model import Model
-from sparsefm.training.callbacks import Epoch
 
 ESTIMATORS = ("FMRegressor", "FMClassifier")
 REALS = ("float32", "float64")

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from sparsefm.errors import FileFormatError
-from sparsefm.optimizers import AdaGrad, Adam, Solver
+from sparsefm.optimizers import AdaGrad, Adam, Optimizer
 
-SOLVERS: dict[str, type[Solver]] = {solver.name: solver for solver in (AdaGrad, Adam)}
+SOLVERS: dict[str, type[Optimizer]] = {solver.name: solver for solver in (AdaGrad, Adam)}
 STACK = 5  # a warning points at who called `save`: settings_to_json, _to_state, save, and here
 
 
@@ -126,7 +126,7 @@ def _float(content: Any) -> float:
     return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[content]
 
 
-def _solver(content: Any) -> Solver:
+def _solver(content: Any) -> Optimizer:
     name, settings = content
     return SOLVERS[name](**{key: from_json(value) for key, value in settings.items()})
 

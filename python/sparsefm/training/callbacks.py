@@ -1,4 +1,4 @@
-"""What training tells about each epoch, and who listens.
+"""Callbacks: they are told of each epoch, and may act on the training.
 
 A callback is anything that can be called with an `Epoch`; if it returns True, training stops after
 that epoch. If it has a method ``begin(training)``, that is called before the first epoch with a
@@ -9,62 +9,47 @@ method ``close()``, that is called when training ends, however it ends.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from sparsefm.data.validation import check_integer, check_real
-
-if TYPE_CHECKING:
-    from sparsefm.training.loop import Training
+from sparsefm.history import Epoch
 
 LESS_IS_BETTER = ("train_loss", "val_loss", "rmse", "log_loss")
 MORE_IS_BETTER = ("accuracy", "auc", "score")
 
 
-@dataclass(frozen=True)
-class Epoch:
-    """The record of one epoch.
-
-    Attributes
-    ----------
-    epoch : int
-        Number of the epoch, from 1.
-    epochs : int
-        How many were asked for.
-    train_loss : float
-        Weighted mean of the loss over the training rows, each taken just before the step that used
-        it, without penalties.
-    val_loss : float or None
-        Mean loss over the validation rows after the epoch, without penalties.
-    metrics : mapping of str to float
-        Of the validation rows, after the epoch: ``rmse``; or ``log_loss``, ``accuracy``, ``auc``.
-    seconds : float
-        Training time since the start, validation included.
-    """
-
-    epoch: int
-    epochs: int
-    train_loss: float
-    val_loss: float | None = None
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    def __str__(self) -> str:
-        parts = [f"epoch {self.epoch}/{self.epochs}", f"train loss {self.train_loss:.5g}"]
-        if self.val_loss is not None:
-            parts.append(f"val loss {self.val_loss:.5g}")
-        parts += [
-            f"{name.replace('_', ' ')} {value:.5g}"
-            for name, value in self.metrics.items()
-            if value != self.val_loss  # said already
-        ]
-        return ", ".join([*parts, f"{self.seconds:.2f} s"])
-
-
 Callback = Callable[[Epoch], bool | None]
+
+
+class Training(Protocol):
+    """A training under way, as callbacks see it."""
+
+    learning_rate: float
+    """Of the epochs to come; set it to change them."""
+
+    @property
+    def model(self) -> Any:
+        """The model as it stands: something with a method ``save(path)``."""
+
+    def snapshot(self) -> Any:
+        """Return a copy of all parameters and moments."""
+
+    def restore(self, snapshot: Any) -> None:
+        """Put parameters and moments back to where a snapshot was taken."""
+
+
+def check_callbacks(callbacks: Any) -> Sequence[Callback]:
+    """Return the argument `callbacks` if it is a list of callables."""
+    if callable(callbacks) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list of callables, got {callbacks!r:.80}")
+    listeners = tuple(callbacks)
+    for listener in listeners:
+        if not callable(listener):
+            raise TypeError(f"callbacks must be callables, got {listener!r:.80}")
+    return listeners
 
 
 class EarlyStopping:

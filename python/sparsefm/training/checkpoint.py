@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from sparsefm.data.validation import check_flag, check_integer
+from sparsefm.history import Epoch
 from sparsefm.io.file import FilePath, import_safetensors
 from sparsefm.model import Model
-from sparsefm.training.callbacks import Epoch
 
 
 class HasModel(Protocol):

@@ -1,6 +1,8 @@
-"""Knowing when training has failed, and saying why."""
+"""Notice when training has failed, and say why."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,16 +10,16 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm import _core
-from sparsefm.data.dataset import Rows
+from sparsefm.data.dataset import Dataset, spread
+from sparsefm.data.plan import Plan
 from sparsefm.errors import DivergenceError
-from sparsefm.losses import Loss
-from sparsefm.optimizers import Solver
-from sparsefm.training.parameters import State
+from sparsefm.training.learner import Learner
 
 Array = npt.NDArray[Any]
 
 HOPELESS = 1000.0  # times the loss of a model that knows nothing
 OUTLYING = 100.0  # times the median scale of a column
+SAMPLE_SIZE = 1024  # rows that tell what training begins with and ends in
 
 
 class DivergenceWatch:
@@ -29,53 +31,57 @@ class DivergenceWatch:
 
     Parameters
     ----------
-    rows : Rows
-    sample : Rows
-        Some of them, to judge the start and the end by.
-    loss : Loss
-    solver : Solver
-    state : State
+    learner : Learner
         As training begins with it.
+    dataset : Dataset
+    plan : Plan
+        Of the data set; start and end are judged by some of its rows.
     random_start : bool
-        Whether it was drawn.
+        Whether the parameters were drawn.
     """
 
     def __init__(
-        self,
-        rows: Rows,
-        sample: Rows,
-        loss: Loss,
-        solver: Solver,
-        state: State,
-        *,
-        random_start: bool,
+        self, learner: Learner, dataset: Dataset, plan: Plan, *, random_start: bool
     ) -> None:
-        self._rows = rows
-        self._sample = sample
-        self._loss = loss
-        self._solver = solver
-        start = sample.mean(loss.values(sample.y, state.scores(sample.X)))
+        self._learner, self._dataset = learner, dataset
+        rows = plan.rows[spread(len(plan.rows), SAMPLE_SIZE)]
+        self._sample = replace(dataset, rows=rows).take(np.arange(len(rows)))
+        self._limits = [
+            self._limit_of(output, random_start) for output in range(len(learner.states))
+        ]
+
+    def _limit_of(self, output: int, random_start: bool) -> tuple[float, float]:
+        """Return what the losses of all rows, and of the sample, may not exceed."""
+        loss, sample = self._learner.loss, self._sample
+        start = self._sample_loss(output)
         start = min(start, 1.0) if random_start else start
-        zeros = [part.mean(loss.values(part.y, np.zeros_like(part.y))) for part in (rows, sample)]
-        self._limit = HOPELESS * max(zeros[0], start)
-        self._sample_limit = HOPELESS * max(*zeros, start)
-        if not math.isfinite(self._sample_limit):
-            largest = np.abs(rows.y).max()
+        zeros = []
+        for part in (self._dataset, sample):
+            target = part.targets[output]
+            zeros.append(part.mean(loss.values(target, np.zeros_like(target))))
+        limits = HOPELESS * max(zeros[0], start), HOPELESS * max(*zeros, start)
+        if not math.isfinite(limits[1]):
+            target = self._dataset.targets[output]
             raise ValueError(
-                f"y holds values up to {largest:.3g}, or the initial scores are that large: in "
-                f"{rows.y.dtype} their loss overflows; scale y, or use dtype='float64'"
+                f"y holds values up to {np.abs(target).max():.3g}, or the initial scores are that "
+                f"large: in {target.dtype} their loss overflows; scale y, or use dtype='float64'"
             )
+        return limits
 
-    def check_finite(self, epoch: int, loss: float) -> None:
-        """Check a loss, or the sum of some."""
-        if not math.isfinite(loss):
-            raise self.error(epoch, "is no longer finite")
+    def _sample_loss(self, output: int) -> float:
+        """Return the mean loss of the sample, NaN if a score is not finite."""
+        sample, target = self._sample, self._sample.targets[output]
+        scores = self._learner.states[output].scores(sample.X)
+        if not np.isfinite(scores).all():
+            return math.nan
+        return sample.mean(self._learner.loss.values(target, scores))
 
-    def check_epoch(self, epoch: int, loss: float) -> None:
-        """Check the mean training loss of an epoch."""
-        self._check(epoch, loss, self._limit)
+    def check_epoch(self, epoch: int, losses: Sequence[float]) -> None:
+        """Check the mean training loss of each output in an epoch."""
+        for loss, (limit, _) in zip(losses, self._limits, strict=True):
+            self._check(epoch, loss, limit)
 
-    def check_validation(self, epoch: int, loss: float, validation: Rows) -> None:
+    def check_validation(self, epoch: int, loss: float, validation: Dataset, target: Array) -> None:
         """Check a validation loss, of a model whose training loss is sound."""
         if math.isfinite(loss):
             return
@@ -84,26 +90,28 @@ class DivergenceWatch:
         raise ValueError(
             f"the validation loss of epoch {epoch} is not finite: X_val holds values up to "
             f"{scales[column]:.3g} (column {column}), y_val up to "
-            f"{np.abs(validation.y).max():.3g}; scale them as the training data"
+            f"{np.abs(target).max():.3g}; scale them as the training data"
         )
 
-    def check_end(self, epoch: int, state: State) -> None:
+    def check_end(self, epoch: int) -> None:
         """Check the result, on which no loss has yet been taken after the last step."""
-        if not state.is_finite():
-            raise self.error(epoch, "is no longer finite, or its gradients")
-        scores = state.scores(self._sample.X)
-        loss = self._sample.mean(self._loss.values(self._sample.y, scores))
-        self._check(epoch, loss if np.isfinite(scores).all() else math.nan, self._sample_limit)
+        moves_all = self._learner.hyperparameters.solver.moves_all
+        features = None if moves_all else self._dataset.used_features
+        for output, state in enumerate(self._learner.states):
+            if not state.is_finite(features):
+                raise self.error(epoch, "is no longer finite, or its gradients")
+            self._check(epoch, self._sample_loss(output), self._limits[output][1])
 
     def _check(self, epoch: int, loss: float, limit: float) -> None:
-        self.check_finite(epoch, loss)
+        if not math.isfinite(loss):
+            raise self.error(epoch, "is no longer finite")
         if loss > limit > 0:
             raise self.error(epoch, f"grew to {loss:.3g}")
 
     def error(self, epoch: int, what: str) -> DivergenceError:
         """Return the error, with the likely cause and the remedy."""
         message = f"training diverged in epoch {epoch}: the loss {what}. "
-        scales = column_scales(self._rows.X)
+        scales = column_scales(self._dataset.X)
         largest = int(np.argmax(scales))
         if scales[largest] > OUTLYING * float(np.median(scales[scales > 0])):
             return DivergenceError(
@@ -115,7 +123,7 @@ class DivergenceWatch:
                 f"{message}X holds values up to {scales[largest]:.3g} (column {largest}): scale "
                 "it (for example with sklearn's MaxAbsScaler)"
             )
-        rate = self._solver.learning_rate
+        rate = self._learner.hyperparameters.solver.learning_rate
         return DivergenceError(
             f"{message}The learning rate of {rate:g} is likely too large: try {rate / 10:g}"
         )

@@ -1,40 +1,69 @@
-"""The only epoch loop, and what callbacks may do from within it."""
+"""The only epoch loop: every training of a model that a user gets goes through it."""
 
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
-from sparsefm.training.callbacks import Callback, Epoch
+from sparsefm.data.dataset import Dataset
+from sparsefm.data.plan import Planner
+from sparsefm.history import Epoch
+from sparsefm.training.callbacks import Callback
+from sparsefm.training.divergence import DivergenceWatch
+from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
-from sparsefm.training.trainer import Trainer
+from sparsefm.training.random import stream
+from sparsefm.training.trainer import run_epoch
 
 logger = logging.getLogger("sparsefm")
 
+Evaluate = Callable[[], tuple[float | None, Mapping[str, float]]]
 
-class Training:
-    """A training under way, as callbacks see it.
+
+class TrainingRun:
+    """A training under way; to callbacks it is the `Training` that they may act on.
 
     Parameters
     ----------
-    trainers : sequence of Trainer
-        Machines trained side by side: one, or one for each class.
-    model : callable
-        Returns the model as it stands.
+    learner : Learner
+        Changed in place.
+    dataset : Dataset
+    planner : Planner
+    threads : int
+    shuffle : bool
+        Whether to shuffle the batches in each epoch.
+    random_start : bool
+        Whether the parameters were drawn at random.
     loss_unit : float
-        A loss of 1 of a trainer, in units of the user's.
+        A training loss of 1, in units of the user's.
+    model : callable
+        Returns the model as it stands, for callbacks.
     """
 
     def __init__(
-        self, trainers: Sequence[Trainer], model: Callable[[], Any], loss_unit: float = 1.0
+        self,
+        learner: Learner,
+        dataset: Dataset,
+        planner: Planner,
+        *,
+        threads: int,
+        shuffle: bool = True,
+        random_start: bool = True,
+        loss_unit: float = 1.0,
+        model: Callable[[], Any],
     ) -> None:
-        self._trainers = trainers
-        self._model = model
-        self._loss_unit = loss_unit
+        batch_size = learner.hyperparameters.batch_size_for(len(dataset.rows))
+        self.epoch = 0
+        self._learner, self._loss_unit, self._model = learner, loss_unit, model
+        self._trainers = learner.trainers(threads)
+        self._plan = planner.plan(dataset, batch_size)
+        self._targets = [target[self._plan.rows] for target in dataset.targets]
+        self._random = stream(learner.seed, "batches", learner.steps) if shuffle else None
+        self._watch = DivergenceWatch(learner, dataset, self._plan, random_start=random_start)
 
     @property
     def model(self) -> Any:
@@ -51,20 +80,27 @@ class Training:
         for trainer in self._trainers:
             trainer.learning_rate = value
 
-    def snapshot(self) -> list[tuple[State, int]]:
+    def snapshot(self) -> tuple[list[State], int]:
         """Return a copy of all parameters and moments."""
-        return [(trainer.state.copy(), trainer.steps) for trainer in self._trainers]
+        return [trainer.state.copy() for trainer in self._trainers], self._learner.steps
 
-    def restore(self, snapshot: Sequence[tuple[State, int]]) -> None:
+    def restore(self, snapshot: tuple[Sequence[State], int]) -> None:
         """Put parameters and moments back to where a snapshot was taken."""
-        for trainer, (state, steps) in zip(self._trainers, snapshot, strict=True):
+        states, steps = snapshot
+        for trainer, state in zip(self._trainers, states, strict=True):
             trainer.state.assign(state)
             trainer.steps = steps
+        self._learner.steps = steps
+
+    def check_validation(self, losses: Sequence[float], validation: Dataset) -> None:
+        """Raise `ValueError` if the loss of the validation rows, after an epoch, is not finite."""
+        for loss, target in zip(losses, validation.targets, strict=True):
+            self._watch.check_validation(self.epoch, loss, validation, target)
 
     def run(
         self,
         epochs: int,
-        evaluate: Callable[[], tuple[float | None, Mapping[str, float]]],
+        evaluate: Evaluate,
         callbacks: Sequence[Callback] = (),
         announce: Callable[[str], None] = lambda message: None,
     ) -> tuple[Epoch, ...]:
@@ -87,8 +123,7 @@ class Training:
             for callback in callbacks:
                 getattr(callback, "begin", _nothing)(self)
             for epoch in range(1, epochs + 1):
-                losses = [trainer.run_epoch() for trainer in self._trainers]
-                train_loss = sum(losses) * self._loss_unit
+                train_loss = self._run_epoch() * self._loss_unit
                 val_loss, metrics = evaluate()
                 seconds = time.perf_counter() - started
                 record = Epoch(epoch, epochs, train_loss, val_loss, metrics, seconds)
@@ -97,34 +132,16 @@ class Training:
                 answers = [callback(record) for callback in callbacks]  # every one is told
                 if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
                     break
-        for trainer in self._trainers:
-            trainer.check_end()
+        self._watch.check_end(self.epoch)
         return tuple(history)
 
-
-def as_columns(history: Sequence[Epoch]) -> dict[str, list[float]]:
-    """Return records as columns of equal length, of which a data frame can be made."""
-    columns: dict[str, list[float]] = {
-        "epoch": [record.epoch for record in history],
-        "train_loss": [record.train_loss for record in history],
-    }
-    if history[0].val_loss is not None:
-        columns["val_loss"] = [record.val_loss for record in history if record.val_loss is not None]
-    for name in history[0].metrics:
-        columns[name] = [record.metrics[name] for record in history]
-    columns["seconds"] = [record.seconds for record in history]
-    return columns
-
-
-def check_callbacks(callbacks: Any) -> Sequence[Callback]:
-    """Return the argument `callbacks` if it is a list of callables."""
-    if callable(callbacks) or not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a list of callables, got {callbacks!r:.80}")
-    listeners = tuple(callbacks)
-    for listener in listeners:
-        if not callable(listener):
-            raise TypeError(f"callbacks must be callables, got {listener!r:.80}")
-    return listeners
+    def _run_epoch(self) -> float:
+        """Run an epoch; return the training loss, summed over the outputs."""
+        self.epoch += 1
+        losses = run_epoch(self._trainers, self._plan, self._targets, self._random)
+        self._learner.steps = self._trainers[0].steps
+        self._watch.check_epoch(self.epoch, losses)
+        return sum(losses)
 
 
 def announcer(verbose: bool) -> Callable[[str], None]:

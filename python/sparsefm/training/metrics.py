@@ -1,4 +1,4 @@
-"""What validation data say of a model's scores."""
+"""Metrics of scores, for the validation rows of each epoch."""
 
 from typing import Any
 
@@ -7,11 +7,12 @@ import numpy.typing as npt
 
 from sparsefm.losses import Loss
 
+Array = npt.NDArray[Any]
+Metrics = dict[str, float]
 
-def evaluate(
-    loss: Loss, targets: npt.NDArray[Any], scores: npt.NDArray[Any]
-) -> tuple[float, dict[str, float]]:
-    """Return the mean loss and the metrics of the loss's task.
+
+def metrics_of(loss: Loss, targets: Array, scores: Array, weights: Array | None) -> Metrics:
+    """Return the metrics of a model with one output, those of its loss's task.
 
     Parameters
     ----------
@@ -19,26 +20,63 @@ def evaluate(
     targets : array of shape (n,)
         Labels 0 and 1 for classification.
     scores : array of shape (n,)
+    weights : array of shape (n,) or None
 
     Returns
     -------
-    loss : float
-    metrics : dict
+    dict
         Regression: ``rmse``, in units of the target. Binary: ``log_loss`` (logistic loss only),
         ``accuracy`` of the sign of the score, and ``auc``, NaN if there is only one class.
     """
-    mean = float(np.mean(loss.values(targets, scores), dtype=np.float64))
     if loss.task == "regression":
-        return mean, {"rmse": float(np.sqrt(2 * mean))}
-    metrics = {"log_loss": mean} if loss.name == "logistic" else {}
-    metrics["accuracy"] = float(np.mean((scores >= 0) == (targets > 0)))
-    metrics["auc"] = _auc(targets, scores)
-    return mean, metrics
+        errors = targets.astype(np.float64) - scores
+        return {"rmse": float(np.sqrt(np.average(errors**2, weights=weights)))}
+    metrics = {}
+    if loss.name == "logistic":
+        losses = loss.values(targets, scores.astype(targets.dtype, copy=False))
+        metrics["log_loss"] = float(np.average(losses.astype(np.float64), weights=weights))
+    metrics["accuracy"] = float(np.average((scores >= 0) == (targets > 0), weights=weights))
+    metrics["auc"] = _auc(targets, scores, weights)
+    return metrics
 
 
-def _auc(targets: npt.NDArray[Any], scores: npt.NDArray[Any]) -> float:
+def class_metrics(loss: Loss, codes: Array, scores: Array, weights: Array | None) -> Metrics:
+    """Return the metrics of a model with one output for each of more than two classes.
+
+    Parameters
+    ----------
+    loss : Loss
+    codes : array of int, shape (n,)
+        Class of each row.
+    scores : array of shape (n, n_classes)
+    weights : array of shape (n,) or None
+    """
+    metrics = {}
+    if loss.name == "logistic":
+        logs = log_probabilities(scores)[np.arange(len(codes)), codes]
+        metrics["log_loss"] = float(-np.average(logs, weights=weights))
+    hits = np.argmax(scores, axis=1) == codes
+    return metrics | {"accuracy": float(np.average(hits, weights=weights))}
+
+
+def log_probabilities(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the logarithms of the probabilities of the classes, shape (n, n_classes).
+
+    Parameters
+    ----------
+    scores : array of shape (n, n_outputs)
+        One column of two classes, the second one's; else one for each class, against the rest,
+        whose probabilities are divided by their sum.
+    """
+    if scores.shape[1] == 1:
+        return -np.logaddexp(0, np.hstack([scores, -scores]))
+    logs = -np.logaddexp(0, -scores)
+    return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+
+
+def _auc(targets: Array, scores: Array, weights: Array | None) -> float:
     from sklearn.metrics import roc_auc_score  # half a second to import
 
     if targets.min() == targets.max() or not np.isfinite(scores).all():
         return float("nan")
-    return float(roc_auc_score(targets, scores))
+    return float(roc_auc_score(targets, scores, sample_weight=weights))

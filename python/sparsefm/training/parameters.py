@@ -13,10 +13,15 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.model import score_rows
-from sparsefm.optimizers import Solver
+from sparsefm.optimizers import Optimizer
+from sparsefm.training.random import feature_normals, feature_uniforms
+
+Array = npt.NDArray[Any]
+Features = npt.NDArray[np.int64]
 
 CACHE_LINE = 64  # bytes
 FEATURES_AT_ONCE = 1 << 16  # bounds temporary copies
+GROWTH = 1.5  # room for so many times the features, when there is no more
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,95 +37,147 @@ class State:
     factors : ndarray of shape (d, 1 + moments, width)
         Of each feature: v_i and its moments; from the rank to the width v_i is zero and stays so.
     rank : int
+    room : tuple of ndarray
+        The arrays of which `scalars` and `factors` are the beginning: there may be room for more
+        features.
     """
 
-    bias: npt.NDArray[Any]
-    scalars: npt.NDArray[Any]
-    factors: npt.NDArray[Any]
+    bias: Array
+    scalars: Array
+    factors: Array
     rank: int
+    room: tuple[Array, Array]
 
     @classmethod
-    def begin(cls, n_features: int, rank: int, solver: Solver, dtype: npt.DTypeLike) -> "State":
-        """Return parameters of zero, and moments as the solver starts them."""
-        moments = solver.moments
-        state = cls(
-            bias=np.zeros(1 + moments, dtype),
-            scalars=_aligned_zeros((n_features, 2 + moments), dtype),
-            factors=_aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype),
-            rank=rank,
-        )
-        if solver.initial_moment:
-            state.bias[1:] = solver.initial_moment
-            state.scalars[:, 2:] = solver.initial_moment
-            state.factors[:, 1:] = solver.initial_moment
+    def begin(
+        cls, n_features: int, rank: int, optimizer: Optimizer, dtype: npt.DTypeLike
+    ) -> "State":
+        """Return parameters of zero, and moments as the optimizer starts them."""
+        moments = optimizer.moments
+        scalars = _aligned_zeros((n_features, 2 + moments), dtype)
+        factors = _aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype)
+        bias = np.array([0.0, *optimizer.moment_starts], dtype)
+        state = cls(bias, scalars, factors, rank, (scalars, factors))
+        state._start_moments(0, optimizer)
         return state
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _copied, (self.bias, self.scalars, self.factors, self.rank)
+
     @property
-    def w(self) -> npt.NDArray[Any]:
+    def n_features(self) -> int:
+        """Number of features d."""
+        return len(self.scalars)
+
+    @property
+    def w(self) -> Array:
         """The linear weights, a view of shape (d,)."""
         return self.scalars[:, 1]
 
     @property
-    def V(self) -> npt.NDArray[Any]:
+    def V(self) -> Array:
         """The factors, a view of shape (d, rank)."""
         return self.factors[:, 0, : self.rank]
 
+    # --- values ---------------------------------------------------------------------------------
+
+    def set_parameters(self, w0: float, w: Array, V: Array) -> None:
+        """Take over parameters, shapes () and (d,) and (d, rank)."""
+        self.bias[0], self.w[:], self.V[:] = w0, w, V
+        _core.refresh_norms(self.scalars, self.factors, None)
+
+    def draw_factors(
+        self, seed: int, output: int, distribution: str, scale: float, features: Features
+    ) -> None:
+        """Fill V of some features with random numbers: each feature has its own.
+
+        Parameters
+        ----------
+        seed, output : int
+            Determine the numbers, together with each feature.
+        distribution : {"normal", "uniform"}
+        scale : float
+        features : ndarray of int64
+        """
+        for begin in range(0, len(features) if self.rank else 0, FEATURES_AT_ONCE):
+            part = features[begin : begin + FEATURES_AT_ONCE]
+            if distribution == "normal":
+                numbers = scale * feature_normals(seed, output, part, self.rank)
+            else:
+                spread = scale / math.sqrt(self.rank)
+                numbers = spread * feature_uniforms(seed, output, part, self.rank)
+            self.factors[part, 0, : self.rank] = numbers
+        _core.refresh_norms(self.scalars, self.factors, features)
+
+    def undrawn(self, features: Features) -> Features:
+        """Return those of some features whose factors are all zero: they were never drawn."""
+        return np.asarray(features[self.scalars[features, 0] == 0])
+
+    def is_finite(self, features: Features | None = None) -> bool:
+        """Return whether all parameters and moments, of all or some features, are finite."""
+        n = self.n_features if features is None else len(features)
+        for begin in range(0, n, FEATURES_AT_ONCE):
+            part: Any = slice(begin, begin + FEATURES_AT_ONCE)
+            if features is not None:
+                part = features[part]
+            if not (
+                np.isfinite(self.scalars[part]).all() and np.isfinite(self.factors[part]).all()
+            ):
+                return False
+        return bool(np.isfinite(self.bias).all())
+
+    def scores(self, X: _core.Csr, threads: int = 1) -> Array:
+        """Return the scores of the model as it stands, shape (n_rows,)."""
+        return score_rows(X, float(self.bias[0]), self.w, self.V, threads)
+
+    # --- copies ---------------------------------------------------------------------------------
+
     def copy(self) -> "State":
         """Return a copy, aligned as this one is."""
-        same = State(
-            self.bias.copy(),
-            _aligned_zeros(self.scalars.shape, self.scalars.dtype),
-            _aligned_zeros(self.factors.shape, self.factors.dtype),
-            self.rank,
-        )
-        same.assign(self)
-        return same
+        return _copied(self.bias, self.scalars, self.factors, self.rank)
 
     def assign(self, other: "State") -> None:
         """Take over the numbers of a state of the same shape."""
         self.bias[:], self.scalars[:], self.factors[:] = other.bias, other.scalars, other.factors
 
-    def grown(self, n_features: int, solver: Solver) -> "State":
-        """Return a state with more features: the old ones as they are, the new ones as begun."""
-        more = State.begin(n_features, self.rank, solver, self.bias.dtype)
-        more.bias[:] = self.bias
-        more.scalars[: len(self.scalars)] = self.scalars
-        more.factors[: len(self.factors)] = self.factors
-        return more
+    def grown(self, n_features: int, optimizer: Optimizer) -> "State":
+        """Return a state with more features: the old ones as they are, the new ones as begun.
 
-    def scores(self, X: _core.Csr, threads: int = 1) -> npt.NDArray[Any]:
-        """Return the scores of the model as it stands, shape (n_rows,)."""
-        return score_rows(X, float(self.bias[0]), self.w, self.V, threads)
-
-    def is_finite(self) -> bool:
-        """Return whether all parameters and moments are finite numbers."""
-        arrays = (self.bias, self.scalars, self.factors)
-        return all(
-            bool(np.isfinite(array[begin : begin + FEATURES_AT_ONCE]).all())
-            for array in arrays
-            for begin in range(0, len(array), FEATURES_AT_ONCE)
-        )
-
-    def draw_factors(
-        self,
-        rng: np.random.Generator,
-        distribution: str,
-        scale: float,
-        features: npt.NDArray[np.bool_],
-    ) -> None:
-        """Fill V with random numbers where `features` says, the same whatever the dtype's rounding.
-
-        Numbers are drawn for the other features too, so that each has its own.
+        Both share memory: what is done to the old features of one is seen in the other. As long as
+        there is room that costs what the new features do, and it makes room ahead.
         """
-        for begin in range(0, len(self.V), FEATURES_AT_ONCE):
-            part = self.V[begin : begin + FEATURES_AT_ONCE]
-            if distribution == "normal":
-                drawn = scale * rng.standard_normal(part.shape, dtype=np.float32)
-            else:
-                spread = scale / np.sqrt(max(self.rank, 1))
-                drawn = spread * rng.random(part.shape, dtype=np.float32)
-            chosen = features[begin : begin + FEATURES_AT_ONCE]
-            part[chosen] = drawn[chosen]
+        if n_features == self.n_features:
+            return self
+        scalars, factors = self.room
+        if n_features > len(scalars):
+            capacity = max(n_features, int(GROWTH * self.n_features))
+            scalars, factors = (
+                _lengthened(part, capacity) for part in (self.scalars, self.factors)
+            )
+        room = scalars, factors
+        state = State(self.bias, scalars[:n_features], factors[:n_features], self.rank, room)
+        for part in (state.scalars, state.factors):
+            part[self.n_features :] = 0  # a training that failed may have left its own there
+        state._start_moments(self.n_features, optimizer)
+        return state
+
+    def _start_moments(self, first: int, optimizer: Optimizer) -> None:
+        """Give the features from `first` on moments as the optimizer starts them."""
+        if any(optimizer.moment_starts):
+            self.scalars[first:, 2:] = optimizer.moment_starts
+            self.factors[first:, 1:] = np.asarray(optimizer.moment_starts)[:, None]
+
+
+def _copied(bias: Array, scalars: Array, factors: Array, rank: int) -> State:
+    room = _lengthened(scalars, len(scalars)), _lengthened(factors, len(factors))
+    return State(bias.copy(), *room, rank, room)
+
+
+def _lengthened(array: Array, length: int) -> Array:
+    """Return an aligned copy with zeros behind."""
+    longer = _aligned_zeros((length, *array.shape[1:]), array.dtype)
+    longer[: len(array)] = array
+    return longer
 
 
 def _padded(rank: int) -> int:
@@ -129,7 +186,7 @@ def _padded(rank: int) -> int:
     return -(-rank // step) * step
 
 
-def _aligned_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+def _aligned_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """Return zeros that begin on a cache line, so that no feature straddles one line too many."""
     dtype = np.dtype(dtype)
     size = math.prod(shape)

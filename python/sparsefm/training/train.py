@@ -4,19 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from sparsefm.data.dataset import Rows
+from sparsefm.data.dataset import Dataset
 from sparsefm.data.validation import check_dtype, check_flag, check_integer
-from sparsefm.losses import find_loss
+from sparsefm.losses import Loss, find_loss
 from sparsefm.model import Model
-from sparsefm.optimizers import Adam, Solver
+from sparsefm.optimizers import Adam, Optimizer, check_optimizer
 from sparsefm.threads import resolve_threads
-from sparsefm.training.callbacks import Callback
-from sparsefm.training.initialization import Start
-from sparsefm.training.loop import Training, announcer, check_callbacks
-from sparsefm.training.metrics import evaluate
-from sparsefm.training.trainer import Trainer
+from sparsefm.training.callbacks import Callback, check_callbacks
+from sparsefm.training.evaluation import evaluate
+from sparsefm.training.hyperparameters import DEFAULT_RANK, Hyperparameters, check_init_scale
+from sparsefm.training.learner import Learner, new_planner
+from sparsefm.training.loop import TrainingRun, announcer
+from sparsefm.training.metrics import metrics_of
+from sparsefm.training.random import check_seed
 
 
 def train(
@@ -26,9 +26,9 @@ def train(
     y_val: Any = None,
     *,
     task: str = "regression",
-    loss: str | None = None,
+    loss: str | Loss | None = None,
     rank: int | None = None,
-    solver: Solver | None = None,
+    solver: Optimizer | None = None,
     epochs: int = 10,
     batch_size: int | None = None,
     shuffle: bool = True,
@@ -56,8 +56,9 @@ def train(
     X_val, y_val : optional
         Validation data of the same kind, evaluated after each epoch.
     task : {"regression", "binary"}
-    loss : {"squared", "logistic", "hinge"}, optional
-        Default: squared loss for regression, logistic for binary.
+    loss : {"squared", "huber", "logistic", "hinge"} or Loss, optional
+        Default: squared loss for regression, logistic for binary. An instance such as
+        ``sparsefm.losses.Huber(delta=2.0)`` has other parameters than the default ones.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: 8, or the rank of
         `init`.
@@ -66,8 +67,8 @@ def train(
     epochs : int
         Passes over the data.
     batch_size : int, optional
-        Rows a step; the last batch may be smaller. Default: 1024, or less where that would make
-        fewer than 64 steps an epoch, but at least 16.
+        Rows a step; the last batch may be smaller. Default: so many that an epoch has 64 steps, but
+        at least 16 and at most 1024 (`AdaGrad`: 256).
     shuffle : bool
         Shuffle the rows once, then the order of the batches in each epoch. Otherwise both stay as
         they are.
@@ -103,59 +104,74 @@ def train(
     """
     found_loss = find_loss(task, loss)
     real = check_dtype(dtype)
-    solver = check_solver(solver, real)
     epochs = check_integer(epochs, "epochs", 1)
-    if batch_size is not None:
-        batch_size = check_integer(batch_size, "batch_size", 1)
     shuffle, verbose = check_flag(shuffle, "shuffle"), check_flag(verbose, "verbose")
-    threads = resolve_threads(n_threads)
-    listeners = check_callbacks(callbacks)
-    init_random, order_random = random_streams(seed)
-    start = Start.check(init, init_scale, rank)
-    rows = Rows.training(X, y, sample_weight, found_loss, real)
-    validation = Rows.validation(X_val, y_val, found_loss, real, rows.X.n_features)
-    trainer = Trainer(
-        rows,
-        start.state(rows, found_loss, solver, init_random),
-        found_loss,
-        solver,
-        batch_size=batch_size or default_batch_size(len(rows.counted)),
-        random=order_random if shuffle else None,
+    threads, listeners = resolve_threads(n_threads), check_callbacks(callbacks)
+    chosen, given = _check_start(init, init_scale, rank)
+    chosen = replace(
+        chosen,
+        solver=Adam() if solver is None else check_optimizer(solver, real),
+        batch_size=batch_size,
+    )
+    seed = check_seed(seed)
+    dataset = Dataset.training(X, y, sample_weight, real, binary=found_loss.task == "binary")
+    validation = Dataset.validation(
+        X_val, y_val, real, dataset.X.n_features, binary=found_loss.task == "binary"
+    )
+    if given is None:
+        learner = Learner.begin(chosen, found_loss, dataset, seed)
+    elif given.n_features == dataset.X.n_features:
+        learner = Learner.of_model(given, chosen, found_loss, real, seed)
+    else:
+        raise ValueError(f"init has {given.n_features} features, but X has {dataset.X.n_features}")
+    run = TrainingRun(
+        learner,
+        dataset,
+        new_planner(seed, threads, shuffle=shuffle),
         threads=threads,
-        random_start=start.given is None,
+        shuffle=shuffle,
+        random_start=given is None,
+        model=lambda: _copy_of(learner),
     )
 
     def validate() -> tuple[float | None, Mapping[str, float]]:
         if validation is None:
             return None, {}
-        loss, metrics = evaluate(
-            found_loss, validation.y, trainer.state.scores(validation.X, threads)
+        losses, metrics = evaluate(
+            learner,
+            validation,
+            threads,
+            lambda scores: metrics_of(found_loss, validation.y, scores[:, 0], None),
         )
-        trainer.check_validation(loss, validation)
-        return loss, metrics
+        run.check_validation(losses, validation)
+        return losses[0], metrics
 
-    training = Training([trainer], trainer.model)
-    history = training.run(epochs, validate, listeners, announcer(verbose))
-    return replace(trainer.model(), history=history)
-
-
-def default_batch_size(n_rows: int) -> int:
-    """Return how many rows a step takes if nobody says: 64 steps an epoch, within limits."""
-    return min(max(n_rows // 64, 16), 1024)
+    history = run.run(epochs, validate, listeners, announcer(verbose))
+    return replace(_copy_of(learner), history=history)
 
 
-def check_solver(solver: Any, real: np.dtype[Any]) -> Solver:
-    """Return the argument `solver` if it is one for arithmetic in `real`."""
-    if solver is None:
-        return Adam()
-    if not isinstance(solver, Solver):
-        raise TypeError(f"solver must be a solver such as sparsefm.Adam(), got {solver!r:.80}")
-    solver.check_range(real)
-    return solver
+def _copy_of(learner: Learner) -> Model:
+    """Return a model with parameters of its own."""
+    (model,) = learner.models()
+    return replace(model)
 
 
-def random_streams(seed: Any) -> list[np.random.Generator]:
-    """Return generators for the initial factors and for the order of the rows."""
-    if seed is not None:
-        seed = check_integer(seed, "seed", 0)
-    return [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(2)]
+def _check_start(init: Any, init_scale: Any, rank: Any) -> tuple[Hyperparameters, Model | None]:
+    """Check the arguments `init`, `init_scale` and `rank`; return also the given parameters."""
+    if rank is not None:
+        rank = check_integer(rank, "rank", 0)
+    if isinstance(init, str):
+        scale = check_init_scale(init, init_scale)
+        rank = DEFAULT_RANK if rank is None else rank
+        return Hyperparameters(rank=rank, init=init, init_scale=scale), None
+    if init_scale is not None:
+        raise ValueError("init_scale says how to draw V; it has no use with a given init")
+    if not isinstance(init, Model):
+        if not isinstance(init, tuple | list) or len(init) != 3:
+            raise TypeError(
+                f"init must be 'normal', 'uniform', a Model or a tuple (w0, w, V), got {init!r:.80}"
+            )
+        init = Model(*init)
+    if rank not in (None, init.rank):
+        raise ValueError(f"rank is {rank}, but init has rank {init.rank}: leave rank out")
+    return Hyperparameters(rank=init.rank), init

@@ -1,46 +1,106 @@
-"""Choosing settings: candidates train side by side on some rows, and are judged by others."""
+"""Choosing hyperparameters: candidates train side by side, and are scored on validation rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.data.dataset import Rows
-from sparsefm.errors import DivergenceError
-from sparsefm.training.trainer import Trainer
-from sparsefm.tuning.hyperparameters import COOLER, Settings
+from sparsefm.data.dataset import Dataset
+from sparsefm.data.plan import Planner
+from sparsefm.losses import Loss
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.learner import Learner
+from sparsefm.training.random import stream
+from sparsefm.training.trainer import run_epoch
+from sparsefm.tuning.portfolio import variations
+from sparsefm.tuning.schedule import RATE_DECAY
 
 MAX_EPOCHS = 100
 PATIENCE = 640  # steps without improvement after which a candidate ends: ten epochs, or three
 OPTIMISM = 3.0  # times what the second half of its epochs gained: what a candidate may still gain
 ROUNDS = 2  # of variations of the best, at most
-COOLINGS = 3  # times that the learning rate is lowered, at most
+DECAYS = 3  # times that the learning rate is lowered, at most
 
-NewTrainers = Callable[[Settings], Sequence[Trainer]]
+Losses = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Fold:
+    """Rows to train on, and rows to score by."""
+
+    training: Dataset
+    validation: Dataset
+
+
+class FoldTraining:
+    """Hyperparameters in training on one fold."""
+
+    def __init__(self, chosen: Hyperparameters, fold: Fold, race: Race) -> None:
+        self._validation, self._threads = fold.validation, race.threads
+        self._learner = Learner.begin(chosen, race.loss, fold.training, race.seed)
+        self._plan = race.planner.plan(
+            fold.training, chosen.batch_size_for(len(fold.training.rows))
+        )
+        self._targets = [target[self._plan.rows] for target in fold.training.targets]
+        self._random = stream(race.seed, "batches", 0)
+        self.trainers = self._learner.trainers(race.threads)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches."""
+        return self._plan.n_batches
+
+    def run_epoch(self) -> Losses:
+        """Run an epoch; return the loss of each validation row, times its share of the weight.
+
+        One after the other for each output, shape (outputs * n,).
+        """
+        training_losses = run_epoch(self.trainers, self._plan, self._targets, self._random)
+        if not np.isfinite(training_losses).all():
+            return np.array([np.inf])
+        rows = self._validation
+        weights = np.ones(rows.X.n_rows) if rows.weights is None else rows.weights
+        share = weights.astype(np.float64) / weights.sum(dtype=np.float64)
+        losses = [
+            share * trainer.loss.values(target, trainer.state.scores(rows.X, self._threads))
+            for trainer, target in zip(self.trainers, rows.targets, strict=True)
+        ]
+        return np.concatenate(losses)
+
+    def snapshot(self) -> Learner:
+        """Return a copy of all parameters and moments."""
+        return replace(self._learner.copy(), steps=self.trainers[0].steps)
+
+    def lower_rate(self, snapshot: Learner) -> None:
+        """Go back to a snapshot, and on with a lower learning rate."""
+        for trainer, state in zip(self.trainers, snapshot.states, strict=True):
+            trainer.state.assign(state)
+            trainer.steps = snapshot.steps
+            trainer.learning_rate *= RATE_DECAY
 
 
 @dataclass(eq=False)
 class Candidate:
-    """Settings in the race.
+    """Hyperparameters in the race.
 
     Attributes
     ----------
-    settings : Settings
-    trainers : sequence of Trainer
+    hyperparameters : Hyperparameters
+    folds : sequence of FoldTraining
     losses : list of float
         Mean validation loss after each epoch.
-    rows : ndarray of float64
+    row_losses : ndarray of float64
         The loss of each validation row after the best epoch, times its share of the weight.
     """
 
-    settings: Settings
-    trainers: Sequence[Trainer]
+    hyperparameters: Hyperparameters
+    folds: Sequence[FoldTraining]
     losses: list[float] = field(default_factory=list)
-    rows: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    row_losses: Losses = field(default_factory=lambda: np.empty(0))
 
     @property
     def best(self) -> float:
@@ -55,8 +115,7 @@ class Candidate:
     @property
     def has_settled(self) -> bool:
         """Whether the loss has not improved for a while."""
-        steps = self.trainers[0].steps_per_epoch
-        patience = min(max(PATIENCE // steps, 3), 10)
+        patience = min(max(PATIENCE // self.folds[0].steps_per_epoch, 3), 10)
         return len(self.losses) - self.epochs >= patience or not np.isfinite(self.losses[-1])
 
     def is_hopeless(self, leader: float) -> bool:
@@ -68,24 +127,27 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """Judges settings by the loss of rows that they were not trained on.
+    """Scores hyperparameters by the loss of rows that they were not trained on.
 
     Parameters
     ----------
-    new_trainers : callable
-        Returns trainers for settings: for each fold those of all machines.
-    validations : sequence of Rows
-        What each trainer is judged by.
+    folds : sequence of Fold
+    loss : Loss
+    planner : Planner
+        All candidates train by its plans.
+    seed : int
     threads : int
     max_epochs : int
     """
 
-    new_trainers: NewTrainers
-    validations: Sequence[Rows]
+    folds: Sequence[Fold]
+    loss: Loss
+    planner: Planner
+    seed: int
     threads: int
     max_epochs: int = MAX_EPOCHS
 
-    def run(self, portfolio: Iterable[Settings]) -> list[Candidate]:
+    def run(self, portfolio: Iterable[Hyperparameters]) -> list[Candidate]:
         """Return candidates that have been trained as long as there was hope, the best first."""
         return self._heat(portfolio, np.inf)
 
@@ -96,50 +158,50 @@ class Race:
         ----------
         ranked : sequence of Candidate
         given : mapping
-            Settings that stay.
+            Hyperparameters that stay.
         """
         finished = list(ranked)
-        tried = {candidate.settings for candidate in finished}
+        tried = {candidate.hyperparameters for candidate in finished}
         for _ in range(ROUNDS):
             best = finished[0]
-            variations = (settings.fixed(given) for settings in best.settings.variations())
-            new = [settings for settings in dict.fromkeys(variations) if settings not in tried]
+            varied = (replace(other, **given) for other in variations(best.hyperparameters))
+            new = [other for other in dict.fromkeys(varied) if other not in tried]
             tried.update(new)
             finished = _ranked([*finished, *self._heat(new, best.best)])
             if finished[0] is best:
                 break
         return finished
 
-    def schedule(self, settings: Settings, coolings: int = COOLINGS) -> tuple[int, ...]:
+    def stages(self, chosen: Hyperparameters, decays: int = DECAYS) -> tuple[int, ...]:
         """Return how many epochs to run at the learning rate, then at lower and lower ones.
 
         Each stage starts from the best epoch of the one before, and there is no stage that does
         not improve on it.
         """
-        trainers = self.new_trainers(settings)
+        folds = self._begin(chosen)
         stages: list[int] = []
         least = np.inf
-        for _ in range(1 + coolings):
-            stage = Candidate(settings, trainers)
-            best = [trainer.state.copy() for trainer in trainers]
-            steps = trainers[0].steps
+        for _ in range(1 + decays):
+            stage = Candidate(chosen, folds)
+            best = [fold.snapshot() for fold in folds]
             for loss in self._epochs(stage):
                 if loss == stage.best:
-                    best, steps = [trainer.state.copy() for trainer in trainers], trainers[0].steps
+                    best = [fold.snapshot() for fold in folds]
                 if stage.has_settled:
                     break
             if stages and stage.best >= least:
                 break
             stages.append(stage.epochs)
             least = stage.best
-            for trainer, state in zip(trainers, best, strict=True):
-                trainer.state.assign(state)
-                trainer.steps = steps
-                trainer.learning_rate *= COOLER
+            for fold, snapshot in zip(folds, best, strict=True):
+                fold.lower_rate(snapshot)
         return tuple(stages)
 
-    def _heat(self, entrants: Iterable[Settings], leader: float) -> list[Candidate]:
-        running = [Candidate(settings, self.new_trainers(settings)) for settings in entrants]
+    def _begin(self, chosen: Hyperparameters) -> list[FoldTraining]:
+        return [FoldTraining(chosen, fold, self) for fold in self.folds]
+
+    def _heat(self, entrants: Iterable[Hyperparameters], leader: float) -> list[Candidate]:
+        running = [Candidate(chosen, self._begin(chosen)) for chosen in entrants]
         finished: list[Candidate] = []
         epochs = {id(candidate): self._epochs(candidate) for candidate in running}
         while running:
@@ -152,40 +214,30 @@ class Race:
             finished += hopeless
             running = [candidate for candidate in running if candidate not in hopeless]
         for candidate in finished:
-            candidate.trainers = ()  # and their memory
+            candidate.folds = ()  # and their memory
         return _ranked(finished)
 
     def _epochs(self, candidate: Candidate) -> Iterator[float]:
-        """Run epochs of all trainers; yield, and note, the mean loss of the rows not shown."""
+        """Run epochs on all folds; note and yield the mean loss of the validation rows."""
         for _ in range(self.max_epochs):
-            try:
-                losses = np.concatenate([*map(self._judge, candidate.trainers, self.validations)])
-            except DivergenceError:
-                losses = np.array([np.inf])
-            loss = float(losses.sum() / len(self.validations))
+            losses = np.concatenate([fold.run_epoch() for fold in candidate.folds])
+            loss = float(losses.sum() / sum(len(fold.training.targets) for fold in self.folds))
             candidate.losses.append(loss if np.isfinite(loss) else np.inf)
             if candidate.losses[-1] == candidate.best:
-                candidate.rows = losses
+                candidate.row_losses = losses
             yield candidate.losses[-1]
-
-    def _judge(self, trainer: Trainer, rows: Rows) -> npt.NDArray[np.float64]:
-        """Run an epoch; return the loss of each row that was not shown, times its share."""
-        trainer.run_epoch()
-        losses = trainer.loss.values(rows.y, trainer.state.scores(rows.X, self.threads))
-        weights = np.ones(len(losses)) if rows.weights is None else rows.weights.astype(np.float64)
-        return np.asarray(weights / weights.sum() * losses)
 
 
 def significant(ranked: Sequence[Candidate]) -> Candidate:
     """Return the best candidate, or the best without interactions if that may be as good.
 
-    It may if what it loses is within two standard errors of the difference, row by row, and no more
-    than a quarter: so much would not be given away for want of rows to judge by.
+    It may if its loss is greater by at most two standard errors of the difference, row by row, and
+    by at most a quarter: few validation rows alone are no reason to give away more.
     """
     best = ranked[0]
     for linear in ranked:
-        if linear.settings.rank == 0 and np.isfinite(linear.best):
-            excess = linear.rows - best.rows
+        if linear.hyperparameters.rank == 0 and np.isfinite(linear.best):
+            excess = linear.row_losses - best.row_losses
             error = np.std(excess) * np.sqrt(len(excess))
             may_be_chance = excess.sum() <= 2 * error and linear.best <= 1.25 * best.best
             return linear if may_be_chance else best

@@ -1,14 +1,13 @@
-// What the features of a batch gather from the rows they occur in. With e_r the slope dL/ds of row
-// r (its weight included) and T_r = e_r S_r:
-//
-//   dw_i = sum_r e_r x_ri,    dv_i = sum_r x_ri T_r - v_i sum_r e_r x_ri^2
+// What the features of a batch gather from the rows they occur in: sums over the rows of x_ri times
+// what row r hands out, its slope e_r and its terms T_r (see `interactions/interaction.hpp`).
 #pragma once
 
 #include <numeric>
 #include <vector>
 
-#include "batch.hpp"
-#include "parallel.hpp"
+#include "../data/batch.hpp"
+#include "../parallel.hpp"
+#include "../registers.hpp"
 
 namespace sparsefm {
 
@@ -22,12 +21,12 @@ struct FeatureSums {
   }
 };
 
-/// Of each row of a batch: e_r, and T_r in rows of `width` numbers.
+/// Of each row of a batch: its slope e_r, its weight included, and T_r (row_size,).
 template <class Real>
 struct RowTerms {
   const Real* slopes;
   const Real* T;
-  Index width;
+  Index row_size;
 };
 
 template <class Real, class Values>
@@ -42,41 +41,47 @@ FeatureSums gather_scalars(const Occurrences<Values>& occurrences,
   return sums;
 }
 
-/// sum_r x_ri T_r for the factors f, f + 1, ... of an L.
+/// sum_r x_ri T_r for the numbers f, f + 1, ... of an L among those of a row.
 template <class L, class Real, class Values>
 L gather_factors(const Occurrences<Values>& occurrences, const RowTerms<Real>& terms,
                  Index f) noexcept {
   L sum = L::Zero();
   for (Index p = 0; p < occurrences.size; ++p) {
     sum += occurrences.values[p] *
-           Eigen::Map<const L>(terms.T + occurrences.rows[p] * terms.width + f);
+           Eigen::Map<const L>(terms.T + occurrences.rows[p] * terms.row_size + f);
   }
   return sum;
 }
 
 /// Gathers for one batch after the other. Features that many rows have come in pieces, so that
 /// they keep every thread busy, and so that no sum of float32 has very many terms.
-template <class Real, class Values>
+template <class Real>
 class Gatherer {
  public:
-  /// Sums the pieces. What `terms` points at must stay as long as this is asked for sums.
-  void begin(Team& team, const Batch<Real>& batch, const RowTerms<Real>& terms) {
+  /// Sums the pieces: for each `width` numbers from `place(i)` on. What `terms` points at must stay
+  /// as long as this is asked for sums.
+  template <class Values, class Place>
+  void begin(Team& team, const Batch<Real>& batch, const RowTerms<Real>& terms, Index width,
+             const Place& place) {
     batch_ = &batch;
     terms_ = terms;
     const auto pieces = static_cast<Index>(batch.pieces.size());
     piece_scalars_.resize(pieces);
-    piece_factors_.resize(terms.width, pieces);
+    piece_factors_.resize(width, pieces);
     team.for_blocks(pieces, pieces_at_once, [&](Index, Index begin, Index end) {
       for (Index q = begin; q < end; ++q) {
         const auto part = batch.template occurrences<Values>(batch.pieces[q]);
+        const Index first = place(batch.features[batch.pieces[q].feature]);
         piece_scalars_[q] = gather_scalars(part, terms);
-        for_lanes<Real>(terms.width, [&]<class L>(Index f) {
-          Eigen::Map<L>(&piece_factors_(f, q)) = gather_factors<L>(part, terms, f);
+        for_lanes<Real>(width, [&]<class L>(Index f) {
+          Eigen::Map<L>(&piece_factors_(f, q)) = gather_factors<L>(part, terms, first + f);
         });
       }
     });
   }
 
+  /// The sums of the feature at position j of the batch.
+  template <class Values>
   FeatureSums scalars(Index j) const noexcept {
     const auto [first, last] = batch_->pieces_of(j);
     if (first == last) return gather_scalars(batch_->template occurrences<Values>(j), terms_);
@@ -84,11 +89,11 @@ class Gatherer {
                            FeatureSums{});
   }
 
-  template <class L>
-  L factors(Index j, Index f) const noexcept {
+  template <class Values, class L>
+  L factors(Index j, Index place, Index f) const noexcept {
     const auto [first, last] = batch_->pieces_of(j);
     if (first == last) {
-      return gather_factors<L>(batch_->template occurrences<Values>(j), terms_, f);
+      return gather_factors<L>(batch_->template occurrences<Values>(j), terms_, place + f);
     }
     using Doubles = Eigen::Array<double, L::RowsAtCompileTime, 1>;
     Doubles sum = Doubles::Zero();

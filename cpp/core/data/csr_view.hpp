@@ -2,7 +2,10 @@
 // columns in range, ascending and unique within a row, values finite and non-zero.
 #pragma once
 
-#include "types.hpp"
+#include <type_traits>
+#include <variant>
+
+#include "../types.hpp"
 
 namespace sparsefm {
 
@@ -65,5 +68,9 @@ struct CsrView {
     return {columns + begin, values + begin, offsets[r + 1] - begin};
   }
 };
+
+/// A matrix of either kind; which one is asked once a call, never once a row.
+template <class Real>
+using MatrixView = std::variant<CsrView<const Real*>, CsrView<Ones<Real>>>;
 
 }  // namespace sparsefm

@@ -3,6 +3,9 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -33,15 +36,11 @@ struct Batch {
   std::vector<std::int32_t> rows;  // (non-zeros): row within the batch
   std::vector<Real> values;        // (non-zeros); empty if all are one
   std::vector<Piece> pieces;       // of the features with more than piece_size occurrences
-  std::vector<std::int32_t> next;  // (features): step at which each comes next, if that matters
 
-  bool planned() const noexcept { return !starts.empty(); }
-
-  /// Memory in use; `next`, which is there only at times, included.
+  /// Memory in use.
   Index bytes() const noexcept {
     const auto of = [](const auto& part) { return part.capacity() * sizeof(part[0]); };
-    return static_cast<Index>(of(features) + of(starts) + of(rows) + of(values) + of(pieces) +
-                              features.size() * sizeof(next[0]));
+    return static_cast<Index>(of(features) + of(starts) + of(rows) + of(values) + of(pieces));
   }
 
   Index size() const noexcept { return static_cast<Index>(features.size()); }
@@ -87,21 +86,31 @@ struct Batch {
   }
 };
 
-/// For each feature its position in the batch being transposed, or `absent`. All absent between
-/// uses, so that a batch costs what it holds and not the number of features.
+/// For each feature its position in the batch being transposed, or none. All have none between
+/// uses, so that a batch costs what it holds and not the number of features; and the system hands
+/// out pages of zeros only where they are touched, so that making a table costs no more.
 class Slots {
  public:
-  static constexpr std::int32_t absent = -1;
-  explicit Slots(Index features) : slots_(features, absent) {}
-  std::int32_t& operator[](Feature i) noexcept { return slots_[i]; }
+  explicit Slots(Index features)
+      : slots_(static_cast<std::int32_t*>(std::calloc(std::max<Index>(features, 1), sizeof(std::int32_t)))) {
+    if (slots_ == nullptr) throw std::bad_alloc();
+  }
+
+  bool has(Feature i) const noexcept { return slots_.get()[i] != 0; }
+  std::int32_t operator[](Feature i) const noexcept { return slots_.get()[i] - 1; }
+  void set(Feature i, std::int32_t position) noexcept { slots_.get()[i] = position + 1; }
+  void clear(Feature i) noexcept { slots_.get()[i] = 0; }
 
   template <class Values>
   void prefetch(const CsrRow<Values>& row) const noexcept {
-    for (Index p = 0; p < row.size; ++p) sparsefm::prefetch(&slots_[row.features[p]]);
+    for (Index p = 0; p < row.size; ++p) sparsefm::prefetch(slots_.get() + row.features[p]);
   }
 
  private:
-  std::vector<std::int32_t> slots_;
+  struct Free {
+    void operator()(std::int32_t* memory) const noexcept { std::free(memory); }
+  };
+  std::unique_ptr<std::int32_t, Free> slots_;
 };
 
 /// Transposes rows[0], ..., rows[size - 1] of X in two linear passes.
@@ -113,13 +122,13 @@ Batch<Real> transpose(const CsrView<Values>& X, const Index* rows, Index size, S
     if (r + 1 < size) slots.prefetch(X.row(rows[r + 1]));
     const auto row = X.row(rows[r]);
     for (Index p = 0; p < row.size; ++p) {
-      auto& slot = slots[row.features[p]];
-      if (slot == Slots::absent) {
-        slot = static_cast<std::int32_t>(batch.features.size());
-        batch.features.push_back(row.features[p]);
+      const Feature i = row.features[p];
+      if (!slots.has(i)) {
+        slots.set(i, static_cast<std::int32_t>(batch.features.size()));
+        batch.features.push_back(i);
         batch.starts.push_back(0);
       }
-      ++batch.starts[slot + 1];  // counts now, starts below
+      ++batch.starts[slots[i] + 1];  // counts now, starts below
     }
   }
   batch.features.shrink_to_fit();
@@ -137,7 +146,7 @@ Batch<Real> transpose(const CsrView<Values>& X, const Index* rows, Index size, S
       if constexpr (std::is_pointer_v<Values>) batch.values[at] = row.values[p];
     }
   }
-  for (const Feature i : batch.features) slots[i] = Slots::absent;
+  for (const Feature i : batch.features) slots.clear(i);
   batch.cut();
   return batch;
 }

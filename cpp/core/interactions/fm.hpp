@@ -1,0 +1,56 @@
+// The factorization machine (Rendle 2010): every pair of features, by the product of their factors.
+//
+//   s(x) = w0 + sum_i w_i x_i + 1/2 sum_f [ S_f^2 - sum_i v_if^2 x_i^2 ],   S_f = sum_i v_if x_i
+//   ds/dw0 = 1,   ds/dw_i = x_i,   ds/dv_if = x_i S_f - v_if x_i^2
+//
+// O(non-zeros * rank). Over the rows r of a batch, with slopes e_r and T_r = e_r S_r:
+//
+//   dv_i = sum_r x_ri T_r - v_i sum_r e_r x_ri^2
+#pragma once
+
+#include "interaction.hpp"
+
+namespace sparsefm {
+
+struct Fm {
+  static constexpr Index row_size(Index width) noexcept { return width; }
+  static constexpr Index place(Index) noexcept { return 0; }
+
+  template <class Values, class Parameters, class Real>
+  static Real score(const CsrRow<Values>& row, const Parameters& theta, Real* S) noexcept {
+    Real linear = theta.bias();
+    Real pairs = 0;
+    for (Index p = 0; p < row.size; ++p) {
+      const Index i = row.features[p];
+      const Real x = row.values[p];
+      linear += x * theta.linear(i);
+      if constexpr (Parameters::keeps_norms) pairs -= x * x * theta.squared_norm(i);
+    }
+    for_lanes<Real>(theta.width, [&]<class L>(Index f) {
+      L sum = L::Zero();
+      L squares = L::Zero();  // of which nothing is left where norms are kept
+      for (Index p = 0; p < row.size; ++p) {
+        const L term = row.values[p] * Eigen::Map<const L>(theta.factors(row.features[p]) + f);
+        sum += term;
+        if constexpr (!Parameters::keeps_norms) squares += term.square();
+      }
+      pairs += (sum.square() - squares).sum();
+      if (S != nullptr) Eigen::Map<L>(S + f) = sum;
+    });
+    return linear + pairs / 2;
+  }
+
+  template <class Real>
+  static void terms(Real* S, Index size, Real e) noexcept {
+    for_lanes<Real>(size, [&]<class L>(Index f) { Eigen::Map<L>(S + f) *= e; });
+  }
+
+  template <class L, class Real, class V>
+  static L gradient(const L& xT, Real self, const V& v) noexcept {
+    return xT - self * v;
+  }
+};
+
+static_assert(InteractionOf<Fm, float> && InteractionOf<Fm, double>);
+
+}  // namespace sparsefm

@@ -1,0 +1,103 @@
+#include "layers.hpp"
+
+#include <memory>
+#include <numeric>
+
+#include "interactions/fm.hpp"
+#include "optimizers/adam.hpp"
+#include "parallel.hpp"
+#include "solvers/gatherer.hpp"
+
+namespace sparsefm {
+namespace {
+
+constexpr Index row_block = 256;
+constexpr Index feature_block = 64;
+
+template <class Real, class Values>
+void backward_of(Real* linear, Real* factors, const CsrView<Values>& X, const Real* slopes,
+                 const ModelView<Real>& model, int threads) {
+  const Fm interaction;
+  const Index rank = model.width, row_size = interaction.row_size(rank);
+  const std::unique_ptr<Real[]> T(new Real[X.rows * row_size]);
+  std::vector<Index> rows(X.rows);
+  std::iota(rows.begin(), rows.end(), Index{0});
+  Slots slots(X.features);
+  const auto batch = transpose<Real>(X, rows.data(), X.rows, slots);
+
+  with_team(team_size(threads, X.rows / row_block, X.nonzeros() * (rank + 1)), [&](Team& team) {
+    team.for_blocks(X.rows, row_block, [&](Index, Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        Real* S = T.get() + r * row_size;
+        interaction.score(X.row(r), model, S);
+        interaction.terms(S, row_size, slopes[r]);
+      }
+    });
+    Gatherer<Real> gatherer;
+    gatherer.template begin<Values>(team, batch, {slopes, T.get(), row_size}, rank,
+                                    [&](Index i) { return interaction.place(i); });
+    team.for_blocks(batch.size(), feature_block, [&](Index, Index begin, Index end) {
+      for (Index j = begin; j < end; ++j) {
+        const Index i = batch.features[j], place = interaction.place(i);
+        const auto sums = gatherer.template scalars<Values>(j);
+        linear[i] = static_cast<Real>(sums.linear);
+        for_lanes<Real>(rank, [&]<class L>(Index f) {
+          const L xT = gatherer.template factors<Values, L>(j, place, f);
+          const Eigen::Map<const L> v(model.factors(i) + f);
+          Eigen::Map<L>(factors + i * rank + f) =
+              interaction.gradient(xT, static_cast<Real>(sums.self), v);
+        });
+      }
+    });
+  });
+}
+
+}  // namespace
+
+template <class Real>
+void forward(Real* scores, const MatrixView<Real>& X, Index first, Index rows,
+             const ModelView<Real>& model, int threads) {
+  std::visit(
+      [&](const auto& x) {
+        const Index work = (x.offsets[first + rows] - x.offsets[first]) * (model.width + 1);
+        with_team(team_size(threads, rows / row_block, work), [&](Team& team) {
+          team.for_blocks(rows, row_block, [&](Index, Index begin, Index end) {
+            for (Index r = begin; r < end; ++r) {
+              if (r + 1 < rows) model.prefetch(x.row(first + r + 1));
+              scores[r] = Fm().score(x.row(first + r), model, static_cast<Real*>(nullptr));
+            }
+          });
+        });
+      },
+      X);
+}
+
+template <class Real>
+void backward(Real* linear, Real* factors, const MatrixView<Real>& X, const Real* slopes,
+              const ModelView<Real>& model, int threads) {
+  std::visit([&](const auto& x) { backward_of(linear, factors, x, slopes, model, threads); }, X);
+}
+
+template <class Real>
+void adam_update(Real* theta, const Real* gradient, Real* m, Real* v, Index size, Index t,
+                 const Settings& adam) {
+  const AdamConstants constants(adam);
+  const AdamStep<Real> step(constants, adam_rate(constants, adam["learning_rate"], t));
+  for_lanes<Real>(size, [&]<class L>(Index first) {
+    const Eigen::Map<const L> g(gradient + first);
+    Eigen::Map<L> theta_(theta + first), m_(m + first), v_(v + first);
+    step.apply(theta_, m_, v_, g);
+  });
+}
+
+template void forward(float*, const MatrixView<float>&, Index, Index, const ModelView<float>&, int);
+template void forward(double*, const MatrixView<double>&, Index, Index, const ModelView<double>&,
+                      int);
+template void backward(float*, float*, const MatrixView<float>&, const float*,
+                       const ModelView<float>&, int);
+template void backward(double*, double*, const MatrixView<double>&, const double*,
+                       const ModelView<double>&, int);
+template void adam_update(float*, const float*, float*, float*, Index, Index, const Settings&);
+template void adam_update(double*, const double*, double*, double*, Index, Index, const Settings&);
+
+}  // namespace sparsefm

@@ -1,0 +1,17 @@
+// |v|^2 of a vector of factors, added up in the one order that training uses too.
+#pragma once
+
+#include "../registers.hpp"
+
+namespace sparsefm {
+
+template <class Real>
+Real squared_norm(const Real* v, Index width) noexcept {
+  Real norm = 0;
+  for_lanes<Real>(width, [&]<class L>(Index f) {
+    norm += Eigen::Map<const L>(v + f).square().sum();
+  });
+  return norm;
+}
+
+}  // namespace sparsefm

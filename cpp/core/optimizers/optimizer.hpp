@@ -1,0 +1,42 @@
+// How parameters move.
+//
+// An optimizer is a class of which each training has one, built from its `Settings`, with
+//   name                               what Python calls it
+//   moments                            numbers remembered of each parameter
+//   begin_segment(t, steps, rate)      `steps` steps follow, the first one is number t + 1
+//   begin_step(step, rows)             0 <= step < steps; rows of its batch
+//   missed(n)                          what a parameter misses that the next n steps do not touch,
+//                                      counted from the step just begun or the segment's start
+//   apply(theta, stride, g, missed)    one step of parameters `theta`, then the missed ones;
+//                                      moment q of theta lies at theta + q * stride
+//   catches_up                         whether missed steps move parameters; if so,
+//   skip(theta, stride, missed)        the missed ones alone
+// To add one: a header here, its name in `family.hpp`, and its dataclass in Python.
+#pragma once
+
+#include <concepts>
+#include <string_view>
+
+#include "../registers.hpp"
+#include "../settings.hpp"
+
+namespace sparsefm {
+
+template <class O, class Real>
+concept OptimizerOf =
+    std::constructible_from<O, const Settings&> &&
+    requires(O optimizer, const O moving, Index n, double rate, Real* theta, Lanes<Real, 4> g,
+             typename O::Missed missed) {
+      { O::name } -> std::convertible_to<std::string_view>;
+      { O::moments } -> std::convertible_to<int>;
+      { O::catches_up } -> std::convertible_to<bool>;
+      optimizer.begin_segment(n, n, rate);
+      { optimizer.begin_step(n, n) } noexcept;
+      { moving.missed(n) } noexcept -> std::same_as<typename O::Missed>;
+      { moving.apply(theta, n, g, missed) } noexcept;
+    } &&
+    (!O::catches_up || requires(const O moving, Index n, Real* theta, typename O::Missed missed) {
+      { moving.template skip<Lanes<Real, 4>>(theta, n, missed) } noexcept;
+    });
+
+}  // namespace sparsefm

@@ -1,0 +1,46 @@
+"""Losses of real targets; the score is the prediction."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from sparsefm.data.validation import check_real
+from sparsefm.losses.loss import Loss
+
+
+@dataclass(frozen=True)
+class Squared(Loss):
+    r"""Half the squared error: :math:`(s - y)^2 / 2`."""
+
+    name: ClassVar[str] = "squared"
+    task: ClassVar[str] = "regression"
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    r"""Squared for small errors, linear for large ones, so that outliers do not rule.
+
+    With the error :math:`e = |s - y|`,
+
+    .. math::
+
+        L = \tfrac12 e^2 \text{ if } e \le \delta, \text{ else } \delta (e - \tfrac12 \delta).
+
+    Parameters
+    ----------
+    delta : float
+        Errors beyond it count linearly. In units of the target for `train`; in standard deviations
+        of the target for `FMRegressor`, which standardises it.
+
+    References
+    ----------
+    P. J. Huber, "Robust Estimation of a Location Parameter", Annals of Mathematical Statistics 35,
+    1964.
+    """
+
+    name: ClassVar[str] = "huber"
+    task: ClassVar[str] = "regression"
+
+    delta: float = 1.35
+
+    def __post_init__(self) -> None:
+        check_real(self.delta, "delta", above=0)

@@ -1,0 +1,61 @@
+"""AdaGrad."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sparsefm.data.validation import check_real
+from sparsefm.optimizers.optimizer import Optimizer
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaGrad(Optimizer):
+    r"""AdaGrad on the sum of each batch's gradients.
+
+    With the mean gradient :math:`g` of a batch of :math:`B` rows,
+
+    .. math::
+
+        h = h + (B g)^2, \quad \theta = \theta - \eta \frac{B g}{\sqrt{h}}.
+
+    Parameters
+    ----------
+    learning_rate : float
+        :math:`\eta`.
+    initial_accumulator : float
+        What h starts at; it damps features seen a few times.
+    l2_linear, l2_factors : float
+        Weights of the penalty on w and V, as for `Adam`.
+
+    References
+    ----------
+    J. Duchi, E. Hazan and Y. Singer, "Adaptive Subgradient Methods for Online Learning and
+    Stochastic Optimization", JMLR 12, 2011.
+    """
+
+    name: ClassVar[str] = "adagrad"
+    damping: ClassVar[str] = "initial_accumulator"
+    batch_sizes: ClassVar[tuple[int, int]] = (16, 256)
+
+    learning_rate: float = 0.06
+    initial_accumulator: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_real(self.initial_accumulator, "initial_accumulator", above=0)
+
+    @property
+    def moment_starts(self) -> tuple[float]:
+        """What the accumulator h starts at."""
+        return (self.initial_accumulator,)
+
+    def check_range(self, real: np.dtype[Any]) -> None:
+        """Check that the type of the arithmetic can represent the settings."""
+        super().check_range(real)
+        with np.errstate(over="ignore"):
+            start = real.type(self.initial_accumulator)
+        if not np.finfo(real).tiny <= start <= np.finfo(real).max:
+            raise ValueError(
+                f"initial_accumulator of {self.initial_accumulator:g} is out of {real}'s range"
+            )

@@ -1,0 +1,66 @@
+"""The candidates of a search: hyperparameters of different kinds, and variations of one."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sparsefm.optimizers import AdaGrad, Adam
+from sparsefm.training.hyperparameters import Hyperparameters
+
+LARGEST_RANK = 32  # that is tried: twice the rank takes twice the time
+
+
+def variations(best: Hyperparameters) -> Iterator[Hyperparameters]:
+    """Yield hyperparameters that differ from these in one respect."""
+    solver = best.solver
+
+    def with_solver(**changes: float) -> Hyperparameters:
+        return replace(best, solver=replace(solver, **changes))
+
+    for factor in (0.5, 2.0):
+        yield with_solver(learning_rate=factor * solver.learning_rate)
+    for factor in (0.25, 4.0):
+        yield with_solver(l2_linear=factor * solver.l2_linear)
+    for factor in (0.3, 3.0):
+        yield with_solver(**{solver.damping: factor * getattr(solver, solver.damping)})
+    if best.rank:
+        for factor in (0.25, 4.0):
+            yield with_solver(l2_factors=factor * solver.l2_factors)
+        yield replace(best, init_scale=2 * best.init_scale)
+        yield replace(best, init_scale=best.init_scale / 2)
+    yield replace(best, rank=min(2 * best.rank, max(LARGEST_RANK, best.rank)) or 8)
+
+
+def _adam(
+    rank: int, learning_rate: float, epsilon: float, l2: tuple[float, float], scale: float
+) -> Hyperparameters:
+    solver = Adam(learning_rate=learning_rate, epsilon=epsilon, l2_linear=l2[0], l2_factors=l2[1])
+    return Hyperparameters(rank, solver, "normal", scale)
+
+
+def _adagrad(
+    rank: int, learning_rate: float, accumulator: float, l2: tuple[float, float], scale: float
+) -> Hyperparameters:
+    solver = AdaGrad(
+        learning_rate=learning_rate,
+        initial_accumulator=accumulator,
+        l2_linear=l2[0],
+        l2_factors=l2[1],
+    )
+    return Hyperparameters(rank, solver, "uniform", scale)
+
+
+# One of these is close to the best for each of many kinds of data; they were found by greedy choice
+# among random ones (docs/defaults.md). Simple ones come first: they win ties.
+PORTFOLIO = (
+    _adam(0, 0.01, 1.5e-2, (1e-3, 1e-2), 0.05),
+    _adam(0, 0.02, 1e-4, (2e-3, 1e-2), 0.05),
+    _adagrad(0, 0.075, 10.0, (1e-3, 5e-3), 0.3),
+    _adagrad(0, 0.3, 1.0, (1e-5, 1e-2), 0.3),
+    _adam(4, 0.004, 2e-3, (2e-3, 1e-2), 0.025),
+    _adam(8, 0.013, 1.5e-3, (4e-5, 1e-3), 0.04),
+    _adagrad(8, 0.1, 4.5, (2e-5, 7e-3), 0.35),
+    _adagrad(16, 0.03, 6.0, (3e-5, 5e-3), 0.1),
+    _adam(16, 0.006, 2.5e-4, (1e-4, 5e-2), 0.03),
+    _adam(16, 0.002, 1.2e-3, (2e-4, 1.4e-2), 0.04),
+    _adam(16, 0.01, 1.5e-2, (5e-4, 1e-2), 0.03),
+)

@@ -1,0 +1,38 @@
+"""A learning rate that falls in stages."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sparsefm.history import Epoch
+from sparsefm.training.callbacks import Training
+
+RATE_DECAY = 0.25  # times the learning rate in the next stage
+
+
+class StagedRate:
+    """A callback that lowers the learning rate from stage to stage.
+
+    Parameters
+    ----------
+    stages : sequence of int
+        How many epochs each stage has.
+    """
+
+    def __init__(self, stages: Sequence[int]) -> None:
+        self._ends = np.cumsum(stages)
+        self._training: Training | None = None
+
+    def begin(self, training: Training) -> None:
+        """Note what is trained."""
+        self._training = training
+
+    def __call__(self, epoch: Epoch) -> None:
+        """Lower the rate if the next epoch begins a stage."""
+        assert self._training is not None
+        more = self.stage(epoch.epoch + 1) - self.stage(epoch.epoch)
+        self._training.learning_rate *= RATE_DECAY**more
+
+    def stage(self, epoch: int) -> int:
+        """Return the number of the stage, from 0, that an epoch is in."""
+        return min(int(np.searchsorted(self._ends, epoch)), len(self._ends) - 1)
