@@ -5,7 +5,7 @@ from scipy import sparse
 
 import sparsefm as fm
 
-TASKS = {"squared": "regression", "logistic": "binary", "hinge": "binary"}
+TASKS = {"squared": "regression", "huber": "regression", "logistic": "binary", "hinge": "binary"}
 FORMS = {"csr": sparse.csr_array, "ones": sparse.csr_matrix, "dense": np.asarray}
 L2 = {"l2_linear": 0.3, "l2_factors": 0.7}
 
@@ -20,7 +20,7 @@ def problem(loss="squared", form="csr", rank=3, rows=30, features=9, seed=0):
     X[:, features - 1 :] *= features == 1
     if form == "ones":
         X = (X != 0) * 1.0
-    y = rng.normal(size=rows) if loss == "squared" else np.arange(rows) % 2.0
+    y = rng.normal(size=rows) if TASKS[loss] == "regression" else np.arange(rows) % 2.0
     init = (0.3, 0.3 * rng.normal(size=features), 0.3 * rng.normal(size=(features, rank)))
     return X, y, rng.uniform(0.5, 2, rows), init
 

@@ -160,6 +160,13 @@ LOSSES = {
         value=lambda y, s: 0.5 * (s - y) ** 2,
         slope=lambda y, s: s - y,
     ),
+    # L = e^2 / 2 up to an error of delta = 1.35, then its tangent,  L' = clip(s - y, -delta, delta)
+    "huber": Loss(
+        value=lambda y, s: np.where(
+            np.abs(s - y) <= 1.35, 0.5 * (s - y) ** 2, 1.35 * (np.abs(s - y) - 0.675)
+        ),
+        slope=lambda y, s: np.clip(s - y, -1.35, 1.35),
+    ),
     # L = softplus(-z) = log(1 + exp(-z)) with z = (2y - 1) s,  L' = sigmoid(s) - y
     "logistic": Loss(
         value=lambda y, s: np.logaddexp(0.0, -_sign(y) * s),

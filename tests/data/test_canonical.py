@@ -8,9 +8,8 @@ from scipy import sparse
 
 import sparsefm as fm
 from sparsefm.data import canonical
-from sparsefm.data.canonical import Examples, merge_repeated, repetitions
+from sparsefm.data.canonical import canonical_rows, repetitions
 from sparsefm.data.csr import as_csr
-from sparsefm.data.dataset import Rows
 
 FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 4, "batch_size": 7, "init": "normal"}
 KINDS = {
@@ -151,23 +150,21 @@ def test_figures_count_repeated_rows():
 # --- the parts ------------------------------------------------------------------------------------
 
 
-def rows_from(X, y, weights=None):
-    weights = None if weights is None else np.asarray(weights, np.float64)
-    return Rows(as_csr(sparse.csr_matrix(X), np.float64), np.asarray(y, np.float64), weights)
+def contents(X, y, weights=None):
+    """Return the rows to train on: their numbers, targets and weights, in order."""
+    X, y = np.asarray(X, float), np.asarray(y, float)
+    weights = None if weights is None else np.asarray(weights, float)
+    rows, each = canonical_rows(as_csr(sparse.csr_matrix(X), np.float64), y, weights)
+    each = np.ones(len(X)) if each is None else each
+    return [(*X[row], y[row], each[row]) for row in rows]
 
 
-def contents(rows):
-    """Return the rows that count: their numbers, targets and weights, in order."""
-    X = sparse.csr_matrix(
-        (
-            np.ones(rows.X.n_nonzeros) if rows.X.values is None else rows.X.values,
-            rows.X.indices,
-            rows.X.indptr,
-        ),
-        (rows.X.n_rows, rows.X.n_features),
-    ).toarray()
-    weights = np.ones(len(X)) if rows.weights is None else rows.weights
-    return [(*X[row], rows.y[row], weights[row]) for row in rows.counted]
+def total(rows):
+    """Return the weight of each different row."""
+    found = {}
+    for *row, weight in rows:
+        found[tuple(row)] = found.get(tuple(row), 0) + weight
+    return found
 
 
 few = st.lists(
@@ -179,67 +176,65 @@ few = st.lists(
 
 @given(rows=few, seed=st.integers(0, 99), weighted=st.booleans())
 @settings(deadline=None)
-def test_merging_adds_the_weights_of_equal_rows(rows, seed, weighted):
+def test_rows_weigh_what_they_did_in_one_order(rows, seed, weighted):
     data = np.array(rows)
     rng = np.random.default_rng(seed)
     weights = rng.integers(0, 4, len(data)) if weighted else None
     if weighted and not weights.any():
         weights[0] = 1
-    expected = {}
-    for row, weight in zip(rows, np.ones(len(data)) if weights is None else weights, strict=True):
-        if weight:
-            expected[row] = expected.get(row, 0) + weight
-    merged = contents(merge_repeated(rows_from(data[:, :3], data[:, 3], weights)))
-    assert {row[:-1]: row[-1] for row in merged} == expected
-    assert len(merged) == len(expected)
+    X, y = data[:, :3], data[:, 3]
+    found = contents(X, y, weights)
+    given_weights = np.ones(len(data)) if weights is None else weights
+    expected = total([(*row, w) for row, w in zip(rows, given_weights, strict=True) if w])
+    unit = sum(expected.values()) / sum(total(found).values())  # only proportions matter
+    assert {row: unit * weight for row, weight in total(found).items()} == pytest.approx(expected)
     order = rng.permutation(len(data))
-    shuffled = rows_from(
-        data[order, :3], data[order, 3], None if weights is None else weights[order]
-    )
-    assert contents(merge_repeated(shuffled)) == merged
+    assert contents(X[order], y[order], None if weights is None else weights[order]) == found
+    if weighted:
+        again = np.repeat(np.arange(len(data)), weights)
+        repeated = contents(X[again], y[again])
+        assert [row[:-1] for row in repeated] == [row[:-1] for row in found]
+        assert len({weight for *_, weight in found}) == 1
 
 
 def test_rows_that_are_nearly_the_same_are_not_merged():
     X = np.array(
         [[1.0, 2, 0], [2, 1, 0], [1, 2, 1e-9], [1, -2, 0], [0, 1, 2], [1, 0, 2], [3, 0, 0]]
     )
-    assert len(contents(merge_repeated(rows_from(X, np.ones(7))))) == 7
-    assert len(contents(merge_repeated(rows_from(X[[0, 0]], [1, 2])))) == 2
-    assert len(contents(merge_repeated(rows_from(X[[0, 0]], [0.0, -0.0])))) == 1
-    assert len(contents(merge_repeated(rows_from(X[[0, 0]], [1, 1 + 1e-12])))) == 1  # rounding
+    weights = np.arange(1, 8) + 0.1  # no counts: rows are merged, and come once
+    assert len(contents(X, np.ones(7), weights)) == 7
+    two = [1.1, 2.0]
+    assert len(contents(X[[0, 0]], [1, 2], two)) == 2
+    assert len(contents(X[[0, 0]], [0.0, -0.0], two)) == 1
+    assert len(contents(X[[0, 0]], [1, 1 + 1e-12], two)) == 1  # rounding
+
+
+def test_rows_that_all_come_twice_come_once():
+    X = np.arange(1, 6.0)[:, None]
+    assert contents(np.repeat(X, 2, axis=0), np.ones(10)) == [
+        (*row, 2.0) for *row, _ in contents(X, np.ones(5))
+    ]
+
+
+def test_few_different_rows_are_limited(monkeypatch):
+    monkeypatch.setattr(canonical, "FEW_ROWS", 50)
+    rng = np.random.default_rng(0)
+    X = rng.integers(1, 4, (1000, 1)) * 1.0
+    found = contents(X, np.zeros(1000))
+    assert 3 <= len(found) <= 50
+    values, counts = np.unique(X, return_counts=True)
+    expected = {(value, 0.0): count for value, count in zip(values, counts, strict=True)}
+    assert total(found) == pytest.approx(expected)
 
 
 def test_blocks_of_rows_change_nothing(monkeypatch):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 3, (200, 4)) * (rng.random((200, 1)) < 0.9)
-    expected = contents(merge_repeated(rows_from(X, np.zeros(200))))
-    assert len(expected) < 90
+    expected = contents(X, np.zeros(200))
+    assert len(total(expected)) < 90
     for size in (1, 5, 37):
         monkeypatch.setattr(canonical, "NONZEROS_AT_ONCE", size)
-        assert contents(merge_repeated(rows_from(X, np.zeros(200)))) == expected
-
-
-@pytest.mark.parametrize("stratify", [False, True])
-@pytest.mark.parametrize("n_rows", [2, 10, 101])
-def test_parts_and_splits(n_rows, stratify):
-    rng = np.random.default_rng(0)
-    y = (np.arange(n_rows) % 5 == 0) * 1.0
-    weights = np.ones(n_rows) if n_rows == 2 else (np.arange(n_rows) != 3) * 1.0
-    whole = Examples([rows_from(np.ones((n_rows, 1)), y, weights)], y)
-    parts = whole.parts(5, rng, stratify=stratify)
-    places = np.arange(len(whole.counted))
-    assert np.array_equal(np.sort(np.concatenate(parts)), places)
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
-    if stratify and n_rows > 10:
-        assert {y[whole.counted[part]].sum() for part in parts} <= {4, 5}
-    for fraction in (0.01, 0.3, 0.99):
-        train, held_out = whole.split(fraction, rng, stratify=stratify)
-        assert np.array_equal(np.sort(np.concatenate([train, held_out])), places)
-        assert len(held_out) == np.clip(
-            round(fraction * len(whole.counted)), 1, len(whole.counted) - 1
-        )
-        assert np.array_equal(whole.choose(train).counted, whole.counted[np.sort(train)])
-        assert len(whole.take(held_out).counted) == len(held_out)
+        assert contents(X, np.zeros(200)) == expected
 
 
 @pytest.mark.parametrize(
@@ -271,4 +266,4 @@ def test_passes_are_over_all_rows_that_came():
     rng = np.random.default_rng(0)
     X = rng.integers(0, 3, (6400, 2)).astype(float)
     model = fm.FMRegressor(rank=0, solver=fm.Adam(), epochs=1).fit(X, X[:, 0])
-    assert model._machines.steps == 64
+    assert model._learner.steps == 64

@@ -1,4 +1,4 @@
-"""Training whose plans of batches do not fit into memory together."""
+"""Plans: shared by all who train on the same rows, within a budget of memory."""
 
 import numpy as np
 import pytest
@@ -6,52 +6,204 @@ from scipy import sparse
 
 import sparsefm as fm
 from sparsefm import _core, interrupts
-from sparsefm.training import trainer
+from sparsefm.data import plan
+from sparsefm.data.csr import as_csr
+from sparsefm.data.dataset import Dataset
+from sparsefm.data.plan import Plan, Planner
 
-TrainingRun = _core.TrainingRun
+CorePlan = _core.Plan
 
 
-def planned_in(monkeypatch, budget, **options):
-    """Train with a budget of so many bytes; return the model and the sizes of the segments."""
-    segments = []
+@pytest.fixture
+def made(monkeypatch):
+    """Return a list of all plans that are made."""
+    plans = []
 
-    class Run(TrainingRun):
-        def begin_segment(self, order, *arguments):
-            segments.append(len(order))
-            assert self.count_planned(order, budget) == len(order)
-            return super().begin_segment(order, *arguments)
+    class Spy(CorePlan):
+        def __init__(self, X, rows, weights, batch_size, dtype):
+            super().__init__(X, rows, weights, batch_size, dtype)
+            self.rows = rows.copy()
+            self.key = (np.sort(rows).tobytes(), batch_size)
+            self.transposed, self.forgotten, self.most_bytes = [], [], 0
+            plans.append(self)
 
-    monkeypatch.setattr(_core, "TrainingRun", Run)
-    monkeypatch.setattr(trainer, "PLAN_BUDGET", budget)
+        def transpose(self, batches, threads):
+            missing = [b for b in batches if not super(Spy, self).count_within(np.array([b]), 1)]
+            self.transposed += missing
+            super().transpose(batches, threads)
+
+        def count_within(self, batches, budget):
+            self.most_bytes = max(self.most_bytes, self.n_bytes)
+            return super().count_within(batches, budget)
+
+        def forget(self, batches):
+            self.forgotten += list(batches)
+            super().forget(batches)
+
+    monkeypatch.setattr(_core, "Plan", Spy)
+    return plans
+
+
+def dataset(rows=50, columns=20):
+    X = sparse.random(rows, columns, 0.3, "csr", random_state=0, dtype=np.float64)
+    y = np.arange(rows) % 2.0
+    return Dataset.of(as_csr(X, np.float64), y, (y,))
+
+
+# --- one default fit ------------------------------------------------------------------------------
+
+
+def table(n_rows, n_classes, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 4))
+    scores = X[:, 0] * X[:, 1] + X[:, 2]
+    return X, np.argsort(np.argsort(scores)) * n_classes // n_rows
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 8])
+@pytest.mark.parametrize("n_rows", [100, 3000])
+def test_a_default_fit_plans_each_batch_of_each_rows_once(made, n_rows, n_classes):
+    X, y = table(n_rows, n_classes)
+    model = fm.FMClassifier().fit(X, y)
+    assert len(model.search_["loss"]) >= 11
+    keys = [one.key for one in made]
+    assert len(keys) == len(set(keys))
+    for one in made:
+        assert len(one.transposed) > 0
+        assert one.n_batches == len(set(one.transposed))
+        assert not one.forgotten
+    batch_sizes = {batch_size for _, batch_size in keys}
+    assert len(keys) <= (10 + 1) * len(batch_sizes)  # ten folds, and all rows
+
+
+def test_with_validation_data_search_and_training_share_the_plan(made):
+    X, y = table(600, 2)
+    fm.FMClassifier().fit(X[:500], y[:500], eval_set=(X[500:], y[500:]))
+    assert len(made) == len({one.key[1] for one in made})
+
+
+def test_trainings_share_a_plan_and_take_turns():
+    X, y = table(400, 3)
+    alone = [fm.FMClassifier(rank=2, solver=fm.Adam(), epochs=3).fit(X, y == c) for c in range(3)]
+    together = fm.FMClassifier(rank=2, solver=fm.Adam(), epochs=3, random_state=0).fit(X, y)
+    assert together.V_.shape[0] == len(alone)
+
+
+# --- the planner ----------------------------------------------------------------------------------
+
+
+def test_a_planner_makes_each_plan_once():
+    data = dataset()
+    planner = Planner(lambda: np.random.default_rng(0), threads=1)
+    first = planner.plan(data, 16)
+    assert planner.plan(data, 16) is first
+    assert planner.plan(data, 17) is not first
+    assert planner.plan(data, 99) is planner.plan(data, 50)  # no batch is larger than the data
+    part = data.choose(np.arange(30))
+    assert planner.plan(part, 16) is not first
+    planner.keep_only(data)
+    assert planner.plan(data, 16) is first
+
+
+def test_a_plan_is_a_permutation_of_the_rows_that_take_part():
+    data = dataset().choose(np.arange(3, 40))
+    shuffled = Plan(data, 8, np.random.default_rng(0), 1)
+    assert np.array_equal(np.sort(shuffled.rows), data.rows)
+    assert not np.array_equal(shuffled.rows, data.rows)
+    assert np.array_equal(Plan(data, 8, None, 1).rows, data.rows)
+    assert (shuffled.n_batches, shuffled.batch_size, shuffled.total_weight) == (5, 8, 37)
+
+
+# --- the budget -----------------------------------------------------------------------------------
+
+
+def trained_within(monkeypatch, budget, **options):
+    """Train with a budget of so many bytes; return the model."""
+    monkeypatch.setattr(plan, "PLAN_BUDGET", budget)
     X = sparse.random(500, 40, 0.1, "csr", random_state=0, dtype=np.float64)
     y = np.arange(500) % 2
-    model = fm.train(X, y, task="binary", epochs=3, batch_size=16, dtype="float64", **options)
-    return model, segments
+    return fm.train(X, y, task="binary", epochs=3, batch_size=16, dtype="float64", **options)
 
 
 @pytest.mark.parametrize("updates", ["lazy", "exact"])
-def test_segments_change_nothing(monkeypatch, updates):
-    whole, one = planned_in(monkeypatch, 1 << 30, solver=fm.Adam(updates=updates))
-    assert one == [32] * 3
+def test_segments_change_nothing(monkeypatch, updates, made):
+    whole = trained_within(monkeypatch, 1 << 30, solver=fm.Adam(updates=updates))
+    assert sorted(made[-1].transposed) == list(range(32))
+    all_bytes = made[-1].n_bytes
     for budget in (1, 3000, 10_000):
-        parts, segments = planned_in(monkeypatch, budget, solver=fm.Adam(updates=updates))
-        assert sum(segments) == 32 * 3
-        assert len(segments) > 6
-        assert (max(segments) == 1) == (budget == 1)
+        parts = trained_within(monkeypatch, budget, solver=fm.Adam(updates=updates))
+        assert len(made[-1].forgotten) == 32 * 3  # in each epoch
+        assert made[-1].n_bytes == 0
         np.testing.assert_allclose(parts.V, whole.V, rtol=0, atol=0 if updates == "lazy" else 1e-12)
         np.testing.assert_allclose(
             [epoch.train_loss for epoch in parts.history],
             [epoch.train_loss for epoch in whole.history],
             rtol=1e-12,
         )
+    assert all_bytes > 10_000
+
+
+def test_no_more_memory_is_taken_than_the_budget_and_a_call(monkeypatch, made):
+    monkeypatch.setattr(interrupts, "SECONDS_PER_CALL", 0)  # one batch a call
+    trained_within(monkeypatch, 1 << 30)
+    largest = made[-1].n_bytes
+    for budget in (3000, 10_000):
+        trained_within(monkeypatch, budget)
+        one_batch = largest / 32
+        assert 0.5 * budget < made[-1].most_bytes < budget + 2 * one_batch
 
 
 def test_segments_do_not_depend_on_threads_or_on_how_fast_they_are_planned(monkeypatch):
     found = []
     for n_threads, seconds in ((1, 0.1), (2, 1e-9), (3, 1e9)):
         monkeypatch.setattr(interrupts, "SECONDS_PER_CALL", seconds)
-        model, segments = planned_in(
+        model = trained_within(
             monkeypatch, 5000, solver=fm.Adam(updates="exact"), n_threads=n_threads
         )
-        found.append((model.V.tobytes(), segments))
-    assert len({str(part) for part in found}) == 1
+        found.append(model.V.tobytes())
+    assert len(set(found)) == 1
+
+
+# --- the extension --------------------------------------------------------------------------------
+
+
+def core_plan(**changes):
+    arguments = {"rows": np.arange(4), "weights": None, "batch_size": 2, "dtype": np.float64}
+    arguments |= changes
+    X = as_csr(np.eye(4), np.float64)
+    return _core.Plan(X, **arguments | {"dtype": np.dtype(arguments["dtype"])})
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"rows": np.array([0, 4])}, "a row that X does not have"),
+        ({"rows": np.array([-1])}, "a row that X does not have"),
+        ({"rows": np.arange(4.0)}, "rows must be"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"weights": np.ones(3)}, "weights must have shape"),
+        ({"weights": np.ones(4, np.float32)}, "weights must be"),
+        ({"dtype": np.int32}, "float32 or float64"),
+    ],
+)
+def test_the_extension_checks_a_plan(changes, error):
+    with pytest.raises((ValueError, TypeError), match=error):
+        core_plan(**changes)
+
+
+def test_the_extension_checks_batches():
+    checked = core_plan()
+    for batches in ([2], [-1], [0, 0]):
+        for call in (
+            lambda batches: checked.transpose(batches, 1),
+            checked.forget,
+            lambda batches: checked.count_within(batches, 1),
+        ):
+            with pytest.raises(ValueError, match="no such batch"):
+                call(np.array(batches))
+    assert checked.count_within(np.arange(2), 1 << 30) == 0
+    checked.transpose(np.array([1]), 1)
+    assert checked.count_within(np.array([1, 0]), 1 << 30) == 1
+    assert checked.n_bytes > 0
+    checked.forget(np.array([1]))
+    assert checked.n_bytes == 0

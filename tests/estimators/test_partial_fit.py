@@ -252,8 +252,8 @@ def test_warm_start_goes_on_with_moments_and_steps(kind, solver):
     assert warm.history_["train_loss"][0] < first[-1]
     assert_same(warm, copied.fit(X, y), X)
     assert_same(cold.fit(X, y), kind(**FAST | {"solver": solver}).fit(X, y), X)  # starts anew
-    steps = warm._machines.steps
-    assert warm.fit(X, y)._machines.steps == steps * 3 // 2 > steps
+    steps = warm._learner.steps
+    assert warm.fit(X, y)._learner.steps == steps * 3 // 2 > steps
 
 
 @BOTH

@@ -8,7 +8,7 @@ from dense import dense_adam
 from reference import train
 
 import sparsefm as fm
-from sparsefm.training.train import random_streams
+from sparsefm.training.random import stream
 
 BETAS = [
     (0.9, 0.999),
@@ -101,8 +101,8 @@ def test_batches_penalties_and_epochs(size, epochs):
 @pytest.mark.parametrize(("beta1", "beta2"), [(0.9, 0.999), (0.95, 0.9)])
 def test_batches_in_another_order_each_epoch(beta1, beta2):
     adam = {"beta1": beta1, "beta2": beta2, "learning_rate": 0.01}
-    random = random_streams(3)[1]
-    rows = random.permutation(ROWS)
+    rows = stream(3, "rows", 0).permutation(ROWS)
+    random = stream(3, "batches", 0)
     batches = [rows[b : b + 7] for b in range(0, ROWS, 7)]
     order = [batch for _ in range(3) for batch in random.permutation(len(batches))]
     expected = dense([batches[batch] for batch in order], **adam)

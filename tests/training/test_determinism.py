@@ -15,7 +15,7 @@ from scipy import sparse
 import sparsefm as fm
 from sparsefm import _core
 
-LOSSES = {"squared": "regression", "logistic": "binary", "hinge": "binary"}
+LOSSES = {"squared": "regression", "huber": "regression", "logistic": "binary", "hinge": "binary"}
 DTYPES = ["float32", "float64"]
 
 
@@ -37,8 +37,8 @@ def fit(loss="squared", updates="lazy", dtype="float32", *, weighted=False, ones
     solver = kind(learning_rate=0.05, l2_factors=0.01)
     return fm.train(
         X,
-        y if loss == "squared" else y > 0,
-        *(X[:500], y[:500] if loss == "squared" else y[:500] > 0),
+        y if LOSSES[loss] == "regression" else y > 0,
+        *(X[:500], y[:500] if LOSSES[loss] == "regression" else y[:500] > 0),
         task=LOSSES[loss],
         loss=loss,
         solver=solver,
@@ -121,7 +121,7 @@ def test_a_weight_of_zero_is_leaving_the_row_out(loss, ones, shuffle, dtype):
     rng = np.random.default_rng(0)
     X, y, keep = rng.normal(size=(300, 5)), rng.normal(size=300), rng.random(300) < 0.6
     X[keep, 4] = 0  # a feature of dropped rows only: not to be drawn either
-    y = y if loss == "squared" else y > 0
+    y = y if LOSSES[loss] == "regression" else y > 0
     r = np.ones(300) if ones else rng.uniform(0.5, 2, 300)
     options = {"task": LOSSES[loss], "loss": loss, "batch_size": 32, "shuffle": shuffle}
     zeroed = fm.train(X, y, sample_weight=np.where(keep, r, 0), dtype=dtype, **options)

@@ -12,6 +12,7 @@ from scipy import sparse
 
 import sparsefm as fm
 from sparsefm import _core
+from sparsefm.losses import Squared
 
 # --- features that more rows have than one piece holds --------------------------------------------
 
@@ -133,16 +134,15 @@ def test_more_than_2_to_31_nonzeros():
     np.testing.assert_allclose(scores, 0.5 + w.sum() + (S @ S - (V**2).sum()) / 2, rtol=1e-9)
 
     last = np.array([rows - 1])
-    assert X.features_of(last).all()
+    assert np.array_equal(X.features_of(last), np.arange(PERIOD))
     bias, scalars = np.zeros(2), np.zeros((PERIOD, 3))
     factors = np.zeros((PERIOD, 2, 4))
     scalars[:, 2] = factors[:, 1] = bias[1] = 1
     solver = fm.AdaGrad(learning_rate=0.1, l2_linear=0, l2_factors=0)
-    run = _core.TrainingRun(
-        X, last, np.ones(1), None, 1, "squared", bias, scalars, factors, solver, 1
-    )
+    plan = _core.Plan(X, last, None, 1, np.dtype(np.float64))
+    trainer = _core.Trainer(Squared(), solver, bias, scalars, factors, 1)
     first = np.zeros(1, np.int64)
-    run.plan(first)
-    run.begin_segment(first, 0, 0.1)
-    assert run.run(0, 1, 0.0) == 0.5
+    plan.transpose(first, 1)
+    trainer.begin_segment(plan, np.ones(1), first, 0, 0.1)
+    assert trainer.run(0, 1, 0.0) == 0.5
     np.testing.assert_allclose(scalars[:, 1], 0.1 / np.sqrt(2))

@@ -1,14 +1,16 @@
 """What the parameters leave open: found by a race, repeatable, and what is given is kept."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
 
 import sparsefm as fm
-from sparsefm.training.initialization import LARGEST_SCALE
-from sparsefm.training.learner import Machines
+from sparsefm.training.hyperparameters import LARGEST_SCALE, Hyperparameters
+from sparsefm.training.learner import Learner
 from sparsefm.tuning import search
-from sparsefm.tuning.hyperparameters import PORTFOLIO, Settings
+from sparsefm.tuning.portfolio import PORTFOLIO
 from sparsefm.tuning.racing import Race
 
 BOTH = pytest.mark.parametrize("kind", [fm.FMRegressor, fm.FMClassifier])
@@ -30,15 +32,15 @@ def scores_of(estimator, X):
 
 @pytest.fixture
 def entrants(monkeypatch):
-    """Return a list to which all settings are added that are tried, with numbers of rows."""
+    """Return a list of all hyperparameters that are tried, with numbers of rows and outputs."""
     found = []
-    begin = Machines.begin.__func__
+    begin = Learner.begin.__func__
 
-    def spy(cls, settings, loss, rows, seed):
-        found.append((settings, len(rows[0].counted), len(rows)))
-        return begin(cls, settings, loss, rows, seed)
+    def spy(cls, hyperparameters, loss, dataset, seed):
+        found.append((hyperparameters, len(dataset.rows), len(dataset.targets)))
+        return begin(cls, hyperparameters, loss, dataset, seed)
 
-    monkeypatch.setattr(Machines, "begin", classmethod(spy))
+    monkeypatch.setattr(Learner, "begin", classmethod(spy))
     return found
 
 
@@ -88,7 +90,7 @@ def test_no_search_where_nothing_is_open(kind, entrants):
     estimator = kind(**everything).fit(X, targets(kind, y))
     assert len(entrants) == 1
     settings = entrants[0][0]
-    assert settings == Settings(**GIVEN)
+    assert settings == Hyperparameters(**GIVEN)
     assert estimator.n_iter_ == 3
 
 
@@ -145,7 +147,7 @@ def test_pure_noise_is_not_learned(kind):
     assert spread < (0.3 if kind is fm.FMRegressor else 0.6)
 
 
-def test_a_validation_set_judges(entrants):
+def test_a_validation_set_decides(entrants):
     """What the validation data say decides: they contradict the training data's products."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 4))
@@ -188,15 +190,15 @@ def test_a_class_that_is_in_no_fold_or_in_one(rare, loss, n_classes):
 
 
 @BOTH
-def test_ten_classes_and_their_machines(kind, entrants):
+def test_ten_classes_and_their_outputs(kind, entrants):
     X, y = problem(300)
     if kind is fm.FMClassifier:
         y = np.argsort(np.argsort(y)) // 30
     kind().fit(X, y)
-    *raced, (_, rows, machines) = entrants
+    *raced, (_, rows, outputs) = entrants
     assert rows == 300
-    assert machines == (10 if kind is fm.FMClassifier else 1)
-    assert {count for *_, count in raced} <= {machines, min(machines, search.RACE_MACHINES)}
+    assert outputs == (10 if kind is fm.FMClassifier else 1)
+    assert {count for *_, count in raced} == {min(outputs, search.RACE_OUTPUTS)}
 
 
 @BOTH
@@ -235,12 +237,12 @@ def test_a_million_rows_are_not_raced(entrants, monkeypatch):
 def test_candidates_that_diverge_lose(kind, monkeypatch):
     X, y = problem()
     y = targets(kind, y)
-    wild = Settings(4, fm.Adam(learning_rate=1e20), "normal", 0.05)
+    wild = Hyperparameters(4, fm.Adam(learning_rate=1e20), "normal", 0.05)
     monkeypatch.setattr(search, "PORTFOLIO", (wild, *PORTFOLIO[3:5]))
     estimator = kind().fit(X, y)
     assert estimator.score(X, y) > 0.8
     assert estimator.search_["loss"][-1] == np.inf
-    monkeypatch.setattr(search, "PORTFOLIO", (wild, wild.fixed({"rank": 0})))
+    monkeypatch.setattr(search, "PORTFOLIO", (wild, replace(wild, rank=0)))
     for options in ({}, {"epochs": 3}):
         with pytest.raises(fm.DivergenceError):
             kind(**options, solver=wild.solver).fit(X, y)

@@ -51,7 +51,9 @@ def canonical_rows(
         order = counted[np.lexsort((weights[counted], keys[counted]))]  # their sum is rounded
     first = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
     if weights is None and len(order) <= most_rows(len(first)):
-        return order, None
+        counts = np.diff(first, append=len(order))
+        if np.gcd.reduce(counts) == 1:  # as always, but where every row came twice or more
+            return order, None
     each = np.ones(len(order)) if weights is None else weights[order].astype(np.float64)
     totals = np.add.reduceat(each, first)
     again = repetitions(totals)

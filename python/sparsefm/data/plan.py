@@ -68,8 +68,8 @@ class Plan:
         work = WorkSplitter()
         begin = 0
         while begin < len(order):
-            for _, end in work.calls(len(order) - begin):
-                self.core.transpose(order[begin : begin + end], self._threads)
+            for start, end in work.calls(len(order) - begin):
+                self.core.transpose(order[begin + start : begin + end], self._threads)
                 size = self.core.count_within(order[begin:], PLAN_BUDGET)
                 if size < end:
                     break

@@ -16,7 +16,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.targets import Classes
-from sparsefm.losses import Loss, find_loss
+from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.training.metrics import Metrics, class_metrics, log_probabilities, metrics_of
 
@@ -281,7 +281,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
 
     @property
     def _loss(self) -> Loss:
-        return find_loss("binary", self.loss)
+        return check_loss("binary", self.loss)
 
     def _check_y(self, y: Any) -> Array:
         labels: Array = column_or_1d(y, warn=True)

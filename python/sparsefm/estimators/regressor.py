@@ -13,7 +13,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.targets import Numbers
-from sparsefm.losses import Loss, find_loss
+from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.training.metrics import Metrics, metrics_of
 
@@ -199,7 +199,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
     @property
     def _loss(self) -> Loss:
-        return find_loss("regression", self.loss)
+        return check_loss("regression", self.loss)
 
     def _check_y(self, y: Any) -> Array:
         y = check_array(y, ensure_2d=False, input_name="y", estimator=self)

@@ -21,10 +21,13 @@ def find_loss(task: Any, loss: Any) -> Loss:
         A name stands for the loss with its default parameters, None for the task's own.
     """
     check_choice(task, "task", tuple(DEFAULT_LOSS))
-    if loss is None:
-        loss = DEFAULT_LOSS[task]
+    return check_loss(task, DEFAULT_LOSS[task] if loss is None else loss)
+
+
+def check_loss(task: str, loss: Any) -> Loss:
+    """Return the loss that a name stands for, or `loss` itself if it serves the task."""
     names = tuple(name for name, kind in LOSSES.items() if kind.task == task)
-    if not isinstance(loss, Loss):
-        return LOSSES[check_choice(loss, f"loss (of task {task!r})", names)]()
-    check_choice(loss.name, f"loss (of task {task!r})", names)
-    return loss
+    if isinstance(loss, Loss):
+        check_choice(loss.name, f"loss (of task {task!r})", names)
+        return loss
+    return LOSSES[check_choice(loss, f"loss (of task {task!r})", names)]()

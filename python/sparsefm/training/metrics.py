@@ -33,8 +33,8 @@ def metrics_of(loss: Loss, targets: Array, scores: Array, weights: Array | None)
         return {"rmse": float(np.sqrt(np.average(errors**2, weights=weights)))}
     metrics = {}
     if loss.name == "logistic":
-        losses = loss.values(targets, scores.astype(targets.dtype, copy=False))
-        metrics["log_loss"] = float(np.average(losses.astype(np.float64), weights=weights))
+        losses = loss.values(targets.astype(np.float64), scores.astype(np.float64))
+        metrics["log_loss"] = float(np.average(losses, weights=weights))
     metrics["accuracy"] = float(np.average((scores >= 0) == (targets > 0), weights=weights))
     metrics["auc"] = _auc(targets, scores, weights)
     return metrics

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sparsefm.optimizers import AdaGrad, Adam
-from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.hyperparameters import LARGEST_SCALE, Hyperparameters
 
 LARGEST_RANK = 32  # that is tried: twice the rank takes twice the time
 
@@ -25,7 +25,7 @@ def variations(best: Hyperparameters) -> Iterator[Hyperparameters]:
     if best.rank:
         for factor in (0.25, 4.0):
             yield with_solver(l2_factors=factor * solver.l2_factors)
-        yield replace(best, init_scale=2 * best.init_scale)
+        yield replace(best, init_scale=min(2 * best.init_scale, LARGEST_SCALE))
         yield replace(best, init_scale=best.init_scale / 2)
     yield replace(best, rank=min(2 * best.rank, max(LARGEST_RANK, best.rank)) or 8)
 

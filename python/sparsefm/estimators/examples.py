@@ -1,0 +1,156 @@
+"""From tables and targets to data sets: what is done before an estimator trains."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import clone
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from sparsefm import _core
+from sparsefm.data.canonical import canonical_rows
+from sparsefm.data.csr import as_csr
+from sparsefm.data.dataset import Dataset
+from sparsefm.data.validation import as_weights, check_dtype, check_real
+from sparsefm.encoding import TableEncoder
+from sparsefm.estimators.encoded import Encoded
+from sparsefm.estimators.targets import Classes, Numbers
+from sparsefm.estimators.weighting import proportions, sample_of
+from sparsefm.losses import Loss
+from sparsefm.training.learner import Learner
+from sparsefm.training.random import stream
+from sparsefm.tuning.splits import split
+
+Array = npt.NDArray[Any]
+
+
+class ExamplesMixin:
+    """Learns what columns and targets are like, and encodes them."""
+
+    encoder: TableEncoder | None
+    encoder_: TableEncoder
+    dtype: Any
+    validation_fraction: float | None
+    _learner: Learner
+    _target: Numbers | Classes
+
+    def _learn(
+        self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, canonical: bool = True
+    ) -> Dataset:
+        """Learn what columns and targets are like, or what is new in them; return the data set.
+
+        Unless `canonical`, rows stay in their order.
+        """
+        y = self._check_targets(X, y)
+        weights = proportions(sample_weight, len(y))
+        matrix = self._learn_columns(X, sample_weight, go_on)
+        if not go_on:
+            self._target = self._new_target(y, weights)
+        codes = self._codes(y, weights)
+        if canonical:
+            rows, weights = canonical_rows(matrix, codes, weights)
+        elif weights is None:
+            rows = np.arange(len(y), dtype=np.int64)
+        else:
+            rows = np.flatnonzero(weights > 0)
+        self._sample = sample_of(matrix, rows, weights)
+        weights = self._class_weighted(codes, rows, weights)
+        if weights is not None:
+            weights = as_weights(weights, len(y), self._real, "class_weight")
+        return self._dataset(matrix, y, codes, weights, rows)
+
+    def _check_targets(self, X: Any, y: Any) -> Array:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        y = self._check_y(y)
+        check_consistent_length(X, y)
+        return y
+
+    def _learn_columns(self, X: Any, sample_weight: Any, go_on: bool) -> _core.Csr:
+        """Fit the encoder, or extend it by what is new; return the encoded rows."""
+        if not go_on:
+            encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
+            self.encoder_ = encoder.set_params(dtype=self.dtype)
+            return as_csr(self.encoder_._fit_transform(X, sample_weight, self), self._real)
+        if self._loss.name != self._learner.loss.name:
+            raise ValueError(
+                f"loss is {self._loss.name!r} now, but was {self._learner.loss.name!r} in the "
+                "fit to go on from: fit anew, with warm_start=False"
+            )
+        self.encoder_ = copy.copy(self.encoder_)
+        self.encoder_._partial_fit(X, sample_weight, self)
+        return as_csr(self.encoder_._transform(X, self), self._real)
+
+    def _validation(self, eval_set: Any) -> Dataset | None:
+        if eval_set is None:
+            return None
+        if isinstance(eval_set, list) and len(eval_set) == 1:
+            (eval_set,) = eval_set
+        if not isinstance(eval_set, tuple | list) or len(eval_set) != 2:
+            raise TypeError("eval_set must be a tuple (X_val, y_val)")
+        X, y = eval_set
+        matrix = self._encode(X)
+        y = self._check_y(y)
+        check_consistent_length(X, y)
+        return self._dataset(matrix, y, self._codes(y))
+
+    def _dataset(
+        self, matrix: _core.Csr, y: Array, codes: Array, weights: Any = None, rows: Any = None
+    ) -> Dataset:
+        targets = (target.astype(self._real) for target in self._target.of_outputs(codes))
+        return Dataset.of(matrix, y, tuple(targets), weights, rows)
+
+    def _hold_out(self, dataset: Dataset) -> tuple[Dataset, Dataset]:
+        """Divide rows into those to train on and those to validate with."""
+        fraction = check_real(self.validation_fraction, "validation_fraction", above=0)
+        if fraction >= 1:
+            raise ValueError(f"validation_fraction must be less than 1, got {fraction:g}")
+        if len(dataset.rows) < 2:
+            raise ValueError("validation_fraction needs at least 2 different rows, but X has 1")
+        random = stream(self._seed(), "holdout")
+        return split(dataset, fraction, random, stratify=self._loss.task == "binary")
+
+    def _encode(self, X: Any) -> _core.Csr:
+        """Return `X` as the models take it; it may be so already."""
+        check_is_fitted(self)
+        if isinstance(X, Encoded):
+            return X.checked(self._real, self._learner.n_features)
+        return as_csr(self.encoder_._transform(X, self), self._real)
+
+    @property
+    def _real(self) -> np.dtype[Any]:
+        """The type of the arithmetic; a new `dtype` is that of the next fit."""
+        return check_dtype(self.encoder_.dtype)
+
+    # --- what regressor and classifier fill in ----------------------------------------------------
+
+    @property
+    @abstractmethod
+    def _loss(self) -> Loss:
+        """The loss that is trained with."""
+
+    @abstractmethod
+    def _check_y(self, y: Any) -> Array:
+        """Return targets as an array of shape (n,)."""
+
+    @abstractmethod
+    def _new_target(self, y: Array, weights: Array | None) -> Numbers | Classes:
+        """Learn what the targets of training are."""
+
+    @abstractmethod
+    def _codes(self, y: Array, weights: Array | None = None) -> Array:
+        """Return numbers that stand for targets, shape (n,); check those of positive weight."""
+
+    @abstractmethod
+    def _class_weighted(self, codes: Array, rows: Array, weights: Array | None) -> Array | None:
+        """Return the weights in training of rows whose targets are codes."""
+
+    @abstractmethod
+    def _seed(self) -> int:
+        """Return the seed of everything random."""
