@@ -91,26 +91,28 @@ void bind_training(py::module_& m) {
            py::arg("order"), py::arg("t"), py::arg("learning_rate"))
       .def("run", &TrainerHandle::run, py::arg("begin"), py::arg("end"), py::arg("loss"));
 
-  m.def("refresh_norms", [](const py::object& scalars, const py::object& factors,
-                            const py::object& features) {
-    for_real(factors, [&]<class Real>() {
-      const auto shape = as_array<Real>(factors, "factors");
-      require(shape.ndim() == 3 && shape.shape(1) >= 1, "factors must be three-dimensional");
-      const Index n = shape.shape(0), moments = shape.shape(1) - 1, width = shape.shape(2);
-      const StateView<Real> state{nullptr,
-                                  output<Real>(scalars, {n, 2 + moments}, "scalars"),
-                                  output<Real>(factors, {n, 1 + moments, width}, "factors"),
-                                  n,
-                                  width,
-                                  static_cast<int>(moments)};
-      if (features.is_none()) return refresh_norms<Real>(state, nullptr, n);
-      const Index count = as_array<Index>(features, "features").size();
-      const Index* feature = input<Index>(features, {count}, "features");
-      require(std::all_of(feature, feature + count, [n](Index i) { return i >= 0 && i < n; }),
-              "there is no such feature");
-      refresh_norms<Real>(state, feature, count);
-    });
-  }, py::arg("scalars"), py::arg("factors"), py::arg("features"));
+  m.def(
+      "refresh_norms",
+      [](const py::object& scalars, const py::object& factors, const py::object& features) {
+        for_real(factors, [&]<class Real>() {
+          const auto shape = as_array<Real>(factors, "factors");
+          require(shape.ndim() == 3 && shape.shape(1) >= 1, "factors must be three-dimensional");
+          const Index n = shape.shape(0), moments = shape.shape(1) - 1, width = shape.shape(2);
+          const StateView<Real> state{nullptr,
+                                      output<Real>(scalars, {n, 2 + moments}, "scalars"),
+                                      output<Real>(factors, {n, 1 + moments, width}, "factors"),
+                                      n,
+                                      width,
+                                      static_cast<int>(moments)};
+          if (features.is_none()) return refresh_norms<Real>(state, nullptr, n);
+          const Index count = as_array<Index>(features, "features").size();
+          const Index* feature = input<Index>(features, {count}, "features");
+          require(std::all_of(feature, feature + count, [n](Index i) { return i >= 0 && i < n; }),
+                  "there is no such feature");
+          refresh_norms<Real>(state, feature, count);
+        });
+      },
+      py::arg("scalars"), py::arg("factors"), py::arg("features"));
 }
 
 }  // namespace sparsefm

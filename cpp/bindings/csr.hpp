@@ -47,8 +47,8 @@ class Csr {
   bool canonical() const noexcept { return canonical_; }
   bool all_ones() const noexcept { return ones_; }
 
-  /// The features that occur in some rows, ascending. It costs what the rows hold, or what a mark for
-  /// each feature does if that is less.
+  /// The features that occur in some rows, ascending. It costs what the rows hold, or what a mark
+  /// for each feature does if that is less.
   Array<Index> features_of(const py::object& some_rows) const {
     const Index count = as_array<Index>(some_rows, "rows").size();
     const Index* row = input<Index>(some_rows, {count}, "rows");

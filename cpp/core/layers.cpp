@@ -18,6 +18,7 @@ template <class Real, class Values>
 void backward_of(Real* linear, Real* factors, const CsrView<Values>& X, const Real* slopes,
                  const ModelView<Real>& model, int threads) {
   const Fm interaction;
+  using Pieces = MixedPieces<Real>;
   const Index rank = model.width, row_size = interaction.row_size(rank);
   const std::unique_ptr<Real[]> T(new Real[X.rows * row_size]);
   std::vector<Index> rows(X.rows);
@@ -29,19 +30,19 @@ void backward_of(Real* linear, Real* factors, const CsrView<Values>& X, const Re
     team.for_blocks(X.rows, row_block, [&](Index, Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
         Real* S = T.get() + r * row_size;
-        interaction.score(X.row(r), model, S);
-        interaction.terms(S, row_size, slopes[r]);
+        interaction.score<Pieces>(X.row(r), model, S);
+        interaction.terms<Pieces>(S, row_size, slopes[r]);
       }
     });
     Gatherer<Real> gatherer;
-    gatherer.template begin<Values>(team, batch, {slopes, T.get(), row_size}, rank,
-                                    [&](Index i) { return interaction.place(i); });
+    gatherer.template begin<Pieces, Values>(team, batch, {slopes, T.get(), row_size}, rank,
+                                            [&](Index i) { return interaction.place(i); });
     team.for_blocks(batch.size(), feature_block, [&](Index, Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
         const Index i = batch.features[j], place = interaction.place(i);
         const auto sums = gatherer.template scalars<Values>(j);
         linear[i] = static_cast<Real>(sums.linear);
-        for_lanes<Real>(rank, [&]<class L>(Index f) {
+        Pieces::visit(rank, [&]<class L>(Index f) {
           const L xT = gatherer.template factors<Values, L>(j, place, f);
           const Eigen::Map<const L> v(model.factors(i) + f);
           Eigen::Map<L>(factors + i * rank + f) =
@@ -64,7 +65,8 @@ void forward(Real* scores, const MatrixView<Real>& X, Index first, Index rows,
           team.for_blocks(rows, row_block, [&](Index, Index begin, Index end) {
             for (Index r = begin; r < end; ++r) {
               if (r + 1 < rows) model.prefetch(x.row(first + r + 1));
-              scores[r] = Fm().score(x.row(first + r), model, static_cast<Real*>(nullptr));
+              Real* const no_sums = nullptr;
+              scores[r] = Fm().score<MixedPieces<Real>>(x.row(first + r), model, no_sums);
             }
           });
         });
@@ -83,7 +85,7 @@ void adam_update(Real* theta, const Real* gradient, Real* m, Real* v, Index size
                  const Settings& adam) {
   const AdamConstants constants(adam);
   const AdamStep<Real> step(constants, adam_rate(constants, adam["learning_rate"], t));
-  for_lanes<Real>(size, [&]<class L>(Index first) {
+  MixedPieces<Real>::visit(size, [&]<class L>(Index first) {
     const Eigen::Map<const L> g(gradient + first);
     Eigen::Map<L> theta_(theta + first), m_(m + first), v_(v + first);
     step.apply(theta_, m_, v_, g);

@@ -11,15 +11,40 @@ namespace sparsefm {
 template <class Real, int width>
 using Lanes = Eigen::Array<Real, width, 1>;
 
-/// Calls `body.operator()<L>(first)` for consecutive pieces of the factors [0, width), each the
-/// size of its L. For a width that is no multiple of 4 the last few come one by one.
+/// The factors [0, width) in pieces the size of an L, of which the width is a multiple.
+template <class L>
+struct Pieces {
+  template <class Body>
+  static void visit(Index width, const Body& body) {
+    for (Index f = 0; f < width; f += L::SizeAtCompileTime) body.template operator()<L>(f);
+  }
+};
+
+/// The factors [0, width) in pieces of 16, 8 and 4, the last few one by one.
+template <class Real>
+struct MixedPieces {
+  template <class Body>
+  static void visit(Index width, const Body& body) {
+    Index f = 0;
+    for (; f + 16 <= width; f += 16) body.template operator()<Lanes<Real, 16>>(f);
+    for (; f + 8 <= width; f += 8) body.template operator()<Lanes<Real, 8>>(f);
+    for (; f + 4 <= width; f += 4) body.template operator()<Lanes<Real, 4>>(f);
+    for (; f < width; ++f) body.template operator()<Lanes<Real, 1>>(f);
+  }
+};
+
+/// Calls `body(Pieces<L>())` with the largest L, of up to 64 bytes, of which `width`, a multiple of
+/// 4, is a multiple. It is called once for many rows: what happens in a row is compiled for each L.
 template <class Real, class Body>
-void for_lanes(Index width, const Body& body) {
-  Index f = 0;
-  for (; f + 16 <= width; f += 16) body.template operator()<Lanes<Real, 16>>(f);
-  for (; f + 8 <= width; f += 8) body.template operator()<Lanes<Real, 8>>(f);
-  for (; f + 4 <= width; f += 4) body.template operator()<Lanes<Real, 4>>(f);
-  for (; f < width; ++f) body.template operator()<Lanes<Real, 1>>(f);
+void with_pieces(Index width, const Body& body) {
+  constexpr int largest = 64 / sizeof(Real);
+  if (width % largest == 0) {
+    body(Pieces<Lanes<Real, largest>>());
+  } else if (width % 8 == 0) {
+    body(Pieces<Lanes<Real, 8>>());
+  } else {
+    body(Pieces<Lanes<Real, 4>>());
+  }
 }
 
 }  // namespace sparsefm

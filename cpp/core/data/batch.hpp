@@ -92,7 +92,8 @@ struct Batch {
 class Slots {
  public:
   explicit Slots(Index features)
-      : slots_(static_cast<std::int32_t*>(std::calloc(std::max<Index>(features, 1), sizeof(std::int32_t)))) {
+      : slots_(static_cast<std::int32_t*>(
+            std::calloc(std::max<Index>(features, 1), sizeof(std::int32_t)))) {
     if (slots_ == nullptr) throw std::bad_alloc();
   }
 

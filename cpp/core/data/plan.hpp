@@ -17,8 +17,8 @@ namespace sparsefm {
 template <class Real>
 class Plan {
  public:
-  /// The arrays are borrowed. `rows` are rows of X in training order; batches are consecutive pieces
-  /// of `batch_size`. `weights` are those of `rows`, positive; null: all one.
+  /// The arrays are borrowed. `rows` are rows of X in training order; batches are consecutive
+  /// pieces of `batch_size`. `weights` are those of `rows`, positive; null: all one.
   Plan(const MatrixView<Real>& X, std::span<const Index> rows, const Real* weights,
        Index batch_size);
 

@@ -16,7 +16,7 @@ struct Fm {
   static constexpr Index row_size(Index width) noexcept { return width; }
   static constexpr Index place(Index) noexcept { return 0; }
 
-  template <class Values, class Parameters, class Real>
+  template <class Pieces, class Values, class Parameters, class Real>
   static Real score(const CsrRow<Values>& row, const Parameters& theta, Real* S) noexcept {
     Real linear = theta.bias();
     Real pairs = 0;
@@ -26,7 +26,7 @@ struct Fm {
       linear += x * theta.linear(i);
       if constexpr (Parameters::keeps_norms) pairs -= x * x * theta.squared_norm(i);
     }
-    for_lanes<Real>(theta.width, [&]<class L>(Index f) {
+    Pieces::visit(theta.width, [&]<class L>(Index f) {
       L sum = L::Zero();
       L squares = L::Zero();  // of which nothing is left where norms are kept
       for (Index p = 0; p < row.size; ++p) {
@@ -40,9 +40,9 @@ struct Fm {
     return linear + pairs / 2;
   }
 
-  template <class Real>
+  template <class Pieces, class Real>
   static void terms(Real* S, Index size, Real e) noexcept {
-    for_lanes<Real>(size, [&]<class L>(Index f) { Eigen::Map<L>(S + f) *= e; });
+    Pieces::visit(size, [&]<class L>(Index f) { Eigen::Map<L>(S + f) *= e; });
   }
 
   template <class L, class Real, class V>

@@ -3,17 +3,19 @@
 // An interaction is a class with
 //   row_size(width)             numbers that a row hands to its features
 //   place(i)                    where among them those of feature i begin
-//   score(row, theta, S)        s(x) of a row under the parameters theta; on the way S (row_size,),
+//   score<Pieces>(row, theta, S)
+//                               s(x) of a row under the parameters theta; on the way S (row_size,),
 //                               the sums that its gradient needs, unless that is null
-//   terms(S, size, e)           turns S into T, what the features add up over their rows, for a row
+//   terms<Pieces>(S, size, e)   turns S into T, what the features add up over their rows, for a row
 //                               whose slope dL/ds is e
 //   gradient(xT, self, v)       dL/dv_i from xT = sum_r x_ri T_r and self = sum_r e_r x_ri^2, for
 //                               some neighbouring factors at a time
-// theta is a `ModelView` or a `StateView`: bias(), linear(i), factors(i) (width,), and squared_norm(i)
-// where it `keeps_norms`.
+// `Pieces` say how to cut a vector of factors for vector registers (`registers.hpp`).
+// theta is a `ModelView` or a `StateView`: bias(), linear(i), factors(i) (width,), and
+// squared_norm(i) where it `keeps_norms`.
 //
-// Training (`solvers/minibatch.hpp`), prediction and the stateless layers (`layers.cpp`) are written
-// in these terms alone, so a formula stands once, in a file of this folder.
+// Training (`solvers/minibatch.hpp`), prediction and the stateless layers (`layers.cpp`) are
+// written in these terms alone, so a formula stands once, in a file of this folder.
 #pragma once
 
 #include <concepts>
@@ -24,20 +26,20 @@
 
 namespace sparsefm {
 
-template <class I, class Real, class Parameters>
+template <class I, class Real, class Pieces, class Parameters>
 concept ScoresRows = requires(const I interaction, const CsrRow<Ones<Real>>& row,
-                              const Parameters& theta, Real* S) {
-  { interaction.score(row, theta, S) } noexcept -> std::same_as<Real>;
+                              const Parameters& theta, Real* S, Real e) {
+  { interaction.template score<Pieces>(row, theta, S) } noexcept -> std::same_as<Real>;
+  { interaction.template terms<Pieces>(S, theta.width, e) } noexcept;
 };
 
 template <class I, class Real>
-concept InteractionOf =
-    ScoresRows<I, Real, ModelView<Real>> && ScoresRows<I, Real, StateView<Real>> &&
-    requires(const I interaction, Index n, Real* S, Real e, Lanes<Real, 4> v) {
-      { interaction.row_size(n) } noexcept -> std::same_as<Index>;
-      { interaction.place(n) } noexcept -> std::same_as<Index>;
-      { interaction.terms(S, n, e) } noexcept;
-      { interaction.gradient(v, e, v) } -> std::convertible_to<Lanes<Real, 4>>;
-    };
+concept InteractionOf = ScoresRows<I, Real, MixedPieces<Real>, ModelView<Real>> &&
+                        ScoresRows<I, Real, Pieces<Lanes<Real, 16>>, StateView<Real>> &&
+                        requires(const I interaction, Index n, Real e, Lanes<Real, 4> v) {
+                          { interaction.row_size(n) } noexcept -> std::same_as<Index>;
+                          { interaction.place(n) } noexcept -> std::same_as<Index>;
+                          { interaction.gradient(v, e, v) } -> std::convertible_to<Lanes<Real, 4>>;
+                        };
 
 }  // namespace sparsefm

@@ -11,9 +11,9 @@ struct ModelView {
   static constexpr bool keeps_norms = false;
 
   Real w0;
-  const Real* w;        // (features,)
-  const Real* V;        // (features, rank)
-  Index w_stride;       // from one feature to the next, in numbers
+  const Real* w;   // (features,)
+  const Real* V;   // (features, rank)
+  Index w_stride;  // from one feature to the next, in numbers
   Index V_stride;
   Index features;
   Index width;  // the rank

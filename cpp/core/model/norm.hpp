@@ -5,12 +5,11 @@
 
 namespace sparsefm {
 
-template <class Real>
+template <class Pieces, class Real>
 Real squared_norm(const Real* v, Index width) noexcept {
   Real norm = 0;
-  for_lanes<Real>(width, [&]<class L>(Index f) {
-    norm += Eigen::Map<const L>(v + f).square().sum();
-  });
+  Pieces::visit(width,
+                [&]<class L>(Index f) { norm += Eigen::Map<const L>(v + f).square().sum(); });
   return norm;
 }
 

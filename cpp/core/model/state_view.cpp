@@ -6,10 +6,12 @@ namespace sparsefm {
 
 template <class Real>
 void refresh_norms(const StateView<Real>& state, const Index* features, Index count) noexcept {
-  for (Index n = 0; n < count; ++n) {
-    const Index i = features == nullptr ? n : features[n];
-    state.squared_norm(i) = squared_norm(state.factors(i), state.width);
-  }
+  with_pieces<Real>(state.width, [&]<class Pieces>(Pieces) {
+    for (Index n = 0; n < count; ++n) {
+      const Index i = features == nullptr ? n : features[n];
+      state.squared_norm(i) = squared_norm<Pieces>(state.factors(i), state.width);
+    }
+  });
 }
 
 template void refresh_norms(const StateView<float>&, const Index*, Index) noexcept;

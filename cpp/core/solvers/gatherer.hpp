@@ -60,7 +60,7 @@ class Gatherer {
  public:
   /// Sums the pieces: for each `width` numbers from `place(i)` on. What `terms` points at must stay
   /// as long as this is asked for sums.
-  template <class Values, class Place>
+  template <class Pieces, class Values, class Place>
   void begin(Team& team, const Batch<Real>& batch, const RowTerms<Real>& terms, Index width,
              const Place& place) {
     batch_ = &batch;
@@ -73,7 +73,7 @@ class Gatherer {
         const auto part = batch.template occurrences<Values>(batch.pieces[q]);
         const Index first = place(batch.features[batch.pieces[q].feature]);
         piece_scalars_[q] = gather_scalars(part, terms);
-        for_lanes<Real>(width, [&]<class L>(Index f) {
+        Pieces::visit(width, [&]<class L>(Index f) {
           Eigen::Map<L>(&piece_factors_(f, q)) = gather_factors<L>(part, terms, first + f);
         });
       }

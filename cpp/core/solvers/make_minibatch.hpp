@@ -12,7 +12,8 @@ std::unique_ptr<Trainer<Real>> make_trainer(const StateView<Real>& state, const 
                                             const Settings& optimizer, int threads) {
   auto losses = make_loss<Real>(loss);
   if (losses->outputs() != 1) {
-    throw std::invalid_argument(loss.name + " needs several scores of a row, which one machine has not");
+    throw std::invalid_argument(loss.name +
+                                " needs several scores of a row, which one machine has not");
   }
   std::unique_ptr<Trainer<Real>> trainer;
   Optimizers<Real>::visit(optimizer.name, [&]<class Optimizer>() {

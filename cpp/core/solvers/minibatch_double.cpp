@@ -3,6 +3,6 @@
 namespace sparsefm {
 
 template std::unique_ptr<Trainer<double>> make_trainer(const StateView<double>&, const Settings&,
-                                                   const Settings&, int);
+                                                       const Settings&, int);
 
 }  // namespace sparsefm

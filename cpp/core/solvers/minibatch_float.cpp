@@ -3,6 +3,6 @@
 namespace sparsefm {
 
 template std::unique_ptr<Trainer<float>> make_trainer(const StateView<float>&, const Settings&,
-                                                   const Settings&, int);
+                                                      const Settings&, int);
 
 }  // namespace sparsefm

@@ -30,9 +30,9 @@ class Trainer {
 /// if there is none.
 int moments_of(const Settings& optimizer);
 
-/// The optimizer's settings hold also "l2_linear" and "l2_factors", which weigh a parameter once for
-/// every row that has its feature: so a parameter that no row of a batch touches has a gradient of
-/// zero.
+/// The optimizer's settings hold also "l2_linear" and "l2_factors", which weigh a parameter once
+/// for every row that has its feature: so a parameter that no row of a batch touches has a gradient
+/// of zero.
 template <class Real>
 std::unique_ptr<Trainer<Real>> make_trainer(const StateView<Real>& state, const Settings& loss,
                                             const Settings& optimizer, int threads);

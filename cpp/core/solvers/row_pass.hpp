@@ -1,0 +1,110 @@
+// The first loop of a step: what the rows of a batch hand to their features.
+#pragma once
+
+#include <numeric>
+#include <vector>
+
+#include "../interactions/interaction.hpp"
+#include "../losses/loss.hpp"
+#include "../parallel.hpp"
+#include "gatherer.hpp"
+#include "segment.hpp"
+
+namespace sparsefm {
+
+/// Sums over the rows of a batch, each with its share of the batch's weight.
+struct BatchSums {
+  double loss = 0;
+  double slope = 0;  // dL/dw0
+};
+
+template <class Real, InteractionOf<Real> Interaction>
+class RowPass {
+ public:
+  static constexpr Index block = 32;  // rows; it decides the order of addition
+
+  RowPass(const Interaction& interaction, std::unique_ptr<const Loss<Real>> loss, Index width)
+      : interaction_(interaction), loss_(std::move(loss)), row_size_(interaction.row_size(width)) {}
+
+  /// Makes room for batches of so many rows.
+  void reserve(Index rows) {
+    for (auto* scratch : {&scores_, &losses_, &slopes_, &shares_}) scratch->resize(rows);
+    T_.resize(row_size_ * rows);
+    block_sums_.resize(rows / block + 1);
+  }
+
+  /// Computes e_r = omega_r dL/ds and T_r of the rows of a batch. omega_r is the row's share of the
+  /// batch: its weight / the sum of weights.
+  template <class Pieces, class Values>
+  BatchSums run(Team& team, const CsrView<Values>& X, const StateView<Real>& state,
+                const Segment<Real>& segment, Index step) {
+    const auto rows = segment.rows(step);
+    const auto size = static_cast<Index>(rows.size());
+    const Real* weights = segment.weights(step);
+    const double total =
+        weights ? std::accumulate(weights, weights + size, 0.0) : static_cast<double>(size);
+    team.for_blocks(size, block, [&](Index number, Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        shares_[r] = static_cast<Real>((weights ? weights[r] : Real{1}) / total);
+      }
+      score<Pieces>(X, state, rows, begin, end);
+      block_sums_[number] = hand_out<Pieces>(segment.targets(step), begin, end);
+    });
+    BatchSums sums;
+    for (Index number = 0; number * block < size; ++number) {
+      sums.loss += block_sums_[number].loss;
+      sums.slope += block_sums_[number].slope;
+    }
+    sums.loss *= total;
+    return sums;
+  }
+
+  RowTerms<Real> terms() const noexcept { return {slopes_.data(), T_.data(), row_size_}; }
+
+  /// omega_r of the rows of the batch.
+  const std::vector<Real>& shares() const noexcept { return shares_; }
+
+ private:
+  /// s_r and S_r of the rows [begin, end) of a batch.
+  template <class Pieces, class Values>
+  void score(const CsrView<Values>& X, const StateView<Real>& state, std::span<const Index> rows,
+             Index begin, Index end) noexcept {
+    const auto size = static_cast<Index>(rows.size());
+    for (Index r = begin; r < end; ++r) {
+      // Rows come in random order: first their offsets are under way, then their columns, then
+      // what those columns point at.
+      if (r + 16 < size) X.offsets.prefetch(rows[r + 16]);
+      if (r + 8 < size) X.prefetch(rows[r + 8]);
+      if (r + 2 < size) state.prefetch(X.row(rows[r + 2]));
+      Real* const S = T_.data() + r * row_size_;
+      scores_[r] = interaction_.template score<Pieces>(X.row(rows[r]), state, S);
+    }
+  }
+
+  /// e_r and T_r of the rows [begin, end) of a batch.
+  template <class Pieces>
+  BatchSums hand_out(const Real* targets, Index begin, Index end) noexcept {
+    const Index size = end - begin;
+    loss_->values(size, targets + begin, scores_.data() + begin, losses_.data() + begin);
+    loss_->slopes(size, targets + begin, scores_.data() + begin, slopes_.data() + begin);
+    BatchSums sums;
+    for (Index r = begin; r < end; ++r) {
+      slopes_[r] *= shares_[r];
+      sums.loss += static_cast<double>(shares_[r]) * losses_[r];
+      sums.slope += slopes_[r];
+      interaction_.template terms<Pieces>(T_.data() + r * row_size_, row_size_, slopes_[r]);
+    }
+    return sums;
+  }
+
+  [[no_unique_address]] Interaction interaction_;
+  std::unique_ptr<const Loss<Real>> loss_;
+  Index row_size_;  // of S and T
+
+  // By row of the batch.
+  std::vector<Real> scores_, losses_, slopes_, shares_;
+  Eigen::ArrayX<Real> T_;  // (rows, row_size); unlike std::vector aligned for whole registers
+  std::vector<BatchSums> block_sums_;
+};
+
+}  // namespace sparsefm
