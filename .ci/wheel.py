@@ -1,9 +1,9 @@
 """Build self-contained wheels and try each: ``python .ci/wheel.py [--torch] [PYTHON ...]``.
 
-For each interpreter: source distribution, wheel, ``auditwheel repair`` (which would put shared
-libraries inside, if there were any), then an environment that has no compiler, in which every level
-of the instruction set trains, beside the OpenMP of others and after a fork; and with
-``qemu-x86_64``, if there is one, on an old processor. The wheels are left in ``dist/``.
+For each interpreter: source distribution, wheel, ``auditwheel repair`` (which puts OpenMP's library
+inside), then an environment that has no compiler, in which every level of the instruction set
+trains, beside the OpenMP of others and after a fork; and with ``qemu-x86_64``, if there is one, on
+an old processor. The wheels are left in ``dist/``.
 """
 
 import argparse
@@ -23,7 +23,12 @@ LEVELS = ("baseline", "v3", "v4")
 OLD = "Nehalem"  # of 2008, x86-64-v2: what NumPy 2 needs; sparsefm itself runs on any x86-64
 FOREIGN = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONHOME", "PYTHONPATH", "SPARSEFM_ISA")
 
-SCENARIOS = ["train fork train", "sklearn train fork train", "train sklearn train"]
+SCENARIOS = [
+    "train fork train",
+    "sklearn fork train",
+    "sklearn train fork train fork train",
+    "train sklearn train",
+]
 WITH_TORCH = [
     "torch train sklearn train torch",
     "train torch sklearn train",
@@ -64,12 +69,16 @@ def build(python: str, scratch: Path) -> Path:
 
 
 def check_contents(wheel: Path) -> None:
-    """See that a wheel holds every level, no shared libraries and nothing unknown."""
+    """See that a wheel holds every level, OpenMP's library with its license, and nothing else."""
     names = [name for name in ZipFile(wheel).namelist() if not name.endswith("/")]
     modules = {match[1] for name in names if (match := re.match(r"sparsefm/(_c\w+)\..*so$", name))}
     assert modules == {"_cpu", *(f"_core_{level}" for level in LEVELS)}, modules
-    known = r"sparsefm/\w+\.(py|pyi|typed|cpython.*so)$|sparsefm-[^/]*\.dist-info/"
-    assert not [name for name in names if not re.match(known, name)]
+    libraries = [name for name in names if name.startswith("sparsefm.libs/")]
+    assert [name.split("-")[0] for name in libraries] == ["sparsefm.libs/libgomp"], libraries
+    assert any(name.endswith("LICENSES-BUNDLED.md") for name in names)
+    known = r"sparsefm/[\w/]+\.(py|pyi|typed|cpython.*so)$|sparsefm-[^/]*\.dist-info/"
+    unknown = [name for name in names if not re.match(known, name) and name not in libraries]
+    assert not unknown, unknown
     assert "-manylinux_" in wheel.name, "auditwheel found no manylinux tag for it"
 
 

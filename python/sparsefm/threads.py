@@ -5,21 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sparsefm import _core
 from sparsefm.data.validation import check_integer
 
-MAX_THREADS = 256  # where the system refuses more, OpenMP would end the process
-
-_forked = False
-
-
-def _after_fork() -> None:
-    global _forked
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+MAX_THREADS = 256  # enough for one machine, and few enough for every system to start
 
 
 def default_threads() -> int:
@@ -37,13 +25,9 @@ def default_threads() -> int:
 
 
 def resolve_threads(n_threads: Any) -> int:
-    """Return `n_threads` as a number of threads that is safe to start; None is the default.
-
-    At most 256. In a build that borrows its threads from OpenMP a child made by ``fork`` gets one:
-    GNU's would wait for threads that only its parent has. The results are the same bits.
-    """
+    """Return `n_threads`, at most 256; None is the default."""
     threads = default_threads() if n_threads is None else check_integer(n_threads, "n_threads", 1)
-    return 1 if _forked and _core.openmp_version else min(threads, MAX_THREADS)
+    return min(threads, MAX_THREADS)
 
 
 @cache
