@@ -97,6 +97,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     True
     """
 
+    _kind = "FMRegressor"
     _target: Numbers
     _loss = LOSSES["squared"]
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sparsefm.data.validation import check_choice, check_real
+from sparsefm.io.values import register
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Solver:
                     raise ValueError(f"{name} of {getattr(self, name):g} is too large for {real}")
 
 
+@register("solver", "adagrad")
 @dataclass(frozen=True, kw_only=True)
 class AdaGrad(Solver):
     r"""AdaGrad on the sum of each batch's gradients.
@@ -97,6 +99,7 @@ class AdaGrad(Solver):
             )
 
 
+@register("solver", "adam")
 @dataclass(frozen=True, kw_only=True)
 class Adam(Solver):
     r"""Adam, as Apache SystemML's factorization machines use it.
