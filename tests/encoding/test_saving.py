@@ -4,11 +4,13 @@ import contextlib
 import json
 import random
 import warnings
+from types import MappingProxyType
 
 import numpy as np
 import pytest
 from scipy import sparse
 
+from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.saving import encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
@@ -17,6 +19,7 @@ from sparsefm.io.strings import strings_to_arrays
 
 DENSE = np.random.default_rng(0).normal(3, 2, (50, 3))
 RANDOM = sparse.random(60, 8, density=0.3, format="csr", dtype="f4", random_state=0)
+RANDOM = sparse.csr_matrix(RANDOM.multiply(np.arange(8) != 5))  # a column without values
 
 
 def fitted_encoders():
@@ -29,6 +32,7 @@ def fitted_encoders():
     ).astype({"s": object})  # fmt: skip
     options = {"hashed": {"h": 5, 6: np.int64(7)}}
     yield TableEncoder(**options).fit(frame), frame
+    options = {"hashed": MappingProxyType(options["hashed"])}
     yield TableEncoder(**options, numeric="bin", n_bins=np.int32(2)).fit(frame), frame
     yield TableEncoder(dtype=np.float64, unknown="error").fit(DENSE), DENSE
     yield TableEncoder().fit(RANDOM), RANDOM
@@ -156,6 +160,19 @@ def test_damage_of_bins_and_scales_is_described():
     assert "holds inf" in described(binned, array("1.edges", 2.0, np.inf))
     assert "negative scale" in described(scaled, array("scales", *[-1.0] * 8))
     assert "has no array 'scales'" in described(scaled, lambda _, arrays: arrays.clear())
+
+
+def test_the_number_of_features_is_limited():
+    settings = {"settings": {}, "names": None}
+    most = {"kind": "hashed", "first": 0, "n_buckets": MAX_FEATURES}
+    assert read_encoder(Reader({"columns": [most], **settings}, {})).n_features_out_ == MAX_FEATURES
+    number = {"kind": "number", "column": MAX_FEATURES, "exponent": 0, "mean": 0.0, "std": 1.0}
+    number |= {"low": -1.0, "high": 1.0, "missing": -2}
+    category = {"kind": "int", "missing": -2}
+    arrays = {"1.values": np.array([3]), "1.columns": np.array([MAX_FEATURES], np.int32)}
+    for column, held in ((number, {}), (category, arrays)):
+        with pytest.raises(FileFormatError, match="has an encoder"):
+            read_encoder(Reader({"columns": [most, column], **settings}, held))
 
 
 JUNK = [None, -1, -3, 2**31, 2**80, 0, 1, 1.5, float("nan"), "x", [], [[]], {}, True]

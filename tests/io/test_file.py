@@ -93,6 +93,25 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_name_reaches_the_disk_after_its_content(tmp_path, monkeypatch):
+    calls = []
+    for name in ("fsync", "replace"):
+        call = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda *a, n=name, c=call: (calls.append(n), c(*a)))
+    write_file(tmp_path / "file", {}, {"V": V})
+    assert calls == ["fsync", "replace"]
+
+
+def test_the_longest_header(tmp_path, monkeypatch):
+    write_file(tmp_path / "file", {"a": ""}, {})
+    header, _ = read_file(tmp_path / "file")
+    monkeypatch.setattr("sparsefm.io.file.LARGEST_HEADER", len(json.dumps(header)))
+    write_file(tmp_path / "file", {"a": ""}, {})
+    assert read_file(tmp_path / "file")[0] == header
+    with pytest.raises(ValueError, match="characters of JSON; a file holds at most"):
+        write_file(tmp_path / "file", {"a": "x"}, {})
+
+
 @pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX")
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
 def test_permissions_are_those_of_any_new_file(tmp_path, mask):
@@ -123,9 +142,10 @@ def test_names_of_files(tmp_path, monkeypatch):
     write_file("link", {}, {"V": 2 * V})
     assert Path("link").is_symlink()
     np.testing.assert_array_equal(read_file("model.pkl")[1]["V"], 2 * V)
-    for wrong in (tmp_path, tmp_path / "nowhere" / "model"):
-        with pytest.raises(OSError, match=r"tmp|nowhere|directory"):
-            write_file(wrong, {}, {"V": V})
+    with pytest.raises(IsADirectoryError, match="is a folder: name a file in it"):
+        write_file(tmp_path, {}, {"V": V})
+    with pytest.raises(FileNotFoundError):
+        write_file(tmp_path / "nowhere" / "model", {}, {"V": V})
     assert len(os.listdir()) == 5
     for wrong in (None, 3):
         with pytest.raises(TypeError):

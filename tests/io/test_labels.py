@@ -12,6 +12,7 @@ LABELS = [
     np.array([False, True]),
     np.array(["a", "bcd", "é😀"]),
     np.array(["a", ""], "U9"),
+    np.array(["\0a", chr(0x10FFFF)]),
     np.array(["a", "bcd", "é\0", "\ud800", ""], object),
     np.array(["x"], ">U3"),
     np.array([], object),
