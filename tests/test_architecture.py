@@ -1,5 +1,6 @@
 """Rules of the codebase: which way the arrows point, how large files get, what stays out."""
 
+import ast
 import re
 import subprocess
 from importlib import metadata
@@ -62,6 +63,31 @@ def test_one_file_knows_how_threads_are_made(path):
 def test_one_module_knows_the_extension_modules(path):
     extension = r"sparsefm\._core_|import _core_|_core_(baseline|v\d)|\b_cpu\b"
     assert bool(re.search(extension, path.read_text("utf-8"))) == (path.name == "_core.py")
+
+
+def imports(path):
+    """Return the modules of the package that a file imports, late and for type checking, too."""
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {module for module in modules if module.split(".")[0] == "sparsefm"}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "io").glob("*.py")), ids=name)
+def test_the_file_format_knows_no_class_of_the_package(path):
+    for module in imports(path):
+        assert module.startswith(("sparsefm.io.", "sparsefm.errors."))
+
+
+def test_loading_stands_on_top():
+    assert imports(PACKAGE / "loading.py")
+    for path in PYTHON:
+        loads = any(module.startswith("sparsefm.loading") for module in imports(path))
+        assert loads == (path == PACKAGE / "__init__.py")
 
 
 # --- the build ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sparsefm import nn, plots
 from sparsefm.errors import DivergenceError, FileFormatError
 from sparsefm.history import Epoch
-from sparsefm.io.load import load
+from sparsefm.loading import load
 from sparsefm.model import Model, predict
 from sparsefm.optimizers import AdaGrad, Adam
 from sparsefm.training.callbacks import EarlyStopping, LearningRateSchedule, ProgressBar

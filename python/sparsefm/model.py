@@ -1,7 +1,7 @@
 """A fitted factorization machine and what it predicts."""
 
-import os
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,11 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import check_parameters
+from sparsefm.errors import FileFormatError
 from sparsefm.history import Epoch
+from sparsefm.io.file import FilePath, write_file
+from sparsefm.io.reader import Reader
+from sparsefm.io.values import from_json, to_json
 from sparsefm.losses import LOSSES, Loss, find_loss
 from sparsefm.threads import resolve_threads
 
@@ -115,14 +119,14 @@ class Model:
         """
         return LOSSES[self.loss]().predict(self.score(X, n_threads=n_threads))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: FilePath) -> None:
         """Write the model and its history to a file, for `load` (needs safetensors).
 
         Parameters
         ----------
         path : str or path-like
-            Of any suffix; ".safetensors" is usual. Replaced if it exists; complete, or it remains
-            what it was.
+            With any suffix; ".safetensors" is usual. An existing file is replaced, or kept as it is
+            if writing fails.
 
         Raises
         ------
@@ -131,9 +135,25 @@ class Model:
         ImportError
             Without safetensors.
         """
-        from sparsefm.io.load import save_model
+        history = [_epoch_to_json(epoch) for epoch in self.history]
+        for entries in history:  # made by hand it may hold anything: fail now, not in `load`
+            _read_epoch(Reader(entries, {}))
+        header = {"kind": "model", "task": self.task, "loss": self.loss, "history": history}
+        write_file(path, header, {"w0": np.array(self.w0), "w": self.w, "V": self.V})
 
-        save_model(self, path)
+    @classmethod
+    def _from_file(cls, reader: Reader) -> "Model":
+        """Return the model that `save` wrote."""
+        w = reader.numbers("w", (None,))
+        V = reader.numbers("V", (len(w), None), (w.dtype.name,))
+        w0 = reader.array("w0", (), ("float64",))
+        task, loss = reader.entry("task", str), reader.entry("loss", str)
+        epochs = reader.entry("history", list)
+        history = tuple(_read_epoch(reader.part("history", entries)) for entries in epochs)
+        # The constructor would copy parameters that nobody else holds.
+        model = cls(w0, w[:0], V[:0], task, loss, history)  # type: ignore[arg-type]
+        vars(model).update(w=w, V=V)
+        return model
 
 
 def predict(X: Any, model: Model, *, n_threads: int | None = None) -> npt.NDArray[Any]:
@@ -155,3 +175,20 @@ def score_rows(
     for first in range(0, X.n_rows, ROWS_PER_CALL):
         _core.forward(scores[first : first + ROWS_PER_CALL], X, first, w0, w, V, threads)
     return scores
+
+
+def _epoch_to_json(epoch: Epoch) -> dict[str, Any]:
+    return {name: to_json(value) for name, value in vars(epoch).items()} | {
+        "metrics": {name: to_json(value) for name, value in epoch.metrics.items()}
+    }
+
+
+def _read_epoch(reader: Reader) -> Epoch:
+    numbers = {name: reader.value(name) for name in ("train_loss", "val_loss", "seconds")}
+    metrics = {name: from_json(value) for name, value in reader.entry("metrics", dict).items()}
+    for name, number in {**numbers, **metrics}.items():
+        may_miss = name == "val_loss" and number is None
+        if not may_miss and (not isinstance(number, Real) or isinstance(number, bool)):
+            raise FileFormatError(f"has a history whose {name:.40} is not a number: {number!r:.40}")
+    counts = {name: reader.entry(name, int) for name in ("epoch", "epochs")}
+    return Epoch(**counts, **numbers, metrics=metrics)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sparsefm.encoding import TableEncoder, encoder
+from sparsefm.encoding.saving import encoder_to_content, read_encoder
+from sparsefm.io.reader import Reader
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("narwhals")
@@ -120,8 +122,12 @@ def test_the_slow_encoder_agrees(train, test):
         }
 
 
+def saved_and_loaded(fitted):
+    return read_encoder(Reader(*encoder_to_content(fitted)))
+
+
 def same(a, b):
-    (header, arrays), (other, others) = a._to_state(), b._to_state()
+    (header, arrays), (other, others) = map(encoder_to_content, (a, b))
     assert header == other
     assert arrays.keys() == others.keys()
     assert all(arrays[k].tobytes() == others[k].tobytes() for k in arrays)
@@ -174,7 +180,7 @@ def test_every_library_gives_the_same(table):
     assert fitted.fields_.tolist() == [0, 0, 0, 1, 1, 2, 2, 3]
     assert fitted.field_names_ == fitted.feature_names_in_.tolist() == list(ROWS)
     assert (fitted.transform(table(ROWS)) != X).nnz == 0
-    restored = TableEncoder._from_state(*fitted._to_state())
+    restored = saved_and_loaded(fitted)
     assert (restored.transform(table(ROWS)) != X).nnz == 0
 
 
@@ -206,7 +212,7 @@ def test_categories_keep_their_type():
     frame = pd.DataFrame({"i": [10, 9, 10], "f": [0.5, 2, 0.5]}).astype("category")
     fitted = TableEncoder().fit(frame)
     assert fitted.get_feature_names_out().tolist() == ["i=9", "i=10", "f=0.5", "f=2"]
-    restored = TableEncoder._from_state(*fitted._to_state())
+    restored = saved_and_loaded(fitted)
     assert [type(encoding.values[0]) for encoding in restored._encodings] == [int, float]
     plain = restored.transform(frame.astype({"i": "int64", "f": "float64"}))
     assert (plain != fitted.transform(frame)).nnz == 0
@@ -222,7 +228,7 @@ def test_a_column_with_nothing_in_it(missing):
     fitted = TableEncoder().fit(pd.DataFrame({"s": np.array([missing, missing], object)}))
     assert fitted.transform(pd.DataFrame({"s": [None]}, dtype=object)).sum() == 1
     assert fitted.transform(pd.DataFrame({"s": ["a"]})).nnz == 0
-    restored = TableEncoder._from_state(*fitted._to_state())
+    restored = saved_and_loaded(fitted)
     restored.partial_fit(pd.DataFrame({"s": ["a"]}))
     assert restored.get_feature_names_out().tolist() == ["s=missing", "s=a"]
 
@@ -304,7 +310,7 @@ def test_partial_fit_appends(table):
     assert (Y[:, :8] != X).nnz == Y[:, 8:].nnz == 0
     Z = grown.transform(more)
     assert [Z.indices[:4].tolist(), Z.indices[4:].tolist()] == [[3, 9, 10, 11], [3, 6, 7, 8]]
-    restored = TableEncoder._from_state(*grown._to_state())
+    restored = saved_and_loaded(grown)
     assert (restored.transform(more) != Z).nnz == 0
     with_column = table({"s": ["a"], "n": [1], "b": [True], "z": [1], "new": ["q"]})
     restored.partial_fit(with_column)

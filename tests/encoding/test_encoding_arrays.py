@@ -1,8 +1,5 @@
-"""`TableEncoder` on dense arrays and sparse matrices, as a scikit-learn transformer, and stored."""
+"""`TableEncoder` on dense arrays and sparse matrices, and as a scikit-learn transformer."""
 
-import contextlib
-import json
-import random
 import warnings
 
 import numpy as np
@@ -219,79 +216,3 @@ def test_one_kind_of_input_in_place_of_another():
     for first, second in ((np.asarray, sparse.csr_matrix), (sparse.csr_matrix, np.asarray)):
         fitted = TableEncoder().fit(first(X))
         assert (fitted.transform(first(X)) != fitted.transform(second(X))).nnz == 0
-
-
-# --- stored -------------------------------------------------------------------------------------
-
-
-def stored():
-    pd = pytest.importorskip("pandas")
-    pytest.importorskip("narwhals")
-    frame = pd.DataFrame(
-        {"s": ["ä", "", "😀", None], "n": [1, 2, 3, None], "h": list("abca"),
-         "b": [True, False, True, True], "c": pd.Categorical([3, 1, 2, 2])},
-    ).astype({"s": object})  # fmt: skip
-    options = {"hashed": {"h": 5, 4: np.int64(7)}}
-    yield TableEncoder(**options).fit(frame), frame
-    yield TableEncoder(**options, numeric="bin", n_bins=2).fit(frame), frame
-    yield TableEncoder(dtype=np.float64).fit(DENSE), DENSE
-    yield TableEncoder().fit(RANDOM), RANDOM
-
-
-def test_stored_and_read():
-    for fitted, X in stored():
-        header, arrays = fitted._to_state()
-        restored = TableEncoder._from_state(json.loads(json.dumps(header)), arrays)
-        assert (restored.transform(X) != fitted.transform(X)).nnz == 0
-        names = restored.get_feature_names_out().tolist()
-        assert names == fitted.get_feature_names_out().tolist()
-        np.testing.assert_array_equal(restored.fields_, fitted.fields_)
-        assert restored.field_names_ == fitted.field_names_
-        again, same = restored._to_state()
-        assert again == json.loads(json.dumps(header))
-        assert all(np.array_equal(same[name], arrays[name]) for name in arrays)
-
-
-JUNK = [None, -1, -3, 2**31, 2**80, 0, 1, 1.5, float("nan"), "x", [], [[]], {}, True]
-
-
-def damage(value, rng):
-    """Return a JSON value with one place in it changed."""
-    if rng.random() < 0.2 or not isinstance(value, list | dict) or not value:
-        return rng.choice(JUNK)
-    copied = value.copy()
-    key = rng.choice(list(value) if isinstance(value, dict) else range(len(value)))
-    if rng.random() < 0.2:
-        del copied[key]
-    else:
-        copied[key] = damage(value[key], rng)
-    return copied
-
-
-def damage_array(array, rng):
-    changed = rng.choice([array[:-1], np.append(array, array[-1:]), array[::-1], array[None]])
-    changed = rng.choice([changed, array.astype("i2"), np.full_like(array, 77), array.tolist()])
-    return changed
-
-
-def test_damage_is_an_error_and_no_crash():
-    rng = random.Random(0)
-    refused = 0
-    for fitted, X in stored():
-        header, arrays = fitted._to_state()
-        for _ in range(1000):
-            changed, others = damage(header, rng), dict(arrays)
-            if arrays and rng.random() < 0.5:
-                name = rng.choice(list(arrays))
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    changed, others[name] = header, damage_array(arrays[name], rng)
-            try:
-                restored = TableEncoder._from_state(changed, others)
-            except ValueError:
-                refused += 1
-                continue
-            if restored.n_features_out_ < 100 and restored.n_features_in_ == X.shape[1]:
-                with contextlib.suppress(TypeError, ValueError, UserWarning):
-                    restored.transform(X)  # what nobody can tell to be damaged must do no harm
-    assert refused > 2000

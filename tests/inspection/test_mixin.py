@@ -92,6 +92,20 @@ def test_without_factors_or_rows_there_are_no_pairs(rng, fitted):
         assert [len(column) for column in found.values()] == [0] * 5
 
 
+def test_without_training_rows_they_must_be_given(fitted, rng):
+    X = draw_rows(rng, 50)
+    expected = fitted.interactions(X=X), fitted.field_interactions(X)
+    fitted._sample = None  # as after loading
+    message = r"^the training rows were not saved.*pass X=, or save it with training_rows=True$"
+    for call in (fitted.interactions, fitted.field_interactions):
+        with pytest.raises(ValueError, match=message):
+            call()
+    for column, values in fitted.interactions(X=X).items():
+        np.testing.assert_array_equal(values, expected[0][column])
+    np.testing.assert_array_equal(fitted.field_interactions(X), expected[1])
+    assert fitted.explain(X).scores.shape == (50,)
+
+
 def test_results_are_tables(fitted):
     pd = pytest.importorskip("pandas")
     table = pd.DataFrame(fitted.interactions(top=5))

@@ -67,6 +67,17 @@ def test_draws_where_it_is_told_and_leaves_no_trace(fitted, name, monkeypatch):
     assert dict(matplotlib.rcParams) == settings
 
 
+@pytest.mark.parametrize("name", ["field_heatmap", "top_interactions", "factors"])
+def test_without_training_rows_they_must_be_given(fitted, name):
+    fitted._sample = None  # as after loading
+    with pytest.raises(ValueError, match=r"training rows were not saved.*pass X="):
+        DRAW[name](fitted)
+    assert not plt.get_fignums()
+    X = draw_rows(np.random.default_rng(0), 50)
+    options = {"field": "hour"} if name == "factors" else {}
+    assert getattr(plots, name)(fitted, X=X, **options).has_data()
+
+
 def test_importing_the_package_leaves_matplotlib_alone():
     code = "import sys, sparsefm, sparsefm.plots.figures; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

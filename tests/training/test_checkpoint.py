@@ -1,4 +1,4 @@
-"""Models saved while training goes on; a stand-in trains."""
+"""A callback that saves the model while training goes on; a stand-in trains."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import sparsefm as fm
-from sparsefm.io.load import load
+from sparsefm.loading import load
 from sparsefm.training.checkpoint import Checkpoint
 
 
@@ -53,19 +53,19 @@ def test_a_file_each(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("every", "val_losses", "saved"),
+    ("every", "val_losses", "epochs"),
     [
         (1, [3, 2, 2, np.nan, 2.5, 1], [1, 2, 6]),
         (1, [np.nan, np.inf, 3, -1], [3, 4]),
         (2, [0, 3, 1, 4, 0, 2, 0], [2, 6]),
     ],
 )
-def test_only_the_best(tmp_path, every, val_losses, saved):
+def test_only_the_best(tmp_path, every, val_losses, epochs):
     checkpoint = Checkpoint(tmp_path / "{epoch}", every=every, best=True)
     for _ in range(2):  # another training begins anew
         training = run(checkpoint, val_losses)
-        assert sorted(map(int, os.listdir(tmp_path))) == saved
-        assert training.snapshots == len(saved)
+        assert sorted(map(int, os.listdir(tmp_path))) == epochs
+        assert training.snapshots == len(epochs)
         for path in tmp_path.iterdir():
             path.unlink()
 

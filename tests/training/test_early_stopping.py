@@ -217,7 +217,7 @@ def test_callbacks_of_estimators(kind):
 @BOTH
 def test_checkpoints_of_estimators(kind, tmp_path):
     pytest.importorskip("safetensors")
-    from sparsefm.io.load import load
+    from sparsefm.loading import load
     from sparsefm.training.checkpoint import Checkpoint
 
     (X, y), held_out = both_parts(kind)

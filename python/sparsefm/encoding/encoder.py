@@ -16,14 +16,15 @@ from sparsefm.data.validation import as_vector, as_weights, check_choice, check_
 from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, width
 from sparsefm.encoding.columns import Categories, Codes, Encoding, Hashed, Values, begin
 from sparsefm.encoding.reading import Input, extends, read
-from sparsefm.encoding.saving import damaged, from_state, to_state
 from sparsefm.encoding.scales import apply_scales, grown_scales
 from sparsefm.encoding.tables import Column, Numbers
+from sparsefm.io.values import register
 
 MANY_CATEGORIES = 1_000_000  # from there on `fit` warns
 BYTES_PER_CATEGORY = 128  # about: weight and 8 factors in float32, with the optimizer's two moments
 
 
+@register("encoder")
 class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turn the columns of a table into features for a factorization machine.
 
@@ -278,26 +279,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"data for {cast.dtype}"
             )
         return cast
-
-    def _to_state(self) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-        """Return all that is fitted, as a JSON-able header and arrays."""
-        check_is_fitted(self)
-        return to_state(self)
-
-    @classmethod
-    def _from_state(cls, header: Any, arrays: Mapping[str, Any]) -> "TableEncoder":
-        """Return the encoder that `_to_state` described; ValueError if it is damaged."""
-        settings, fitted = from_state(header, arrays)
-        if settings.keys() != cls().get_params().keys():
-            damaged(f"its settings are {sorted(map(str, settings))}")
-        encoder = cls(**settings)
-        try:
-            encoder._check_settings()
-        except TypeError as error:
-            damaged(str(error))
-        for name, value in fitted.items():
-            setattr(encoder, name, value)
-        return encoder
 
     def _check_settings(self) -> None:
         check_choice(self.numeric, "numeric", ("standardize", "bin"))

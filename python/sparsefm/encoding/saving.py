@@ -1,216 +1,154 @@
-"""Encodings as plain data, to be stored without pickle: a JSON-able header and arrays.
+"""A fitted `TableEncoder` as the content of a file, and back; what is read is not trusted."""
 
-What is read back is not trusted: whatever is not as it was written is a ValueError, and nothing is
-allocated that the arrays at hand do not account for.
-"""
-
-from collections.abc import Mapping
-from itertools import pairwise
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.columns import UNKNOWN, Bins, Categories, Encoding, Hashed, Number
+from sparsefm.encoding.encoder import TableEncoder
 from sparsefm.encoding.reading import field_names
 from sparsefm.encoding.tables import Value
-
-FORMAT = 1
-Arrays = dict[str, npt.NDArray[Any]]
+from sparsefm.errors import FileFormatError
+from sparsefm.io.file import Arrays
+from sparsefm.io.reader import Reader, add_prefix
+from sparsefm.io.strings import read_strings, strings_to_arrays
+from sparsefm.io.values import parameters_from_json, to_json
 
 LARGEST_EXPONENT = 1100  # beyond those of float64
+NUMBERS = {bool: "bool", int: "int64", float: "float64"}  # of categories that are not text
 
 
-def to_state(encoder: Any) -> tuple[dict[str, Any], Arrays]:
-    """Return settings and all that is fitted of a `TableEncoder`."""
-    settings = encoder.get_params() | {"dtype": np.dtype(encoder.dtype).name}
-    settings["n_bins"] = int(encoder.n_bins)
+def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
+    """Return the parameters and all that is fitted: a header of JSON values, and arrays."""
+    parameters = encoder.get_params() | {"dtype": np.dtype(encoder.dtype).name}
     if encoder.hashed is not None:
-        pairs = (
-            (key if isinstance(key, str) else int(key), int(n)) for key, n in encoder.hashed.items()
-        )
-        settings["hashed"] = list(map(list, pairs))
+        parameters["hashed"] = dict(encoder.hashed)
     names = getattr(encoder, "feature_names_in_", None)
-    header = {
-        "format": FORMAT,
-        "settings": settings,
+    header: dict[str, Any] = {
+        "settings": {name: to_json(value) for name, value in parameters.items()},
         "names": None if names is None else list(map(str, names)),
         "columns": None,
     }
     if encoder._encodings is None:
         return header, {"scales": encoder._scales}
-    header["columns"], arrays = _store_encodings(encoder._encodings)
+    header["columns"] = []
+    arrays: Arrays = {}
+    for position, encoding in enumerate(encoder._encodings):
+        column, stored = _encoding_to_content(encoding)
+        header["columns"].append(column)
+        arrays |= add_prefix(f"{position}.", stored)
     return header, arrays
 
 
-def from_state(header: Any, arrays: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what `to_state` was given: settings, still to be checked, and fitted attributes."""
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        damaged(f"its format is not {FORMAT}, the one that this version reads")
-    settings = header.get("settings")
-    if not isinstance(settings, dict):
-        damaged("it has no settings")
-    if settings.get("hashed") is not None:
-        settings = settings | {"hashed": _read_hashed(settings["hashed"])}
+def read_encoder(reader: Reader) -> TableEncoder:
+    """Return the encoder of `encoder_to_content`.
 
-    encodings, scales = None, np.empty(0)
-    if header.get("columns") is None:
-        scales = Part(arrays).take("scales", np.float64)
-        if (scales < 0).any():
-            damaged("a scale is negative")
-        n_features_in = n_features_out = len(scales)
-    else:
-        encodings, n_features_out = _load_encodings(header["columns"], arrays)
-        n_features_in = len(encodings)
-    fitted = {
-        "_encodings": encodings,
-        "_scales": scales,
-        "n_features_in_": n_features_in,
-        "n_features_out_": n_features_out,
-        "field_names_": field_names(None, n_features_in),
-    }
-    names = header.get("names")
-    if names is not None:
-        is_text = isinstance(names, list) and all(isinstance(name, str) for name in names)
-        if not is_text or len(names) != n_features_in:
-            damaged("its column names do not fit it")
-        fitted |= {"feature_names_in_": np.array(names, object), "field_names_": names}
-    return settings, fitted
-
-
-def _read_hashed(pairs: Any) -> dict[str | int, int]:
+    Raises
+    ------
+    FileFormatError
+        If the content is damaged.
+    """
+    encoder = TableEncoder(**_read_parameters(reader))
     try:
-        return {key: count for key, count in pairs}
-    except (TypeError, ValueError):
-        damaged(f"'hashed' is {pairs!r:.40}")
+        encoder._check_settings()
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"has an encoder whose {error}") from None
+    if reader.has_entry("columns"):
+        columns = enumerate(reader.entry("columns", list))
+        encoder._encodings = [_read_encoding(reader.part(str(j), header)) for j, header in columns]
+        encoder._scales = np.empty(0)
+        encoder.n_features_in_ = len(encoder._encodings)
+        encoder.n_features_out_ = _count_features(encoder._encodings)
+    else:
+        encoder._encodings = None
+        encoder._scales = reader.numbers("scales", (None,), ("float64",))
+        if (encoder._scales < 0).any():
+            raise FileFormatError("has an encoder with a negative scale")
+        encoder.n_features_in_ = encoder.n_features_out_ = len(encoder._scales)
+    encoder.field_names_ = field_names(None, encoder.n_features_in_)
+    if reader.has_entry("names"):
+        names = reader.entry("names", list)
+        if len(names) != encoder.n_features_in_ or any(type(name) is not str for name in names):
+            raise FileFormatError("has names that are not one for each column of its encoder")
+        encoder.feature_names_in_, encoder.field_names_ = np.array(names, object), names
+    return encoder
 
 
-def _store_encodings(encodings: list[Encoding]) -> tuple[list[dict[str, Any]], Arrays]:
-    """Return a header for each encoding, and the arrays of all."""
-    headers: list[dict[str, Any]] = []
-    arrays: Arrays = {}
-    for position, encoding in enumerate(encodings):
-        if isinstance(encoding, Categories):
-            kind, stored = _store(encoding.values)
-            header = {"kind": kind, "missing": encoding.missing}
-            stored["columns"] = encoding.columns
-        elif isinstance(encoding, Bins):
-            header = {"kind": "bins", "first": encoding.first, "missing": encoding.missing}
-            stored = {"edges": encoding.edges}
-        else:
-            header = {"kind": "number" if isinstance(encoding, Number) else "hashed"}
-            header |= vars(encoding)
-            stored = {}
-        headers.append(header)
-        arrays |= {f"{position}.{name}": array for name, array in stored.items()}
-    return headers, arrays
+def _read_parameters(reader: Reader) -> dict[str, Any]:
+    parameters = parameters_from_json(reader.entry("settings", dict), TableEncoder)
+    if isinstance(parameters.get("hashed"), list):  # of format 1
+        try:
+            parameters["hashed"] = dict(parameters["hashed"])
+        except (TypeError, ValueError) as error:
+            raise FileFormatError(f"has a damaged parameter 'hashed' ({error})") from None
+    return parameters
 
 
-def _load_encodings(headers: Any, arrays: Mapping[str, Any]) -> tuple[list[Encoding], int]:
-    """Return the encodings, and how many output columns they have."""
-    if not isinstance(headers, list):
-        damaged("its columns are no list")
-    encodings = [_read(header, Part(arrays, f"{j}.")) for j, header in enumerate(headers)]
-    spans = np.concatenate([np.empty((0, 2), np.int64), *(part.spans() for part in encodings)])
-    spans = spans[np.argsort(spans[:, 0], kind="stable")]
-    ends = np.append(0, spans[:, 1])
-    if (spans[:, 0] != ends[:-1]).any() or (spans[:, 0] >= spans[:, 1]).any():
-        damaged("its output columns overlap or leave gaps")
-    if ends[-1] > MAX_FEATURES:
-        damaged(f"it has {ends[-1]} output columns")
-    return encodings, int(ends[-1])
+def _encoding_to_content(encoding: Encoding) -> tuple[dict[str, Any], Arrays]:
+    if isinstance(encoding, Categories):
+        kind, arrays = _categories_to_arrays(encoding.values)
+        return {"kind": kind, "missing": encoding.missing}, arrays | {"columns": encoding.columns}
+    if isinstance(encoding, Bins):
+        header = {"kind": "bins", "first": encoding.first, "missing": encoding.missing}
+        return header, {"edges": encoding.edges}
+    return {"kind": "number" if isinstance(encoding, Number) else "hashed", **vars(encoding)}, {}
 
 
-class Part:
-    """The arrays whose names begin with a prefix, checked as they are taken."""
-
-    def __init__(self, arrays: Mapping[str, Any], prefix: str = "") -> None:
-        self.arrays, self.prefix = arrays, prefix
-
-    def take(self, name: str, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-        """Return a one-dimensional array of this type."""
-        name = self.prefix + name
-        array = self.arrays.get(name)
-        if not isinstance(array, np.ndarray) or array.ndim != 1 or array.dtype != dtype:
-            damaged(f"array {name!r} is missing or not a vector of {np.dtype(dtype)}")
-        if array.dtype == np.float64 and not np.isfinite(array).all():
-            damaged(f"array {name!r} holds {array[~np.isfinite(array)][0]}")
-        return array
-
-
-def damaged(what: str) -> NoReturn:
-    """Raise the error of a state that cannot be."""
-    raise ValueError(f"damaged encoder: {what}")
-
-
-def integer(header: Any, key: str, least: int, most: int) -> int:
-    """Return an integer of a header, between bounds."""
-    value = header.get(key) if isinstance(header, dict) else None
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        damaged(f"{key!r} is {value!r:.40}")
-    return value
-
-
-def _read(header: Any, part: Part) -> Encoding:
-    kind = header.get("kind") if isinstance(header, dict) else None
+def _read_encoding(reader: Reader) -> Encoding:
+    kind = reader.entry("kind", str)
     if kind == "hashed":
-        first = integer(header, "first", 0, MAX_FEATURES)
-        return Hashed(first, integer(header, "n_buckets", 1, MAX_FEATURES))
-    missing = integer(header, "missing", UNKNOWN, MAX_FEATURES)
+        first = reader.integer("first", 0, MAX_FEATURES)
+        return Hashed(first, reader.integer("n_buckets", 1, MAX_FEATURES))
+    missing = reader.integer("missing", UNKNOWN, MAX_FEATURES)
     if kind == "number":
-        mean, std, low, high = (_real(header, key) for key in ("mean", "std", "low", "high"))
-        if std < 0 or low > high:
-            damaged(f"'std' is {std}, the range from {low} to {high}")
-        exponent = integer(header, "exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT)
-        column = integer(header, "column", 0, MAX_FEATURES)
-        return Number(column, exponent, mean, std, low, high, missing)
+        return Number(
+            column=reader.integer("column", 0, MAX_FEATURES),
+            exponent=reader.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT),
+            mean=reader.real("mean"),
+            std=reader.real("std", least=0.0),
+            low=(low := reader.real("low")),
+            high=reader.real("high", least=low),
+            missing=missing,
+        )
     if kind == "bins":
-        edges = part.take("edges", np.float64)
+        edges = reader.numbers("edges", (None,), ("float64",))
         if (edges[:-1] >= edges[1:]).any():
-            damaged("edges of bins do not ascend")
-        return Bins(integer(header, "first", 0, MAX_FEATURES), edges, missing)
-    columns, values = part.take("columns", np.int32), _load(kind, part)
-    if len(values) != len(columns) or len(set(values)) != len(values):
-        damaged("categories are repeated, or not one for each output column")
+            raise FileFormatError("has edges of bins that do not ascend")
+        return Bins(reader.integer("first", 0, MAX_FEATURES), edges, missing)
+    values = _read_categories(kind, reader)
+    columns = reader.array("columns", (len(values),), ("int32",))
+    if len(set(values)) != len(values):
+        raise FileFormatError("has a category twice")
     return Categories(values, columns, missing)
 
 
-def _real(header: dict[str, Any], key: str) -> float:
-    value = header.get(key)
-    if not isinstance(value, float) or not np.isfinite(value):
-        damaged(f"{key!r} is {value!r:.40}")
-    return value
-
-
-def _store(values: list[Value]) -> tuple[str, Arrays]:
+def _categories_to_arrays(values: list[Value]) -> tuple[str, Arrays]:
     """Return the kind of some categories, and arrays that hold them."""
     kinds = set(map(type, values))
     if kinds <= {str}:
-        texts = [str(value).encode("utf-8", "surrogatepass") for value in values]
-        offsets = np.cumsum([0, *map(len, texts)], dtype=np.int64)
-        content = np.frombuffer(bytearray().join(texts), np.uint8)
-        return "text", {"values": content, "offsets": offsets}
-    kind = "bool" if kinds == {bool} else "int" if kinds == {int} else "float"
-    return kind, {"values": np.array(values, _DTYPES[kind])}
+        return "text", strings_to_arrays(map(str, values), "values")
+    kind = kinds.pop() if len(kinds) == 1 else float
+    return kind.__name__, {"values": np.array(values, NUMBERS[kind])}
 
 
-def _load(kind: Any, part: Part) -> list[Value]:
-    """Return categories of a kind."""
-    if isinstance(kind, str) and kind in _DTYPES:
-        return list(part.take("values", _DTYPES[kind]).tolist())
-    if kind != "text":
-        damaged(f"a column is of kind {kind!r:.40}")
-    content, offsets = part.take("values", np.uint8).tobytes(), part.take("offsets", np.int64)
-    if offsets[:1].tolist() != [0] or offsets[-1] != len(content) or (np.diff(offsets) < 0).any():
-        damaged("offsets of text do not fit it")
-    bounds = offsets.tolist()
-    try:
-        return [
-            content[begin:end].decode("utf-8", "surrogatepass") for begin, end in pairwise(bounds)
-        ]
-    except UnicodeDecodeError as error:
-        damaged(f"text is no UTF-8: {error}")
+def _read_categories(kind: str, reader: Reader) -> list[Value]:
+    if kind == "text":
+        return list(read_strings(reader, "values"))
+    for number, dtype in NUMBERS.items():
+        if kind == number.__name__:
+            return list(reader.numbers("values", (None,), (dtype,)).tolist())
+    raise FileFormatError(f"has an encoder with a column of the unknown kind {kind!r:.40}")
 
 
-_DTYPES: dict[str, type] = {"bool": np.bool_, "int": np.int64, "float": np.float64}
+def _count_features(encodings: list[Encoding]) -> int:
+    """Return how many features the columns have, which must be side by side."""
+    parts = [np.empty((0, 2), np.int64), *(encoding.spans() for encoding in encodings)]
+    spans = np.concatenate(parts)
+    spans = spans[np.argsort(spans[:, 0], kind="stable")]
+    ends = np.append(0, spans[:, 1])
+    if (spans[:, 0] != ends[:-1]).any() or (spans[:, 0] >= spans[:, 1]).any():
+        raise FileFormatError("has an encoder whose features overlap or leave gaps")
+    if ends[-1] > MAX_FEATURES:
+        raise FileFormatError(f"has an encoder with {ends[-1]} features")
+    return int(ends[-1])

@@ -19,13 +19,11 @@ from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.examples import ExamplesMixin
 from sparsefm.estimators.parameters import check_parameters
-from sparsefm.estimators.saving import from_state, to_state
+from sparsefm.estimators.saving import SavingMixin
 from sparsefm.estimators.scoring import find_metric
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.history import as_columns
 from sparsefm.inspection.mixin import InsightMixin
-from sparsefm.io.load import PersistenceMixin
-from sparsefm.io.reader import Arrays
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
 from sparsefm.threads import resolve_threads
@@ -42,10 +40,8 @@ Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on
 
 
-class FactorizationMachine(InsightMixin, PersistenceMixin, ExamplesMixin, BaseEstimator):  # type: ignore[misc]
+class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimator):  # type: ignore[misc]
     """Common part of `FMRegressor` and `FMClassifier`, which document their parameters."""
-
-    _needs_encoder = True
 
     encoder_: TableEncoder
     _learner: Learner
@@ -264,23 +260,6 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, ExamplesMixin, BaseEs
         """Return an attribute that fitting sets."""
         check_is_fitted(self)
         return vars(self)[name]
-
-    # --- saving ---------------------------------------------------------------------------------
-
-    def _to_state(self, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
-        return to_state(self, optimizer_state)
-
-    @classmethod
-    def _from_state(cls, header: dict[str, Any], arrays: Arrays) -> Any:
-        return from_state(cls, header, arrays)
-
-    def _adopt(self, encoder: TableEncoder) -> None:
-        if encoder.n_features_out_ != self._learner.n_features:
-            raise ValueError("has an encoder that does not fit its parameters")
-        self.encoder_ = encoder
-        for name in ("n_features_in_", "feature_names_in_"):
-            if name in vars(encoder):
-                setattr(self, name, getattr(encoder, name))
 
     # --- what regressor and classifier fill in ----------------------------------------------------
 

@@ -120,6 +120,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     True
     """
 
+    _kind = "FMClassifier"
     _target: Classes
 
     def __init__(

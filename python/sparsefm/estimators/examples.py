@@ -68,9 +68,9 @@ class ExamplesMixin:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        y = self._check_y(y)
-        check_consistent_length(X, y)
-        return y
+        checked = self._check_y(y)
+        check_consistent_length(X, checked)
+        return checked
 
     def _learn_columns(self, X: Any, sample_weight: Any, go_on: bool) -> _core.Csr:
         """Fit the encoder, or extend it by what is new; return the encoded rows."""

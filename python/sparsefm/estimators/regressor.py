@@ -104,6 +104,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     True
     """
 
+    _kind = "FMRegressor"
     _target: Numbers
 
     def __init__(

@@ -1,159 +1,230 @@
-"""Fitted estimators as a header and arrays, and back; what is read is not trusted."""
+"""Fitted estimators as the content of a file, and back; what is read is not trusted."""
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import asdict
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
+from sklearn.utils.validation import check_is_fitted
 
 from sparsefm.data.csr import as_csr
-from sparsefm.data.validation import check_parameters, check_real
+from sparsefm.data.validation import check_flag
+from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.targets import Classes, Numbers
-from sparsefm.io.labels import labels_from_arrays, labels_to_arrays
-from sparsefm.io.reader import Arrays, add_prefix, take_array, take_prefix, take_value
-from sparsefm.io.values import from_json, settings_from_json, settings_to_json, to_json
-from sparsefm.losses import LOSSES
+from sparsefm.io.file import Arrays, FilePath, write_file
+from sparsefm.io.labels import labels_to_arrays, read_labels
+from sparsefm.io.reader import REALS, Reader, add_prefix
+from sparsefm.io.values import from_json, parameters_from_json, parameters_to_json, to_json
+from sparsefm.losses import LOSSES, Loss
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
 
-REALS = ("float32", "float64")
-RECORDS = ("n_iter_", "best_epoch_", "history_", "search_")
+# The last two may be missing: in a checkpoint, and where `partial_fit` made the first call.
+RECORDS = {"n_iter_": int, "best_epoch_": int, "history_": dict, "search_": dict}
 
 
-def to_state(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
-    """Return all that is fitted but the encoder: JSON values, and arrays."""
+class SavingMixin:
+    """Gives a fitted estimator `save`, and `load` what it needs to read it."""
+
+    _kind: ClassVar[str]  # in files; a subclass, which may hold anything, has none of its own
+
+    def save(
+        self, path: FilePath, optimizer_state: bool = False, training_rows: bool = False
+    ) -> None:
+        """Write the fitted estimator to a file, for `load` (needs safetensors).
+
+        Parameters
+        ----------
+        path : str or path-like
+            With any suffix; ".safetensors" is usual. An existing file is replaced, or kept as it is
+            if writing fails.
+        optimizer_state : bool
+            Also save what the optimizer remembers of each parameter. Training can then go on as if
+            there had been no break. The file becomes two or three times as large.
+        training_rows : bool
+            Also save the sample of encoded training rows, at most 32,768, that `interactions`,
+            `field_interactions` and the plots look at by default. Without it they need ``X=`` after
+            loading. The file then holds training data: mind who may read it.
+
+        Warns
+        -----
+        UserWarning
+            If a parameter cannot be saved, such as a function for `scoring`: the loaded estimator
+            has the default. Callbacks are never saved.
+        """
+        kind = vars(type(self)).get("_kind")
+        if kind is None:
+            raise TypeError(
+                "save knows FMRegressor and FMClassifier, but not their subclass "
+                f"{type(self).__name__}"
+            )
+        optimizer_state = check_flag(optimizer_state, "optimizer_state")
+        training_rows = check_flag(training_rows, "training_rows")
+        check_is_fitted(self)
+        sample = _sample_to_arrays(self) if training_rows else {}
+        parameters, skipped = parameters_to_json(_parameters(self))
+        for parameter in skipped:
+            warnings.warn(
+                f"{parameter} cannot be saved: a loaded estimator has the default",
+                UserWarning,
+                stacklevel=2,
+            )
+        header, arrays = _to_content(self, optimizer_state)
+        arrays |= add_prefix("sample.", sample)
+        write_file(path, {"kind": kind, "parameters": parameters, **header}, arrays)
+
+    @classmethod
+    def _from_file(cls, reader: Reader) -> Any:
+        """Return the estimator that `save` wrote."""
+        estimator: Any = cls(**parameters_from_json(reader.entry("parameters", dict), cls))
+        records = reader.value("records")
+        kinds = {n: type(v) for n, v in records.items()} if isinstance(records, dict) else {}
+        if {**RECORDS, **kinds} != RECORDS or not {"n_iter_", "best_epoch_"} <= kinds.keys():
+            raise FileFormatError("has damaged records of its training")
+        vars(estimator).update(records)
+        estimator._target = _read_target(reader)
+        estimator._learner = learner = _read_learner(reader)
+        if len(learner.states) != estimator._target.n_outputs:
+            needed = estimator._target.n_outputs
+            raise FileFormatError(
+                f"needs {needed} models for its target, not {len(learner.states)}"
+            )
+        estimator._sample = _read_sample(reader.part("sample"), learner.n_features)
+        if not reader.has_entry("encoder"):
+            raise FileFormatError("has no encoder")
+        estimator.encoder_ = encoder = read_encoder(reader.part("encoder"))
+        dtypes = {np.dtype(encoder.dtype), *(state.w.dtype for state in learner.states)}
+        if encoder.n_features_out_ != learner.n_features or len(dtypes) > 1:
+            raise FileFormatError("has an encoder that does not fit its parameters")
+        for name in ("n_features_in_", "feature_names_in_"):
+            if name in vars(encoder):
+                setattr(estimator, name, getattr(encoder, name))
+        return estimator
+
+
+def _parameters(estimator: Any) -> dict[str, Any]:
+    """Return the parameters, but for callbacks, which no file can hold."""
+    parameters = estimator.get_params(deep=False) | {"dtype": np.dtype(estimator.dtype).name}
+    return {name: value for name, value in parameters.items() if name != "callbacks"}
+
+
+def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
+    """Return what is fitted, but for the training rows: JSON values, and arrays."""
     learner: Learner = estimator._learner
-    parameters = estimator.get_params(deep=False)
-    del parameters["callbacks"]  # nothing that a file can hold
-    parameters["dtype"] = np.dtype(estimator.dtype).name
-    records = {name: vars(estimator)[name] for name in RECORDS if name in vars(estimator)}
+    chosen = learner.hyperparameters
     header = {
-        "parameters": settings_to_json(parameters),
-        "records": to_json(records),
-        "settings": {name: to_json(value) for name, value in vars(learner.hyperparameters).items()},
+        "records": to_json({n: vars(estimator)[n] for n in RECORDS if n in vars(estimator)}),
+        "settings": {name: to_json(value) for name, value in vars(chosen).items()},
         "loss": learner.loss.name,
         "machines": len(learner.states),
         "steps": learner.steps if optimizer_state else 0,
         "cooling": learner.rate_factor,
         "seed": learner.seed,
     }
-    arrays: Arrays = {"drawn": learner.states[0].scalars[:, 0] != 0}
+    if learner.loss.core_constants:
+        header["loss_parameters"] = learner.loss.core_constants
+    arrays: Arrays = {"drawn": learner.states[0].scalars[:, 0] != 0}  # for older versions
     for number, state in enumerate(learner.states):
-        parts = {"w0": state.bias[:1], "w": state.w, "V": state.V}
-        if optimizer_state:
-            moments = {"bias": state.bias[1:], "scalars": state.scalars[:, 2:]}
-            moments["factors"] = state.factors[:, 1:, : state.rank]
-            parts |= add_prefix("moments.", moments)
-        arrays |= add_prefix(f"machine.{number}.", parts)
-    target = estimator._target
-    if isinstance(target, Numbers):
-        header["target"] = asdict(target)
+        arrays |= add_prefix(f"machine.{number}.", _state_to_arrays(state, optimizer_state))
+    if isinstance(estimator._target, Numbers):
+        header["target"] = asdict(estimator._target)
     else:
-        arrays |= add_prefix("classes.", labels_to_arrays(target.labels))
+        arrays |= add_prefix("classes.", labels_to_arrays(estimator._target.labels))
+    header["encoder"], parts = encoder_to_content(estimator.encoder_)
+    return header, arrays | add_prefix("encoder.", parts)
+
+
+def _state_to_arrays(state: State, optimizer_state: bool) -> Arrays:
+    arrays: Arrays = {"w0": state.bias[:1], "w": state.w, "V": state.V}
+    if optimizer_state:
+        arrays["moments.bias"] = state.bias[1:]
+        arrays["moments.scalars"] = state.scalars[:, 2:]
+        arrays["moments.factors"] = state.factors[:, 1:, : state.rank]
+    return arrays
+
+
+def _sample_to_arrays(estimator: Any) -> Arrays:
     sample = estimator._sample
-    names = ("indptr", "indices", "data")
-    arrays |= {f"sample.{name}": np.asarray(getattr(sample, name)) for name in names}
-    return header, arrays
+    if sample is None:
+        raise ValueError(
+            "training_rows=True, but this estimator has none: it was loaded from a file without"
+        )
+    return {name: np.asarray(getattr(sample, name)) for name in ("indptr", "indices", "data")}
 
 
-def from_state(cls: Any, header: dict[str, Any], arrays: Arrays) -> Any:
-    """Return an estimator without its encoder."""
-    estimator = cls(**settings_from_json(take_value(header, "parameters", dict), cls))
-    records = from_json(take_value(header, "records", dict))
-    kinds = {name: dict if name in ("history_", "search_") else int for name in RECORDS}
-    if not isinstance(records, dict) or any(
-        name not in kinds or type(record) is not kinds[name] for name, record in records.items()
-    ):
-        raise FileFormatError("has records that are none")
-    vars(estimator).update(records)
-    estimator._target = _read_target(header, arrays)
-    estimator._learner = learner = _read_learner(header, arrays)
-    if len(learner.states) != estimator._target.n_outputs:
-        raise FileFormatError(f"has {len(learner.states)} machines, which is not one a target")
-    estimator._sample = _read_sample(arrays, learner.n_features)
-    return estimator
-
-
-def _read_target(header: dict[str, Any], arrays: Arrays) -> Numbers | Classes:
-    if "target" not in header:
-        labels = labels_from_arrays(take_prefix("classes.", arrays))
+def _read_target(reader: Reader) -> Numbers | Classes:
+    if not reader.has_entry("target"):
+        labels = read_labels(reader.part("classes"))
         if len(labels) < 2 or not (labels[:-1] < labels[1:]).all():
-            raise FileFormatError("has classes that are not two or more, in order")
+            raise FileFormatError("has classes that are not two or more, in ascending order")
         return Classes(labels)
-    entries = take_value(header, "target", dict)
-    exponent = take_value(entries, "exponent", int)
-    mean, std = (take_value(entries, name, float) for name in ("mean", "std"))
-    check_real(mean, "mean", least=-1.0)
-    check_real(std, "std", above=0.0)
-    if not -1100 <= exponent <= 1100:
-        raise FileFormatError(f"has a target of exponent {exponent}")
-    return Numbers(exponent, mean, std)
+    target = reader.part("target")
+    exponent = target.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT)
+    return Numbers(exponent, target.real("mean", least=-1.0), target.real("std", above=0.0))
 
 
-def _read_learner(header: dict[str, Any], arrays: Arrays) -> Learner:
-    entries = take_value(header, "settings", dict)
-    try:
-        settings = Hyperparameters(**{name: from_json(value) for name, value in entries.items()})
-    except (TypeError, AttributeError) as error:
-        raise FileFormatError(f"has settings that are none ({error})") from None
-    loss = take_value(header, "loss", str)
-    if loss not in LOSSES:
-        raise FileFormatError(f"has an unknown loss {loss!r:.40}")
-    drawn = take_array(arrays, "drawn", (None,), ("bool",))
-    count = take_value(header, "machines", int)
-    if not 1 <= count <= len(arrays):
-        raise FileFormatError(f"has a count of {count} machines")
+def _read_learner(reader: Reader) -> Learner:
+    chosen = _read_hyperparameters(reader.entry("settings", dict))
+    loss = _read_loss(reader)
+    n_features = len(reader.array("drawn", (None,), ("bool",)))
     states = [
-        _read_state(take_prefix(f"machine.{number}.", arrays), settings, len(drawn))
-        for number in range(count)
+        _read_state(reader.part(f"machine.{number}"), chosen, n_features)
+        for number in range(reader.integer("machines", 1))  # ends where the arrays do
     ]
-    cooling = check_real(take_value(header, "cooling", float), "cooling", above=0.0)
-    steps, seed = (take_value(header, name, int) for name in ("steps", "seed"))
-    if steps < 0 or seed < 0:
-        raise FileFormatError("has a negative number of steps, or seed")
-    return Learner(settings, LOSSES[loss](), states, seed, steps, cooling)
+    steps, seed = reader.integer("steps", 0), reader.integer("seed", 0)
+    cooling = reader.real("cooling", above=0.0)
+    return Learner(chosen, loss, states, seed, steps, cooling)
 
 
-def _read_state(arrays: Arrays, settings: Hyperparameters, n_features: int) -> State:
-    """Return parameters, and moments if they were saved."""
-    w = take_array(arrays, "w", (n_features,), REALS)
+def _read_loss(reader: Reader) -> Loss:
+    name = reader.entry("loss", str)
+    if name not in LOSSES:
+        raise FileFormatError(f"has an unknown loss {name!r:.40}")
+    parameters: dict[str, Any] = {}
+    if reader.has_entry("loss_parameters"):
+        parameters = reader.entry("loss_parameters", dict)
+    return LOSSES[name](**parameters)
+
+
+def _read_hyperparameters(entries: dict[str, Any]) -> Hyperparameters:
+    try:
+        return Hyperparameters(**{name: from_json(value) for name, value in entries.items()})
+    except (TypeError, AttributeError) as error:
+        raise FileFormatError(f"has damaged settings ({error})") from None
+
+
+def _read_state(reader: Reader, chosen: Hyperparameters, n_features: int) -> State:
+    """Return parameters, and what the optimizer remembers of them if it was saved."""
+    rank, solver = chosen.rank, chosen.solver
+    w = reader.numbers("w", (n_features,), REALS)
     real = (w.dtype.name,)
-    V = take_array(arrays, "V", (n_features, settings.rank), real)
-    w0 = take_array(arrays, "w0", (1,), real)
-    check_parameters(w0[0], w, V)
-    solver = settings.solver
-    state = State.begin(n_features, settings.rank, solver, w.dtype)
-    state.set_parameters(w0[0], w, V)
-    moments = take_prefix("moments.", arrays)
-    if moments:
+    state = State.begin(n_features, rank, solver, w.dtype)
+    V = reader.numbers("V", (n_features, rank), real)
+    state.set_parameters(float(reader.numbers("w0", (1,), real)[0]), w, V)
+    if reader.has_array("moments.bias"):
         n = solver.moments
-        shapes: dict[str, tuple[tuple[int, ...], npt.NDArray[Any]]] = {
-            "bias": ((n,), state.bias[1:]),
-            "scalars": ((n_features, n), state.scalars[:, 2:]),
-            "factors": ((n_features, n, settings.rank), state.factors[:, 1:, : settings.rank]),
-        }
-        for name, (shape, place) in shapes.items():
-            place[:] = take_array(moments, name, shape, real)
-            if not np.isfinite(place).all():
-                raise FileFormatError(f"has moments of {name} that are not finite")
-    if arrays or moments:
-        raise FileFormatError("has arrays of a machine that do not belong to it")
+        state.bias[1:] = reader.numbers("moments.bias", (n,), real)
+        state.scalars[:, 2:] = reader.numbers("moments.scalars", (n_features, n), real)
+        moments = reader.numbers("moments.factors", (n_features, n, rank), real)
+        state.factors[:, 1:, :rank] = moments
     return state
 
 
-def _read_sample(arrays: Arrays, n_features: int) -> sp.csr_matrix:
-    parts = take_prefix("sample.", arrays)
-    data = take_array(parts, "data", (None,), REALS)
-    indices = take_array(parts, "indices", (None,), ("int32",))
-    indptr = take_array(parts, "indptr", (None,), ("int32", "int64"))
+def _read_sample(reader: Reader, n_features: int) -> sp.csr_matrix | None:
+    """Return the encoded training rows, or None if they were not saved."""
+    if not reader.has_array("indptr"):
+        return None
+    data = reader.array("data", (None,), REALS)
+    indices = reader.array("indices", (None,), ("int32",))
+    indptr = reader.array("indptr", (None,), ("int32", "int64"))
     try:
         sample = sp.csr_matrix((data, indices, indptr), (len(indptr) - 1, n_features))
         as_csr(sample, data.dtype, "the sample")
     except (TypeError, ValueError) as error:
-        raise FileFormatError(f"has a sample of rows that is none ({error})") from None
+        raise FileFormatError(f"has damaged training rows ({error})") from None
     return sample

@@ -20,7 +20,7 @@ class InsightMixin:
 
     if TYPE_CHECKING:
         encoder_: Any
-        _sample: sp.csr_matrix  # encoded training rows, at most 32,768
+        _sample: sp.csr_matrix | None  # encoded training rows, at most 32,768; None: not saved
 
         @property
         def classes_(self) -> Array: ...  # noqa: D102
@@ -40,7 +40,8 @@ class InsightMixin:
         top : int
             How many pairs; there are fewer if fewer occur.
         X : table or matrix, optional
-            Rows to look at, as for ``predict``. Default: a sample of the training rows.
+            Rows to look at, as for ``predict``. Default: a sample of the training rows, which a
+            loaded estimator has only if it was saved with ``training_rows=True``.
         target : label, optional
             Which class's score is meant; needed for more than two classes, and only then.
 
@@ -100,7 +101,8 @@ class InsightMixin:
         Parameters
         ----------
         X : table or matrix, optional
-            Rows to look at, as for ``predict``. Default: a sample of the training rows.
+            Rows to look at, as for ``predict``. Default: a sample of the training rows, which a
+            loaded estimator has only if it was saved with ``training_rows=True``.
         target : label, optional
             Which class's score is meant; needed for more than two classes, and only then.
 
@@ -141,10 +143,15 @@ class InsightMixin:
         return float(self.w0_[c]), self.w_[c], self.V_[c]
 
     def _rows(self, X: Any) -> sp.csr_matrix:
-        """Return encoded rows in float64: of `X`, or those that training left."""
-        if X is None:
-            return sp.csr_matrix(self._sample, dtype=np.float64)
-        return as_scipy(self._encode(X))
+        """Return encoded rows in float64: of `X`, or the sample of training rows."""
+        if X is not None:
+            return as_scipy(self._encode(X))
+        if self._sample is None:
+            raise ValueError(
+                "the training rows were not saved with this estimator: pass X=, or save it with "
+                "training_rows=True"
+            )
+        return sp.csr_matrix(self._sample, dtype=np.float64)
 
     def _names(self) -> Array:
         """Return the name of each feature, shape (d,)."""

@@ -1,1 +1,1 @@
-"""The file format: named arrays and a JSON header, written whole and read without trust."""
+"""The file format: a JSON header and named arrays. It knows no class of the package."""

@@ -1,78 +1,142 @@
-"""What a file holds, taken out piece by piece: each must be there and be what it should be."""
+"""Reading the content of a file piece by piece: each must be there and be what it should be."""
 
+import math
 from typing import Any, TypeVar
 
+import numpy as np
 import numpy.typing as npt
 
 from sparsefm.errors import FileFormatError
+from sparsefm.io.file import Arrays
+from sparsefm.io.values import from_json
 
-Arrays = dict[str, npt.NDArray[Any]]
+REALS = ("float32", "float64")
 T = TypeVar("T")
 
 
-def take_array(
-    arrays: Arrays, name: str, shape: tuple[int | None, ...], dtypes: tuple[str, ...]
-) -> npt.NDArray[Any]:
-    """Remove the array of that name from `arrays` and return it.
+class Reader:
+    """The entries of a header and the arrays of a file, each checked as it is read.
+
+    An array can be read once; `check_all_read` tells whether any is left. All methods raise
+    `FileFormatError`, with a message that names the entry or array in full.
 
     Parameters
     ----------
+    header : dict
+        JSON values.
     arrays : dict of str to ndarray
-        What was read; whoever takes everything leaves it empty.
-    name : str
-    shape : tuple
-        Expected; None stands for any length.
-    dtypes : tuple of str
-        The types it may have, such as ``("float32", "float64")``.
-
-    Raises
-    ------
-    FileFormatError
-        If it is missing or of another shape or type.
+        Reading an array removes it.
+    prefix : str
+        Of the names of the arrays that belong to this header.
     """
-    if name not in arrays:
-        raise FileFormatError(f"has no array {name!r}")
-    array = arrays.pop(name)
-    if array.dtype.name not in dtypes:
-        raise FileFormatError(f"has {name} of type {array.dtype}, not {' or '.join(dtypes)}")
-    fits = len(shape) == array.ndim and all(
-        wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=True)
-    )
-    if not fits:
-        wanted = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
-        raise FileFormatError(f"has {name} of shape {array.shape}, not {wanted}")
-    return array
 
+    def __init__(self, header: Any, arrays: Arrays, prefix: str = "") -> None:
+        if not isinstance(header, dict):
+            name = prefix.removesuffix(".") or "the header"
+            raise FileFormatError(f"{name} must be a JSON object, got {header!r:.40}")
+        self._header, self._arrays, self._prefix = header, arrays, prefix
 
-def take_value(header: dict[str, Any], name: str, kind: type[T]) -> T:
-    """Remove the entry of that name from `header` and return it; it must be of exactly that type.
+    def part(self, name: str, header: Any = None) -> "Reader":
+        """Return a reader of the arrays whose names begin with ``name.``.
 
-    Raises
-    ------
-    FileFormatError
-        If it is missing or of another type.
-    """
-    if name not in header:
-        raise FileFormatError(f"has no entry {name!r} in its header")
-    value = header.pop(name)
-    if type(value) is not kind:
-        raise FileFormatError(f"has {name} {value!r:.40}, which is no {kind.__name__}")
-    return value
+        Its header is `header`, or the entry `name` of this header, or empty if there is none.
+        """
+        if header is None:
+            header = self._header.get(name, {})
+        return Reader(header, self._arrays, f"{self._prefix}{name}.")
+
+    # --- the header -----------------------------------------------------------------------------
+
+    def has_entry(self, name: str) -> bool:
+        """Return whether the header has an entry of that name, other than null."""
+        return self._header.get(name) is not None
+
+    def entry(self, name: str, kind: type[T]) -> T:
+        """Return an entry of exactly this type."""
+        value: T = self._get(name)
+        if type(value) is not kind:
+            self._refuse(name, f"be of type {kind.__name__}")
+        return value
+
+    def value(self, name: str) -> Any:
+        """Return what `to_json` made this entry of."""
+        return from_json(self._get(name))
+
+    def integer(self, name: str, least: int, most: int | None = None) -> int:
+        """Return an integer between bounds, both included."""
+        value = self.entry(name, int)
+        if value < least or (most is not None and value > most):
+            upper = "" if most is None else f" and at most {most}"
+            self._refuse(name, f"be at least {least}{upper}")
+        return value
+
+    def real(self, name: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
+        """Return a finite number of type float, of at least `least` and greater than `above`."""
+        value = self.entry(name, float)
+        if not math.isfinite(value):
+            self._refuse(name, "be finite")
+        if value < least:
+            self._refuse(name, f"be at least {least:g}")
+        if value <= above:
+            self._refuse(name, f"be greater than {above:g}")
+        return value
+
+    # --- arrays ---------------------------------------------------------------------------------
+
+    def has_array(self, name: str) -> bool:
+        """Return whether there is an array of that name, not read yet."""
+        return self._prefix + name in self._arrays
+
+    def array(
+        self, name: str, shape: tuple[int | None, ...], dtypes: tuple[str, ...]
+    ) -> npt.NDArray[Any]:
+        """Return an array of one of these types, such as ``("float32", "float64")``.
+
+        In `shape`, None stands for any length.
+        """
+        name = self._prefix + name
+        if name not in self._arrays:
+            raise FileFormatError(f"has no array {name!r}")
+        array = self._arrays.pop(name)
+        if array.dtype.name not in dtypes:
+            raise FileFormatError(f"{name} must be of {' or '.join(dtypes)}, got {array.dtype}")
+        fits = len(shape) == array.ndim and all(
+            wanted in (None, length) for wanted, length in zip(shape, array.shape, strict=True)
+        )
+        if not fits:
+            expected = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
+            raise FileFormatError(f"{name} must have shape {expected}, got {array.shape}")
+        return array
+
+    def numbers(
+        self, name: str, shape: tuple[int | None, ...], dtypes: tuple[str, ...] = REALS
+    ) -> npt.NDArray[Any]:
+        """Return an array of finite numbers, of one or more dimensions."""
+        array = self.array(name, shape, dtypes)
+        finite = np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+        if not finite.all():
+            row = int(np.argmin(finite))
+            value = array[row][~np.isfinite(array[row])].flat[0]
+            raise FileFormatError(f"{self._prefix}{name} holds {value} at row {row}")
+        return array
+
+    def check_all_read(self) -> None:
+        """Raise an error if there are arrays that nobody read."""
+        names = [name for name in self._arrays if name.startswith(self._prefix)]
+        if names:
+            some = ", ".join(map(repr, sorted(names)[:5]))
+            raise FileFormatError(f"has arrays that do not belong to it: {some:.200}")
+
+    def _get(self, name: str) -> Any:
+        if name not in self._header:
+            raise FileFormatError(f"has no entry {self._prefix + name!r} in its header")
+        return self._header[name]
+
+    def _refuse(self, name: str, must: str) -> None:
+        value = self._header[name]
+        raise FileFormatError(f"{self._prefix}{name} must {must}, got {value!r:.40}")
 
 
 def add_prefix(prefix: str, arrays: Arrays) -> Arrays:
-    """Return the arrays under longer names, to put them beside others."""
+    """Return the arrays under longer names, to put them beside others; `Reader.part` reads them."""
     return {prefix + name: array for name, array in arrays.items()}
-
-
-def take_prefix(prefix: str, arrays: Arrays) -> Arrays:
-    """Remove the arrays whose names begin with `prefix` and return them, without it."""
-    names = [name for name in arrays if name.startswith(prefix)]
-    return {name.removeprefix(prefix): arrays.pop(name) for name in names}
-
-
-def check_nothing_left(arrays: Arrays) -> None:
-    """Raise FileFormatError if there are arrays that nobody took."""
-    if arrays:
-        names = ", ".join(map(repr, sorted(arrays)[:5]))
-        raise FileFormatError(f"has arrays that do not belong to it: {names:.200}")

@@ -1,51 +1,83 @@
-"""The parameters of an estimator as JSON, and back.
+"""Parameters as JSON, and back.
 
 Numbers, strings, None, booleans and lists are themselves. Anything else is an object of one entry,
-whose name tells what it is: {"tuple": [...]}, {"dict": [[key, value], ...]}, {"float": "nan"},
-{"solver": ["adam", {...}]}, {"encoder": {...}}. What is read can only become one of these: nothing
-in a file chooses what is called.
+whose name, the tag, tells what it is: {"tuple": [...]}, {"dict": [[key, value], ...]},
+{"float": "nan"}, or an object of a class that was registered here, such as
+{"solver": ["adam", {...}]} and {"encoder": {...}}. What is read can only become one of these: a
+file cannot choose what is called.
 """
 
 import math
-import warnings
-from collections.abc import Mapping
-from dataclasses import fields
+from collections.abc import Callable, Mapping
 from inspect import signature
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from sparsefm.errors import FileFormatError
-from sparsefm.optimizers import AdaGrad, Adam, Optimizer
 
-SOLVERS: dict[str, type[Optimizer]] = {solver.name: solver for solver in (AdaGrad, Adam)}
-STACK = 5  # a warning points at who called `save`: settings_to_json, _to_state, save, and here
+Class = TypeVar("Class", bound=type[Any])
+
+_TAGS: dict[type, tuple[str, str | None]] = {}
+_CLASSES: dict[tuple[str, str | None], type] = {}
 
 
-def settings_to_json(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `get_params(deep=False)` returned, as JSON values.
+def register(tag: str, name: str | None = None) -> Callable[[Class], Class]:
+    """Return a class decorator: objects of exactly this class can then be saved.
 
-    Numbers, strings, None, booleans, solvers, a `TableEncoder`, and tuples, lists and dicts of
-    them. A parameter that holds anything else, such as a callable or a random generator, is left
-    out with a UserWarning that names it: a loaded estimator has its default.
+    They are stored as {tag: parameters}, or {tag: [name, parameters]} where several classes share
+    a tag. The parameters are those of the constructor, each also an attribute of the same name.
     """
-    return _settings_to_json(params, "", STACK)
+
+    def add(cls: Class) -> Class:
+        _TAGS[cls] = (tag, name)
+        _CLASSES[tag, name] = cls
+        return cls
+
+    return add
 
 
-def settings_from_json(saved: Any, cls: Any) -> dict[str, Any]:
-    """Return the parameters of `settings_to_json`, to construct `cls` with.
+def parameters_to_json(
+    parameters: Mapping[str, Any], prefix: str = ""
+) -> tuple[dict[str, Any], list[str]]:
+    """Return parameters as JSON values.
+
+    Returns
+    -------
+    stored : dict
+        Those that can be saved: see the top of this module.
+    skipped : list of str
+        "name=value" of the others, such as a function or a random generator. Parameters of a
+        parameter are named as scikit-learn does, such as "encoder__dtype".
+    """
+    stored, skipped = {}, []
+    for name, value in parameters.items():
+        try:
+            if type(value) in _TAGS:
+                inner, others = parameters_to_json(_parameters(value), f"{prefix}{name}__")
+                stored[name] = _object_to_json(value, inner)
+                skipped += others
+            else:
+                stored[name] = to_json(value)
+        except TypeError:
+            skipped.append(f"{prefix}{name}={value!r:.80}")
+    return stored, skipped
+
+
+def parameters_from_json(stored: Any, cls: Any) -> dict[str, Any]:
+    """Return the parameters of `parameters_to_json`, to construct `cls` with.
 
     Raises
     ------
     FileFormatError
-        If they are none, or `cls` takes no such parameter.
+        If they are damaged, or `cls` takes no such parameter.
     """
-    if not isinstance(saved, dict):
-        raise FileFormatError(f"has settings that are none: {saved!r:.40}")
-    unknown = saved.keys() - signature(cls).parameters.keys()
+    if not isinstance(stored, dict):
+        raise FileFormatError(f"has parameters that are not a JSON object: {stored!r:.40}")
+    unknown = stored.keys() - signature(cls).parameters.keys()
     if unknown:
-        raise FileFormatError(f"has a setting {min(unknown)!r:.40} unknown to {cls.__name__}")
-    return {name: from_json(value) for name, value in saved.items()}
+        raise FileFormatError(f"has a parameter {min(unknown)!r:.40} unknown to {cls.__name__}")
+    return {name: from_json(value) for name, value in stored.items()}
 
 
 def to_json(value: Any) -> Any:
@@ -54,7 +86,7 @@ def to_json(value: Any) -> Any:
     Raises
     ------
     TypeError
-        If it is nothing that can be saved.
+        If it cannot be saved.
     """
     if isinstance(value, np.generic):
         value = value.item()
@@ -68,9 +100,9 @@ def to_json(value: Any) -> Any:
         return {"tuple": [to_json(item) for item in value]}
     if type(value) is dict:
         return {"dict": [[to_json(_key(key)), to_json(item)] for key, item in value.items()]}
-    if type(value) in SOLVERS.values():
-        settings = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
-        return {"solver": [value.name, settings]}
+    if type(value) in _TAGS:
+        inner = {name: to_json(item) for name, item in _parameters(value).items()}
+        return _object_to_json(value, inner)
     raise TypeError(f"{value!r:.80} cannot be saved")
 
 
@@ -80,7 +112,7 @@ def from_json(value: Any) -> Any:
     Raises
     ------
     FileFormatError
-        If it is none.
+        If `to_json` cannot have returned it.
     """
     if value is None or isinstance(value, bool | int | float | str):
         return value
@@ -88,33 +120,33 @@ def from_json(value: Any) -> Any:
         return [from_json(item) for item in value]
     try:
         ((tag, content),) = value.items()
-        return _READERS[tag](content)
+        if tag in _READERS:
+            return _READERS[tag](content)
+        return _object_from_json(tag, content)
     except FileFormatError:
         raise
     except (AttributeError, TypeError, ValueError, KeyError) as error:
-        raise FileFormatError(f"has a setting {value!r:.40} that is none ({error})") from None
+        raise FileFormatError(f"has a damaged parameter {value!r:.40} ({error})") from None
 
 
-def _settings_to_json(params: Mapping[str, Any], prefix: str, stack: int) -> dict[str, Any]:
-    saved = {}
-    for name, value in params.items():
-        try:
-            if type(value).__name__ == "TableEncoder":  # not imported for those without one
-                inner = value.get_params(deep=False)
-                saved[name] = {"encoder": _settings_to_json(inner, f"{name}__", stack + 1)}
-            else:
-                saved[name] = to_json(value)
-        except TypeError:
-            warnings.warn(
-                f"{prefix}{name}={value!r:.80} cannot be saved: a loaded estimator has the default",
-                UserWarning,
-                stacklevel=stack,
-            )
-    return saved
+def _parameters(value: Any) -> dict[str, Any]:
+    """Return the parameters that an object of a registered class was constructed with."""
+    return {name: getattr(value, name) for name in signature(type(value)).parameters}
+
+
+def _object_to_json(value: Any, parameters: dict[str, Any]) -> dict[str, Any]:
+    tag, name = _TAGS[type(value)]
+    return {tag: parameters if name is None else [name, parameters]}
+
+
+def _object_from_json(tag: str, content: Any) -> Any:
+    name, parameters = (None, content) if isinstance(content, dict) else content
+    cls = _CLASSES[tag, name]
+    return cls(**parameters_from_json(parameters, cls))
 
 
 def _key(key: Any) -> Any:
-    """Return the key of a dict if it is one that comes back as itself."""
+    """Return the key of a dict if reading it gives the same."""
     if isinstance(key, np.generic):
         key = key.item()
     if not isinstance(key, str | int | float):
@@ -126,30 +158,16 @@ def _float(content: Any) -> float:
     return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[content]
 
 
-def _solver(content: Any) -> Optimizer:
-    name, settings = content
-    return SOLVERS[name](**{key: from_json(value) for key, value in settings.items()})
-
-
-def _encoder(content: Any) -> Any:
-    import sparsefm
-
-    cls: Any = sparsefm.TableEncoder
-    return cls(**settings_from_json(content, cls))
-
-
 def _items(content: Any) -> list[Any]:
     if not isinstance(content, list):
         raise TypeError("not a list")
     return content
 
 
-_READERS = {
+_READERS: dict[str, Callable[[Any], Any]] = {
     "tuple": lambda content: tuple(from_json(item) for item in _items(content)),
     "dict": lambda content: {
         _key(from_json(key)): from_json(item) for key, item in _items(content)
     },
     "float": _float,
-    "solver": _solver,
-    "encoder": _encoder,
 }

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from sparsefm.io.values import register
 from sparsefm.losses.loss import Loss
 
 Array = npt.NDArray[Any]
@@ -17,6 +18,7 @@ def sigmoid(scores: Array) -> Array:
     return np.where(scores >= 0, 1, decay) / (1 + decay)  # type: ignore[no-any-return]
 
 
+@register("loss", "logistic")
 @dataclass(frozen=True)
 class Logistic(Loss):
     r"""The negative log-likelihood: :math:`\log(1 + e^{-z})` with :math:`z = (2y - 1) s`.
@@ -42,6 +44,7 @@ class Logistic(Loss):
         return sigmoid(scores)
 
 
+@register("loss", "hinge")
 @dataclass(frozen=True)
 class Hinge(Loss):
     r"""The margin loss of support vector machines: :math:`\max(0, 1 - (2y - 1) s)`.

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from sparsefm.data.validation import check_real
+from sparsefm.io.values import register
 from sparsefm.losses.loss import Loss
 
 
+@register("loss", "squared")
 @dataclass(frozen=True)
 class Squared(Loss):
     r"""Half the squared error: :math:`(s - y)^2 / 2`."""
@@ -15,6 +17,7 @@ class Squared(Loss):
     task: ClassVar[str] = "regression"
 
 
+@register("loss", "huber")
 @dataclass(frozen=True)
 class Huber(Loss):
     r"""Squared for small errors, linear for large ones, so that outliers do not rule.

@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sparsefm.data.validation import check_real
+from sparsefm.io.values import register
 from sparsefm.optimizers.optimizer import Optimizer
 
 
+@register("solver", "adagrad")
 @dataclass(frozen=True, kw_only=True)
 class AdaGrad(Optimizer):
     r"""AdaGrad on the sum of each batch's gradients.

@@ -6,9 +6,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sparsefm.data.validation import check_choice, check_real
+from sparsefm.io.values import register
 from sparsefm.optimizers.optimizer import Optimizer
 
 
+@register("solver", "adam")
 @dataclass(frozen=True, kw_only=True)
 class Adam(Optimizer):
     r"""Adam, as Apache SystemML's factorization machines use it.

@@ -1,4 +1,4 @@
-"""Models saved while training goes on."""
+"""A callback that saves the model while training goes on."""
 
 import math
 import os
@@ -8,31 +8,37 @@ from typing import Protocol
 from sparsefm.data.validation import check_flag, check_integer
 from sparsefm.history import Epoch
 from sparsefm.io.file import FilePath, import_safetensors
-from sparsefm.model import Model
+
+
+class CanSave(Protocol):
+    """A model or an estimator."""
+
+    def save(self, path: FilePath) -> None:
+        """Write itself to a file."""
 
 
 class HasModel(Protocol):
     """What a checkpoint needs of the training that it watches."""
 
     @property
-    def model(self) -> Model:
+    def model(self) -> CanSave:
         """The model as it stands, with parameters of its own."""
 
 
 class Checkpoint:
     """A callback that saves the model during training (needs safetensors).
 
-    Each file is written as by `Model.save`: it is complete, or the one of before.
+    Each file is written as `save` does: if writing fails, the file of before is kept.
 
     Parameters
     ----------
     path : str or path-like
-        Where to; ``{epoch}`` in it stands for the number of the epoch. Without it each file
+        Where to save; ``{epoch}`` in it stands for the number of the epoch. Without it each file
         replaces the one before.
     every : int
-        After how many epochs to save again.
+        Save after every so many epochs.
     best : bool
-        Of those epochs, save only after one whose validation loss is the least so far.
+        Of those epochs, save only after one whose validation loss is the lowest so far.
 
     Examples
     --------
