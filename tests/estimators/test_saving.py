@@ -264,7 +264,7 @@ def replace(name, change):
         (lambda h, a: h.update(cooling=0.0), "cooling must be greater than 0"),
         (lambda h, a: h.pop("encoder"), "has no encoder"),
         (lambda h, a: h.update(encoder=7), "encoder must be a JSON object"),
-        (replace("drawn", lambda x: x[1:]), "machine.0.w must have shape"),
+        (replace("machine.0.w", lambda x: x[1:]), "machine.0.V must have shape"),
         (replace("machine.0.w", lambda x: x * np.inf), "machine.0.w holds"),
         (replace("machine.0.V", lambda x: x * np.nan), "machine.0.V holds nan at row 0"),
         (replace("machine.0.w0", lambda x: x * np.nan), "machine.0.w0 holds nan"),

@@ -128,7 +128,7 @@ def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], 
     }
     if learner.loss.core_constants:
         header["loss_parameters"] = learner.loss.core_constants
-    arrays: Arrays = {"drawn": learner.states[0].scalars[:, 0] != 0}  # for older versions
+    arrays: Arrays = {}
     for number, state in enumerate(learner.states):
         arrays |= add_prefix(f"machine.{number}.", _state_to_arrays(state, optimizer_state))
     if isinstance(estimator._target, Numbers):
@@ -171,11 +171,12 @@ def _read_target(reader: Reader) -> Numbers | Classes:
 def _read_learner(reader: Reader) -> Learner:
     chosen = _read_hyperparameters(reader.entry("settings", dict))
     loss = _read_loss(reader)
-    n_features = len(reader.array("drawn", (None,), ("bool",)))
-    states = [
-        _read_state(reader.part(f"machine.{number}"), chosen, n_features)
-        for number in range(reader.integer("machines", 1))  # ends where the arrays do
-    ]
+    if reader.has_array("drawn"):  # in files of format 1, and of no use since
+        reader.array("drawn", (None,), ("bool",))
+    states: list[State] = []
+    for number in range(reader.integer("machines", 1)):  # ends where the arrays do
+        n_features = states[0].n_features if states else None
+        states.append(_read_state(reader.part(f"machine.{number}"), chosen, n_features))
     steps, seed = reader.integer("steps", 0), reader.integer("seed", 0)
     cooling = reader.real("cooling", above=0.0)
     return Learner(chosen, loss, states, seed, steps, cooling)
@@ -192,17 +193,19 @@ def _read_loss(reader: Reader) -> Loss:
 
 
 def _read_hyperparameters(entries: dict[str, Any]) -> Hyperparameters:
+    if entries.keys() != Hyperparameters.__dataclass_fields__.keys():
+        raise FileFormatError("has damaged settings: some are missing, or too many")
     try:
         return Hyperparameters(**{name: from_json(value) for name, value in entries.items()})
     except (TypeError, AttributeError) as error:
         raise FileFormatError(f"has damaged settings ({error})") from None
 
 
-def _read_state(reader: Reader, chosen: Hyperparameters, n_features: int) -> State:
+def _read_state(reader: Reader, chosen: Hyperparameters, n_features: int | None) -> State:
     """Return parameters, and what the optimizer remembers of them if it was saved."""
     rank, solver = chosen.rank, chosen.solver
     w = reader.numbers("w", (n_features,), REALS)
-    real = (w.dtype.name,)
+    n_features, real = len(w), (w.dtype.name,)
     state = State.begin(n_features, rank, solver, w.dtype)
     V = reader.numbers("V", (n_features, rank), real)
     state.set_parameters(float(reader.numbers("w0", (1,), real)[0]), w, V)

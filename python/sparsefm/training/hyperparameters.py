@@ -34,6 +34,8 @@ class Hyperparameters:
 
     def __post_init__(self) -> None:
         check_integer(self.rank, "rank", 0)
+        if not isinstance(self.solver, Optimizer):
+            raise TypeError(f"solver must be an optimizer, got {self.solver!r:.80}")
         check_init_scale(self.init, self.init_scale)
         if self.batch_size is not None:
             check_integer(self.batch_size, "batch_size", 1)
