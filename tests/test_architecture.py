@@ -1,6 +1,7 @@
 """Rules of the codebase: which way the arrows point, how large files get, what stays out."""
 
 import ast
+import graphlib
 import re
 import subprocess
 from importlib import metadata
@@ -33,11 +34,13 @@ def includes(path):
 
 
 def test_there_is_something_to_check():
-    assert {"cpp/core/trainer.cpp", "cpp/core/parallel.hpp", "cpp/bindings/module.cpp"} <= set(
-        map(name, CPP)
-    )
-    assert "batch.hpp" in includes(CORE / "batch_trainer.hpp")
-    assert "../core/trainer.hpp" in includes(BINDINGS / "module.cpp")
+    assert {
+        "cpp/core/solvers/trainer.cpp",
+        "cpp/core/parallel.hpp",
+        "cpp/bindings/module.cpp",
+    } <= set(map(name, CPP))
+    assert "row_pass.hpp" in includes(CORE / "solvers/minibatch.hpp")
+    assert "../core/solvers/trainer.hpp" in includes(BINDINGS / "bind_training.cpp")
     assert PACKAGE / "training/train.py" in PYTHON
 
 
@@ -77,13 +80,50 @@ def imports(path):
     return {module for module in modules if module.split(".")[0] == "sparsefm"}
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "io").glob("*.py")), ids=name)
-def test_the_file_format_knows_no_class_of_the_package(path):
+# Each part of the package, a folder or a module, imports only parts that stand before it.
+ORDER = (
+    *("_cpu", "_core", "errors", "interrupts", "history", "io", "data", "threads"),
+    *("losses", "optimizers", "model", "nn", "training", "tuning", "encoding", "inspection"),
+    *("plots", "estimators", "loading", "versions", "__init__", "datasets", "cli"),
+)
+
+
+def part_of(module):
+    """Return the folder, or the module, of the package that a dotted name belongs to."""
+    names = module.split(".")
+    return names[1] if len(names) > 1 and names[1] in ORDER else "__init__"
+
+
+def test_every_part_of_the_package_has_its_place():
+    parts = {path.relative_to(PACKAGE).parts[0].removesuffix(".py") for path in PYTHON}
+    assert parts | {"_cpu"} == set(ORDER)
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=name)
+def test_arrows_point_to_parts_that_stand_before(path):
+    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     for module in imports(path):
-        assert module.startswith(("sparsefm.io.", "sparsefm.errors."))
+        assert ORDER.index(part_of(module)) <= ORDER.index(own), f"{own} imports {module}"
 
 
-def test_loading_stands_on_top():
+def test_no_module_imports_itself_by_a_detour():
+    modules = {
+        ".".join(("sparsefm", *path.relative_to(PACKAGE).with_suffix("").parts)): path
+        for path in PYTHON
+    }
+    modules = {module.removesuffix(".__init__"): path for module, path in modules.items()}
+    arrows = {
+        module: {
+            target if target in modules else target.rpartition(".")[0] for target in imports(path)
+        }
+        - {module, "sparsefm"}
+        for module, path in modules.items()
+    }
+    order = list(graphlib.TopologicalSorter(arrows).static_order())  # or CycleError
+    assert set(modules) <= set(order)
+
+
+def test_only_the_package_itself_imports_what_loads_files():
     assert imports(PACKAGE / "loading.py")
     for path in PYTHON:
         loads = any(module.startswith("sparsefm.loading") for module in imports(path))

@@ -131,9 +131,10 @@ def test_whole_weights_repeat_rows(loss):
 
 def sklearn_says(loss, y, prediction):
     """Return the validation loss and the metrics, from what `predict` returns."""
-    if loss == "squared":
+    if loss in ("squared", "huber"):
         squared = metrics.mean_squared_error(y, prediction)
-        return squared / 2, {"rmse": np.sqrt(squared)}
+        value = squared / 2 if loss == "squared" else LOSSES[loss].value(y, prediction).mean()
+        return value, {"rmse": np.sqrt(squared)}
     auc = {"auc": metrics.roc_auc_score(y, prediction)}
     if loss == "hinge":
         accuracy = metrics.accuracy_score(y, prediction >= 0)
