@@ -130,6 +130,23 @@ def test_only_the_package_itself_imports_what_loads_files():
         assert loads == (path == PACKAGE / "__init__.py")
 
 
+def test_the_page_of_the_architecture_is_the_house_as_it_is():
+    page = ROOT / "docs/architecture.md"
+    if not page.exists():
+        pytest.skip("the documentation is not beside the tests")
+    python, core = page.read_text("utf-8").split("## The folders of the core")
+
+    def first_cells(text):
+        cells = re.findall(r"(?m)^\| (`[^|]*`) \|", text)
+        return [entry.rstrip("/") for cell in cells for entry in re.findall(r"`([^`]+)`", cell)]
+
+    listed = first_cells(python)
+    assert sorted(listed) == sorted(set(ORDER) - {"_cpu", "versions", "__init__"})
+    assert listed == sorted(listed, key=ORDER.index)  # in the order of the arrows
+    found = {path.name.split(".")[0] for path in CORE.iterdir()} - {"README", "build"}
+    assert set(first_cells(core.split("**Interactions.**")[0])) == found
+
+
 # --- the build ----------------------------------------------------------------------------------
 
 

@@ -1,0 +1,125 @@
+"""A model in training: chunks cost chunks, and a training that fails has not happened."""
+
+import copy
+import time
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+import sparsefm as fm
+from sparsefm.data.csr import as_csr
+from sparsefm.data.dataset import Dataset
+from sparsefm.losses import Squared
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.learner import Learner, new_planner
+from sparsefm.training.loop import TrainingRun
+
+SOLVERS = pytest.mark.parametrize(
+    "solver", [fm.Adam(), fm.AdaGrad(), fm.Adam(updates="exact")], ids=["lazy", "adagrad", "exact"]
+)
+
+
+def dataset(n_rows=30, n_features=8, seed=0):
+    rng = np.random.default_rng(seed)
+    X = sparse.csr_matrix(
+        rng.normal(size=(n_rows, n_features)) * (rng.random((1, n_features)) < 0.7)
+    )
+    y = rng.normal(size=n_rows)
+    return Dataset.of(as_csr(X, np.float64), y, (y, -y))
+
+
+def begun(solver, data):
+    return Learner.begin(Hyperparameters(rank=2, solver=solver), Squared(), data, seed=3)
+
+
+def numbers(learner):
+    arrays = [[state.bias, state.scalars, state.factors] for state in learner.states]
+    return [array.tobytes() for parts in arrays for array in parts], learner.steps
+
+
+def train(learner, data):
+    planner = new_planner(learner.seed, 1, steps=learner.steps)
+    run = TrainingRun(learner, data, planner, threads=1, model=lambda: None)
+    run.run(2, lambda: (None, {}))
+
+
+@SOLVERS
+def test_a_training_that_fails_has_not_happened(solver):
+    data = dataset()
+    learner = begun(solver, data)
+    train(learner, data)
+    before = numbers(learner)
+    more = dataset(seed=5)
+
+    def fail(error):
+        with learner.learning(more.used_features):
+            train(learner, more)
+            assert numbers(learner) != before
+            raise error
+
+    for error in (ValueError, KeyboardInterrupt):
+        with pytest.raises(error):
+            fail(error)
+        assert numbers(learner) == before
+    with learner.learning(more.used_features):
+        train(learner, more)
+    assert numbers(learner) != before
+
+
+@SOLVERS
+def test_models_see_the_parameters(solver):
+    data = dataset()
+    learner = begun(solver, data)
+    models = learner.models()
+    assert len(models) == 2
+    train(learner, data)
+    for model, state in zip(models, learner.states, strict=True):
+        assert np.shares_memory(model.V, state.factors)
+        assert np.array_equal(model.w, state.w)
+    assert copy.copy(learner.models()[0]).loss == "squared"
+
+
+def test_outputs_start_at_their_own_factors_and_means():
+    data = dataset()
+    first, second = begun(fm.Adam(), data).states
+    assert first.bias[0] == pytest.approx(data.y.mean())
+    assert second.bias[0] == pytest.approx(-data.y.mean())
+    used = data.used_features
+    assert 0 < len(used) < 8
+    assert (first.V[used] != second.V[used]).all()
+    unused = np.setdiff1d(np.arange(8), used)
+    assert not first.V[unused].any()
+
+
+# --- a chunk costs a chunk ------------------------------------------------------------------------
+
+
+def chunk_seconds(n_features, repeats=9):
+    """Return the median time of `partial_fit` on 1,000 rows of a matrix with so many columns."""
+    rng = np.random.default_rng(0)
+
+    def chunk():
+        columns = np.sort(rng.integers(0, n_features, (1000, 20)), axis=1).ravel()
+        X = sparse.csr_matrix(
+            (np.ones(20_000, np.float32), columns.astype(np.int32), np.arange(0, 20_001, 20)),
+            (1000, n_features),
+        )
+        X.sum_duplicates()
+        X.data[:] = 1
+        return X, rng.random(1000)
+
+    model = fm.FMRegressor(rank=8, n_threads=1)
+    model.partial_fit(*chunk())
+    times = []
+    for _ in range(repeats):
+        X, y = chunk()
+        begun = time.process_time()
+        model.partial_fit(X, y)
+        times.append(time.process_time() - begun)
+    return np.median(times)
+
+
+def test_a_chunk_costs_what_it_holds_and_not_what_the_model_knows():
+    few, many = chunk_seconds(10_000), chunk_seconds(1_000_000)
+    assert many < 3 * few  # twice as many different features in a chunk; it had been 37 times
