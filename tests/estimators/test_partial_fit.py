@@ -1,5 +1,6 @@
 """Training that goes on: `partial_fit` and `warm_start`, and calls that fail half-way."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -356,3 +357,16 @@ def test_divergence_leaves_what_was_there(kind):
     with pytest.raises(fm.DivergenceError):
         estimator.set_params(solver=wild.solver).fit(X, y)
     assert_same(estimator, kept, X)
+
+
+@BOTH
+def test_a_shallow_copy_goes_its_own_way(kind):
+    X, y = problem()
+    y = targets(kind, y)
+    first = kind(**FAST).partial_fit(X, y)
+    second = copy.copy(first)
+    before = first.V_.copy()
+    second.partial_fit(X, y)
+    assert np.array_equal(first.V_, before)
+    assert not np.array_equal(second.V_, before)
+    assert np.array_equal(first.partial_fit(X, y).V_, second.V_)

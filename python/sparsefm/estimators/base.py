@@ -45,6 +45,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
 
     encoder_: TableEncoder
     _learner: Learner
+    _owner: int | None = None  # the id of the estimator that trained `_learner`
     _target: Numbers | Classes
 
     def __init__(
@@ -164,7 +165,9 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         if not go_on:
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
-            learner = self._learner.grown(dataset.X.n_features)
+            # A shallow copy of an estimator shares its learner, which is changed in place.
+            learner = self._learner if self._owner == id(self) else self._learner.copy()
+            learner = learner.grown(dataset.X.n_features)
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
         with learner.learning(dataset.used_features):
             self._train(learner, dataset, None, (1,), planner)
@@ -179,7 +182,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
     ) -> None:
         """Run epochs with callbacks; with validation stop early, and record its metrics."""
         threads = resolve_threads(self.n_threads)
-        self._learner = learner
+        self._learner, self._owner = learner, id(self)
         staged = StagedRate(stages)
         callbacks = [*self.callbacks, staged]
         own = [callback for callback in callbacks if isinstance(callback, EarlyStopping)]
@@ -248,13 +251,6 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
     def _models(self) -> list[Model]:
         """The fitted models, one for each output."""
         return self._fitted("_learner").models()  # type: ignore[no-any-return]
-
-    def __copy__(self: Self) -> Self:
-        same = object.__new__(type(self))
-        same.__dict__.update(vars(self))
-        if hasattr(self, "_learner"):  # which `partial_fit` changes in place
-            same._learner = self._learner.copy()
-        return same
 
     def _fitted(self, name: str) -> Any:
         """Return an attribute that fitting sets."""
