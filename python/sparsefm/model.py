@@ -63,8 +63,8 @@ class Model:
     @classmethod
     def view(cls, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], loss: Loss) -> "Model":
         """Return a model that looks at parameters which somebody else owns and may change."""
-        model = cls(w0, w[:0], V[:0], loss.task, loss.name)
-        vars(model).update(w=w, V=V)  # without the copies that the constructor makes
+        model = object.__new__(cls)  # without the checks and copies that the constructor makes
+        vars(model).update(w0=w0, w=w, V=V, task=loss.task, loss=loss.name, history=())
         return model
 
     @property
