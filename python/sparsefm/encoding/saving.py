@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.columns import UNKNOWN, Bins, Categories, Encoding, Hashed, Number
-from sparsefm.encoding.reading import field_names
+from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.tables import Value
+from sparsefm.encoding.vocabulary import Vocabulary
 
 FORMAT = 1
 Arrays = dict[str, npt.NDArray[Any]]
@@ -39,7 +40,7 @@ def to_state(encoder: Any) -> tuple[dict[str, Any], Arrays]:
         "columns": None,
     }
     if encoder._encodings is None:
-        return header, {"scales": encoder._scales}
+        return header, {"scales": encoder._scales.values}
     header["columns"], arrays = _store_encodings(encoder._encodings)
     return header, arrays
 
@@ -63,19 +64,18 @@ def from_state(header: Any, arrays: Mapping[str, Any]) -> tuple[dict[str, Any], 
     else:
         encodings, n_features_out = _load_encodings(header["columns"], arrays)
         n_features_in = len(encodings)
-    fitted = {
+    fitted: dict[str, Any] = {
         "_encodings": encodings,
-        "_scales": scales,
+        "_scales": Scales(scales),
         "n_features_in_": n_features_in,
         "n_features_out_": n_features_out,
-        "field_names_": field_names(None, n_features_in),
     }
     names = header.get("names")
     if names is not None:
         is_text = isinstance(names, list) and all(isinstance(name, str) for name in names)
         if not is_text or len(names) != n_features_in:
             damaged("its column names do not fit it")
-        fitted |= {"feature_names_in_": np.array(names, object), "field_names_": names}
+        fitted |= {"feature_names_in_": np.array(names, object)}
     return settings, fitted
 
 
@@ -173,7 +173,7 @@ def _read(header: Any, part: Part) -> Encoding:
     columns, values = part.take("columns", np.int32), _load(kind, part)
     if len(values) != len(columns) or len(set(values)) != len(values):
         damaged("categories are repeated, or not one for each output column")
-    return Categories(values, columns, missing)
+    return Categories(Vocabulary(dict(zip(values, columns.tolist(), strict=True))), missing)
 
 
 def _real(header: dict[str, Any], key: str) -> float:

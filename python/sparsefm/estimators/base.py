@@ -247,13 +247,11 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # ty
                     "fit to go on from: fit anew, with warm_start=False"
                 )
             self.encoder_ = copy.copy(self.encoder_)
-            self.encoder_._partial_fit(X, sample_weight, self)
-            encoded = self.encoder_._transform(X, self)
+            matrix = self.encoder_._grow_encode(X, sample_weight, self)
         else:
             encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
             self.encoder_ = encoder.set_params(dtype=self.dtype)
-            encoded = self.encoder_._fit_transform(X, sample_weight, self)
-        matrix = as_csr(encoded, self._real)
+            matrix = self.encoder_._fit_encode(X, sample_weight, self)
         y = self._check_y(y)
         check_consistent_length(X, y)
         weights = proportions(sample_weight, matrix.n_rows)
@@ -305,7 +303,7 @@ class FactorizationMachine(InsightMixin, PersistenceMixin, BaseEstimator):  # ty
         check_is_fitted(self)
         if isinstance(X, Encoded):
             return as_csr(X, self._real, n_features=self._machines.n_features)
-        return as_csr(self.encoder_._transform(X, self), self._real)
+        return self.encoder_._encode(X, self)
 
     def _scores(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the machines' scores, shape (n, machines)."""
