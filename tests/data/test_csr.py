@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 import sparsefm as fm
-from sparsefm.data.csr import as_csr
+from sparsefm.data.csr import as_csr, as_dtype, as_scipy, with_values
 
 
 @pytest.mark.parametrize("offsets", ["i4", "i8"])
@@ -32,6 +32,39 @@ def test_ones_cost_no_copy(dtype):
     assert checked.all_ones
     assert np.shares_memory(checked.indices, X.indices)
     assert peak < 1.5 * rows  # a byte a row for the comparison, none for converted values
+
+
+def test_another_dtype_costs_a_copy_of_values_that_are_not_ones():
+    X = as_csr(sparse.csr_matrix([[0.5, 0, 1e-60], [0, 2, 0]]), "f8")
+    assert as_dtype(X, np.float64) is X
+    single = as_dtype(X, np.float32)
+    assert (single.values.dtype, single.values.tolist()) == (np.float32, [0.5, 2])  # 1e-60 is zero
+    assert single.canonical
+    for ones in (np.eye(3), np.eye(3, dtype=bool)):
+        X = as_csr(ones, "f8")
+        assert as_dtype(X, np.float32) is X
+    with pytest.raises(ValueError, match="too large for float32"):
+        as_dtype(as_csr([[1e60]], "f8"), np.float32)
+
+
+def test_other_values_for_the_same_entries():
+    X = as_csr(sparse.csr_matrix([[5.0, 0, 6.0], [0, 7.0, 0]]), "f8")
+    other = with_values(X, np.array([1, 0, 3], np.float32))
+    assert as_scipy(other).toarray().tolist() == [[1, 0, 0], [0, 3, 0]]
+    assert (other.canonical, other.n_nonzeros) == (True, 2)
+    assert np.shares_memory(with_values(X, np.ones(3)).indices, X.indices)
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_back_to_scipy(dtype):
+    X = sparse.random(30, 10, density=0.4, format="csr", dtype=dtype, random_state=0)
+    back = as_scipy(as_csr(X, dtype), dtype)
+    assert np.shares_memory(back.data, X.data)
+    assert back.has_canonical_format
+    assert (back != X).nnz == 0
+    ones = as_scipy(as_csr(X != 0, dtype), dtype)
+    assert (ones.dtype, set(ones.data)) == (dtype, {1})
+    assert as_scipy(as_csr(X, dtype)).dtype == np.float64
 
 
 def test_unaligned_arrays():

@@ -1,6 +1,5 @@
 """`TableEncoder` on tables and arrays, beside a slow encoder that reads row by row."""
 
-import contextlib
 import math
 import sys
 import warnings
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from table_libraries import LIBRARIES
 
 from sparsefm.encoding import TableEncoder, encoder
 from sparsefm.encoding.saving import encoder_to_content, read_encoder
@@ -18,19 +18,6 @@ from sparsefm.io.reader import Reader
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("narwhals")
-
-LIBRARIES = {"pandas": pd.DataFrame}
-for library, make in (("polars", "DataFrame"), ("pyarrow", "table")):
-    with contextlib.suppress(ImportError):
-        LIBRARIES[library] = getattr(__import__(library), make)
-
-
-@pytest.fixture(params=["pandas", "polars", "pyarrow"])
-def table(request):
-    if request.param not in LIBRARIES:
-        pytest.skip(f"{request.param} is not installed")
-    return LIBRARIES[request.param]
-
 
 # --- a slow encoder: names and values, row by row ------------------------------------------------
 
@@ -366,4 +353,7 @@ def test_many_categories_make_a_warning(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         TableEncoder(hashed={"id": 100}).fit(frame)
-        TableEncoder().fit(frame[1:])
+        grown = TableEncoder().fit(frame[1:])
+    with pytest.warns(UserWarning, match=advice):
+        grown.partial_fit(frame)
+    grown.partial_fit(frame.assign(id="new"))  # a stream is not warned of each chunk

@@ -146,14 +146,14 @@ def test_errors_name_the_owner():
         pass
 
     owner, encoder = Regressor(), TableEncoder()
-    encoder._fit(DENSE, None, owner)
+    encoder._fit_encode(DENSE, None, owner)
     assert owner.n_features_in_ == encoder.n_features_in_ == 3
     with pytest.raises(ValueError, match="X has 1 features, but Regressor is expecting 3 features"):
-        encoder._transform([[1]], owner)
+        encoder._encode([[1]], owner)
     with pytest.raises(ValueError, match="minimum of 1 is required by Regressor"):
-        encoder._partial_fit(np.empty((0, 3)), None, owner)
+        encoder._grow_encode(np.empty((0, 3)), None, owner)
     with pytest.raises(ValueError, match="infinity"):
-        encoder._partial_fit([[1, 2, 3, np.inf]], None, owner)
+        encoder._grow_encode([[1, 2, 3, np.inf]], None, owner)
     assert owner.n_features_in_ == 3
 
 
@@ -191,7 +191,7 @@ def test_ones_are_not_copied():
 
 def test_explicit_zeros_and_duplicates_are_no_values():
     X = sparse.csr_matrix((np.array([1.5, 1.5, 0, 1]), [0, 0, 0, 1], [0, 2, 4]), (2, 2))
-    assert TableEncoder().fit(X)._scales.tolist() == [3, 1]
+    assert TableEncoder().fit(X)._scales.values.tolist() == [3, 1]
     assert X.nnz == 4
 
 
@@ -205,7 +205,7 @@ def test_sparse_scales_of_any_size():
 def test_sparse_columns_are_added():
     grown = TableEncoder().partial_fit(sparse.csr_matrix([[2.0, 0]]))
     grown.partial_fit(sparse.csr_matrix([[9.0, 3.0, 5.0]]))
-    assert grown._scales.tolist() == [2, 3, 5]  # the second had had no value
+    assert grown._scales.values.tolist() == [2, 3, 5]  # the second had had no value
     assert grown.n_features_in_ == grown.n_features_out_ == 3
     with pytest.raises(ValueError, match="X has 2 features, but TableEncoder is expecting 3"):
         grown.partial_fit(sparse.csr_matrix([[9.0, 3.0]]))

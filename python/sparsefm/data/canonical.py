@@ -101,8 +101,8 @@ def row_keys(X: _core.Csr, y: Array) -> Keys:
         end = min(max(end, begin + 1), X.n_rows)
         part = slice(indptr[begin], indptr[end])
         entries = mixed(X.indices[part].astype(np.uint64) + np.uint64(1))  # 0 would stay 0
-        if X.values is not None:
-            entries = mixed(entries ^ mixed(_bits(X.values[part].astype(np.float64))))
+        values = np.ones(1) if X.values is None else X.values[part].astype(np.float64)
+        entries = mixed(entries ^ mixed(_bits(values)))
         sums = np.concatenate([[np.uint64(0)], np.cumsum(entries, dtype=np.uint64)])
         of_rows = indptr[begin : end + 1] - indptr[begin]
         keys[begin:end] += sums[of_rows[1:]] - sums[of_rows[:-1]]

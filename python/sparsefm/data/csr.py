@@ -47,19 +47,53 @@ def as_csr(
         raise TypeError(f"{name} must hold real numbers, got dtype {X.dtype}")
     if X.format != "csr":
         X = _to_csr(X, name)
-    indptr, indices, values = _csr_arrays(X, dtype, name)
-    checked = _borrow(indptr, indices, values, X.shape, dtype, name)
+    return from_arrays(*_csr_arrays(X, dtype, name), X.shape, dtype, name)
+
+
+def from_arrays(
+    indptr: npt.NDArray[Any],
+    indices: npt.NDArray[np.int32],
+    values: npt.NDArray[Any] | None,
+    shape: tuple[int, int],
+    dtype: npt.DTypeLike,
+    name: str = "X",
+) -> _core.Csr:
+    """Check the arrays of a CSR matrix for computing in `dtype`, and borrow them.
+
+    Parameters
+    ----------
+    indptr : ndarray of int32 or int64
+    indices : ndarray of int32
+    values : ndarray of float32 or float64, or None
+        None if all are one.
+    shape : (int, int)
+    dtype : float32 or float64
+    name : str
+        What error messages call the matrix.
+    """
+    checked = _borrow(indptr, indices, values, shape, dtype, name)
     if checked.canonical:
         return checked
     if values is None:
         values = np.ones(len(indices), dtype)
     values = cast(values, dtype, name)  # first: what is tiny may become zero
-    clean = sp.csr_matrix((values, indices, indptr), X.shape, copy=True)
+    clean = sp.csr_matrix((values, indices, indptr), shape, copy=True)
     clean.has_sorted_indices = clean.has_canonical_format = False
     clean.sum_duplicates()
     clean.eliminate_zeros()
-    indptr, indices, values = _csr_arrays(clean, dtype, name)
-    return _borrow(indptr, indices, values, X.shape, dtype, name)
+    return _borrow(*_csr_arrays(clean, dtype, name), shape, dtype, name)
+
+
+def as_dtype(X: _core.Csr, dtype: npt.DTypeLike) -> _core.Csr:
+    """Return a checked matrix for computing in `dtype`, itself if it is that already."""
+    if X.values is None or X.all_ones or X.values.dtype == dtype:
+        return X
+    return with_values(X, cast(X.values, dtype, "X"))
+
+
+def with_values(X: _core.Csr, values: npt.NDArray[Any]) -> _core.Csr:
+    """Return a matrix with the entries of a checked one, but other values; zeros are dropped."""
+    return from_arrays(X.indptr, X.indices, values, (X.n_rows, X.n_features), values.dtype)
 
 
 def take_rows(X: _core.Csr, rows: npt.NDArray[np.int64]) -> _core.Csr:
@@ -72,10 +106,15 @@ def take_rows(X: _core.Csr, rows: npt.NDArray[np.int64]) -> _core.Csr:
     return _core.Csr(indptr, X.indices[places], values, X.n_features, "rows")
 
 
-def as_scipy(X: _core.Csr) -> sp.csr_matrix:
-    """Return a checked matrix as SciPy's, of float64; `X.indices` and `X.indptr` are shared."""
-    values = np.ones(X.n_nonzeros) if X.values is None else X.values.astype(np.float64)
-    return sp.csr_matrix((values, X.indices, X.indptr), (X.n_rows, X.n_features))
+def as_scipy(X: _core.Csr, dtype: npt.DTypeLike = np.float64) -> sp.csr_matrix:
+    """Return a checked matrix as SciPy's; arrays are shared where they have the same type."""
+    if X.values is None:
+        values = np.ones(X.n_nonzeros, dtype)
+    else:
+        values = X.values[: X.n_nonzeros].astype(dtype, copy=False)
+    matrix = sp.csr_matrix((values, X.indices, X.indptr), (X.n_rows, X.n_features))
+    matrix.has_sorted_indices = matrix.has_canonical_format = X.canonical
+    return matrix
 
 
 def _dense_to_csr(X: Any, name: str) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from sparsefm import _core
 from sparsefm.encoding.columns import NOTHING, UNKNOWN, Codes, Spans
 
 
@@ -15,8 +16,8 @@ def assemble(
     shape: tuple[int, int],
     n_fields: int,
     dtype: npt.DTypeLike,
-) -> sp.csr_matrix:
-    """Return the matrix of shape (n_rows, n_outputs), its indices sorted.
+) -> _core.Csr:
+    """Return the matrix of shape (n_rows, n_outputs), without values if all of them are one.
 
     Parameters
     ----------
@@ -37,14 +38,23 @@ def assemble(
             values = np.ones(columns.shape, dtype)
         values[:, position] = 1 if numbers is None else numbers
         if numbers is not None:  # what is tiny may have become zero
-            columns[values[:, position] == 0, position] = NOTHING
+            columns[numbers == 0, position] = NOTHING
     present = columns > NOTHING
-    indptr = np.zeros(shape[0] + 1, np.int64)
+    if present.all():
+        indices, values = columns.ravel(), None if values is None else values.ravel()
+    else:
+        indices, values = columns[present], None if values is None else values[present]
+    indptr = np.zeros(shape[0] + 1, np.int32 if len(indices) < 2**31 else np.int64)
     np.cumsum(np.count_nonzero(present, axis=1), out=indptr[1:])
-    data = np.ones(indptr[-1], dtype) if values is None else values[present]
-    matrix = sp.csr_matrix((data, columns[present], indptr), shape)
-    matrix.sort_indices()  # in order already, unless `partial_fit` added columns
-    return matrix
+    matrix = _core.Csr(indptr, indices, values, shape[1], "X")
+    if matrix.canonical:
+        return matrix
+    # `partial_fit` has added output columns for input columns that are not the last.
+    entries = np.zeros(len(indices), bool) if values is None else values
+    unsorted = sp.csr_matrix((entries, indices, indptr), shape)
+    unsorted.sort_indices()
+    indices = unsorted.indices.astype(np.int32, copy=False)
+    return _core.Csr(indptr, indices, None if values is None else unsorted.data, shape[1], "X")
 
 
 def fields_of(spans: list[Spans]) -> npt.NDArray[np.intp]:
@@ -53,11 +63,6 @@ def fields_of(spans: list[Spans]) -> npt.NDArray[np.intp]:
     joined = np.concatenate([np.empty((0, 2), np.int64), *spans])
     order = np.argsort(joined[:, 0], kind="stable")
     return np.repeat(owner[order], np.diff(joined[order], axis=1).ravel())
-
-
-def width(spans: Spans) -> int:
-    """Return how many output columns there are in spans."""
-    return int(np.diff(spans, axis=1).sum())
 
 
 def first_unknown(codes: Codes) -> int | None:

@@ -6,7 +6,7 @@ one output column and one value; and assembling the matrix is putting such pairs
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from itertools import compress
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from sparsefm.encoding.statistics import LARGEST, Distribution, scale_down
 from sparsefm.encoding.tables import Column, Labels, Numbers, Value
+from sparsefm.encoding.vocabulary import Vocabulary
 
 NOTHING, UNKNOWN = -1, -2  # instead of an output column: the value zero, one never seen before
 
@@ -24,6 +25,10 @@ Spans = npt.NDArray[np.int64]
 
 class Encoding(Protocol):
     """What the encodings of a column have in common."""
+
+    @property
+    def n_outputs(self) -> int:
+        """How many output columns there are."""
 
     def spans(self) -> Spans:
         """Return the output columns as spans [begin, end), shape (n_spans, 2)."""
@@ -44,52 +49,68 @@ class Categories:
 
     Attributes
     ----------
-    values : list
-        Sorted in the first fit; later ones follow.
-    columns : ndarray of int32
-        The output column of each.
+    vocabulary : Vocabulary
+        The output column of each category: sorted in the first fit, later ones follow.
     missing : int
         That of missing values, UNKNOWN if there were none.
     """
 
-    values: list[Value]
-    columns: Codes
+    vocabulary: Vocabulary
     missing: int = UNKNOWN
 
-    @cached_property
-    def column_of(self) -> dict[Value, int]:
+    @property
+    def values(self) -> list[Value]:
+        """The categories."""
+        return self.vocabulary.values
+
+    @property
+    def columns(self) -> Codes:
         """The output column of each category."""
-        return dict(zip(self.values, self.columns.tolist(), strict=True))
+        return np.array(self.vocabulary.columns, np.int32)
+
+    @property
+    def n_outputs(self) -> int:
+        """How many output columns there are."""
+        return len(self.vocabulary) + (self.missing != UNKNOWN)
 
     def spans(self) -> Spans:
-        """Return a span for each category."""
-        return _with_missing(np.column_stack([self.columns, self.columns + 1]), self.missing)
+        """Return a span for each run of adjacent output columns."""
+        columns = self.columns.astype(np.int64)
+        first = np.flatnonzero(np.diff(columns, prepend=-2) != 1)
+        last = np.flatnonzero(np.diff(columns, append=-2) != 1)
+        return _with_missing(np.column_stack([columns[first], columns[last] + 1]), self.missing)
 
     def names(self, name: str) -> Iterator[tuple[int, str]]:
         """Yield ``name=value``."""
-        for value, column in self.column_of.items():
+        for value, column in zip(self.values, self.vocabulary.columns, strict=True):
             yield column, f"{name}={_text(value)}"
         yield from _missing_name(self.missing, name)
 
     def grown(self, column: Column, name: str, end: int) -> "Categories":
         """Append the categories that are new, sorted."""
         labels = self._labels(column, name)
-        new = [value for value in labels.occurring() if value not in self.column_of]
-        columns = np.arange(end, end + len(new), dtype=np.int32)
-        missing = _grown_missing(self.missing, labels.codes < 0, end + len(new))
-        return Categories([*self.values, *new], np.append(self.columns, columns), missing)
+        occurring = labels.occurring()
+        known = np.array(self.vocabulary.find(occurring, UNKNOWN), np.int32) != UNKNOWN
+        new = list(compress(occurring, ~known))
+        columns = dict(zip(new, range(end, end + len(new)), strict=True))
+        if len(columns) < len(new):  # an Arrow dictionary may hold a value twice
+            columns = dict(zip(columns, range(end, end + len(columns)), strict=True))
+        missing = _grown_missing(self.missing, labels.codes < 0, end + len(columns))
+        return Categories(self.vocabulary.added(columns), missing)
 
     def encode(self, column: Column, name: str) -> tuple[Codes, None]:
         """Look up each distinct value."""
         labels = self._labels(column, name)
-        known = [self.column_of.get(value, UNKNOWN) for value in labels.values]
-        return np.array([*known, self.missing], np.int32)[labels.codes], None
+        columns = self.vocabulary.find(labels.values, UNKNOWN)
+        return np.array([*columns, self.missing], np.int32)[labels.codes], None
 
     def _labels(self, column: Column, name: str) -> Labels:
         """Return a column as labels of the kind that is known."""
         labels = as_labels(column)
-        was, found = _kind(self.values), _kind(labels.values)
-        if found == was or not self.values or not labels.values:
+        if len(self.vocabulary) == 0 or not labels.values:
+            return labels
+        was, found = _kind(self.vocabulary.example()), _kind(labels.values[0])
+        if found == was:
             return labels
         if was == "truth values" and set(labels.values) <= {0, 1}:
             return Labels(labels.codes, [bool(value) for value in labels.values])
@@ -102,6 +123,11 @@ class Hashed:
 
     first: int
     n_buckets: int
+
+    @property
+    def n_outputs(self) -> int:
+        """How many output columns there are."""
+        return self.n_buckets
 
     def spans(self) -> Spans:
         """Return the one span of all buckets."""
@@ -156,6 +182,11 @@ class Number:
         low, high = distribution.usual_range()
         return cls(column, *distribution.clipped(low, high).moments(), low, high)
 
+    @property
+    def n_outputs(self) -> int:
+        """How many output columns there are."""
+        return 1 + (self.missing != UNKNOWN)
+
     def spans(self) -> Spans:
         """Return the span of the one column."""
         return _with_missing(np.array([[self.column, self.column + 1]]), self.missing)
@@ -172,15 +203,17 @@ class Number:
     def encode(self, column: Column, name: str) -> tuple[Codes, Values]:
         """Standardise."""
         numbers = as_numbers(column, name).values
-        missing = np.isnan(numbers)
         if self.std > 0:
+            usual = np.minimum(np.maximum(numbers, self.low), self.high)
             with np.errstate(over="ignore"):
-                usual = np.clip(numbers, self.low, self.high)
                 scaled = (scale_down(usual, self.exponent) - self.mean) / self.std
         else:
             scaled = np.zeros(len(numbers))
-        columns = np.where(missing, self.missing, np.where(scaled == 0, NOTHING, self.column))
-        return columns.astype(np.int32), np.where(missing, 1.0, scaled)
+        columns = np.where(scaled == 0, np.int32(NOTHING), np.int32(self.column))
+        missing = np.isnan(numbers)
+        if missing.any():
+            columns[missing], scaled[missing] = self.missing, 1.0
+        return columns, scaled
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,6 +232,11 @@ class Bins:
     first: int
     edges: Values
     missing: int = UNKNOWN
+
+    @property
+    def n_outputs(self) -> int:
+        """How many output columns there are."""
+        return len(self.edges) + 1 + (self.missing != UNKNOWN)
 
     def spans(self) -> Spans:
         """Return the span of the intervals."""
@@ -236,7 +274,7 @@ def begin(column: Column, weights: Values | None, first: int, n_bins: int | None
         Into how many bins numbers go; None standardises them.
     """
     if isinstance(column, Labels):
-        return Categories([], np.empty(0, np.int32))
+        return Categories(Vocabulary())
     distribution = Distribution.of(column.values, weights)
     if n_bins is None or distribution.is_binary:
         return Number.fitted(distribution, first)
@@ -258,7 +296,7 @@ def as_numbers(column: Column, name: str) -> Numbers:
     """Return a column for an encoding of numbers; categories that are numbers become such."""
     if isinstance(column, Numbers):
         return column
-    if column.values and _kind(column.values) == "text":
+    if column.values and _kind(column.values[0]) == "text":
         raise _changed(name, "numbers", "text")
     return Numbers(np.array([*column.values, np.nan], np.float64)[column.codes])
 
@@ -267,8 +305,8 @@ AnyNumber = TypeVar("AnyNumber", Number, Bins)
 
 
 def _grown_number(encoding: AnyNumber, column: Column, name: str, end: int) -> AnyNumber:
-    missing = np.isnan(as_numbers(column, name).values)
-    return replace(encoding, missing=_grown_missing(encoding.missing, missing, end))
+    missing = _grown_missing(encoding.missing, np.isnan(as_numbers(column, name).values), end)
+    return encoding if missing == encoding.missing else replace(encoding, missing=missing)
 
 
 def _grown_missing(known: int, missing: npt.NDArray[np.bool_], end: int) -> int:
@@ -292,10 +330,9 @@ def _text(value: Value) -> str:
     return str(value)
 
 
-def _kind(values: list[Value]) -> str:
-    """Return what a column's values are; they are all of one kind."""
-    kinds = {str: "text", bool: "truth values"}
-    return kinds.get(type(values[0]), "numbers") if values else "nothing"
+def _kind(value: Value) -> str:
+    """Return what the values of a column are, of which this is one."""
+    return {str: "text", bool: "truth values"}.get(type(value), "numbers")
 
 
 def _changed(name: str, was: str, found: str) -> TypeError:

@@ -11,12 +11,13 @@ import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from sparsefm.data.csr import MAX_FEATURES
+from sparsefm import _core
+from sparsefm.data.csr import MAX_FEATURES, as_scipy
 from sparsefm.data.validation import as_vector, as_weights, check_choice, check_dtype, check_integer
-from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, width
+from sparsefm.encoding.assembly import assemble, fields_of, first_unknown
 from sparsefm.encoding.columns import Categories, Codes, Encoding, Hashed, Values, begin
-from sparsefm.encoding.reading import Input, extends, read
-from sparsefm.encoding.scales import apply_scales, grown_scales
+from sparsefm.encoding.reading import Input, field_names, read
+from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.tables import Column, Numbers
 from sparsefm.io.values import register
 
@@ -102,7 +103,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight : array-like of shape (n,), optional
             Rows of weight zero count for nothing.
         """
-        self._fit(X, sample_weight, self)
+        data = self._read(X, self, anew=True)
+        self._remember(data, *self._learn(data, sample_weight, anew=True), self)
         return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "TableEncoder":
@@ -111,17 +113,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         New categories, and missing values where there were none, become features after those that
         there are; so do new columns, which follow the known ones. Statistics stay as they are.
         """
-        self._partial_fit(X, sample_weight, self)
+        if not hasattr(self, "n_features_in_"):
+            return self.fit(X, y, sample_weight)
+        data = self._read(X, self, anew=False)
+        self._remember(data, *self._learn(data, sample_weight, anew=False), self)
         return self
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> sp.csr_matrix:
         """Do both; in less time than one after the other, but with all columns in memory."""
-        return self._fit_transform(X, sample_weight, self)
+        return as_scipy(self._fit_encode(X, sample_weight, self), check_dtype(self.dtype))
 
     def transform(self, X: Any) -> sp.csr_matrix:
         """Return the features of `X`, a CSR matrix of shape (n, d) with sorted int32 indices."""
         check_is_fitted(self)
-        return self._transform(X, self)
+        return as_scipy(self._encode(X, self), check_dtype(self.dtype))
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """Return the features' names: "column=value", "column", "column in [a, b)", "column#3".
@@ -142,6 +147,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return names
 
     @property
+    def field_names_(self) -> list[str]:
+        """The input columns' names, "x0", "x1" and so on if they have none."""
+        check_is_fitted(self)
+        return field_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
+
+    @property
     def fields_(self) -> npt.NDArray[np.intp]:
         """The input column of each feature, shape (d,)."""
         check_is_fitted(self)
@@ -159,56 +170,48 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # --- the work; `owner` is the estimator that error messages name -----------------------------
 
-    def _fit(self, X: Any, sample_weight: Any, owner: Any) -> None:
+    def _fit_encode(self, X: Any, sample_weight: Any, owner: Any) -> _core.Csr:
+        """Learn and encode, looking for distinct values only once."""
+        return self._learn_encode(X, sample_weight, owner, anew=True)
+
+    def _grow_encode(self, X: Any, sample_weight: Any, owner: Any) -> _core.Csr:
+        """Learn what is new and encode, looking for distinct values only once."""
+        return self._learn_encode(X, sample_weight, owner, anew=False)
+
+    def _encode(self, X: Any, owner: Any) -> _core.Csr:
+        """Return the features of `X`."""
         self._check_settings()
-        self._learn_anew(read(X, owner, reset=True), sample_weight, owner)
+        return self._features(read(X, owner), self._encodings, self._scales)
 
-    def _fit_transform(self, X: Any, sample_weight: Any, owner: Any) -> sp.csr_matrix:
-        """Do both, looking for distinct values only once."""
+    def _learn_encode(self, X: Any, sample_weight: Any, owner: Any, *, anew: bool) -> _core.Csr:
+        data = self._read(X, owner, anew=anew).keeping()
+        encodings, scales = self._learn(data, sample_weight, anew=anew)
+        encoded = self._features(data, encodings, scales)
+        self._remember(data, encodings, scales, owner)
+        return encoded
+
+    def _read(self, X: Any, owner: Any, *, anew: bool) -> Input:
         self._check_settings()
-        data = read(X, owner, reset=True).keeping()
-        self._learn_anew(data, sample_weight, owner)
-        return self._features(data)
-
-    def _partial_fit(self, X: Any, sample_weight: Any, owner: Any) -> None:
-        if not hasattr(self, "n_features_in_"):
-            return self._fit(X, sample_weight, owner)
-        self._check_settings()
-        data = read(X, owner, reset=extends(X, owner))
-        self._learn(data, sample_weight, self._encodings, self._scales, owner)
-
-    def _transform(self, X: Any, owner: Any) -> sp.csr_matrix:
-        self._check_settings()
-        return self._features(read(X, owner, reset=False))
-
-    def _features(self, data: Input) -> sp.csr_matrix:
-        if self._encodings is None:
-            return apply_scales(data.as_csr(), self._scales, check_dtype(self.dtype))
-        shape = (data.shape[0], self.n_features_out_)
-        encoded = self._encode(data, self._encodings)
-        return assemble(encoded, shape, data.shape[1], check_dtype(self.dtype))
-
-    def _learn_anew(self, data: Input, sample_weight: Any, owner: Any) -> None:
-        self._learn(data, sample_weight, None if data.is_sparse else [], np.empty(0), owner)
+        return read(X, owner, reset=anew, extend=not anew)
 
     def _learn(
-        self,
-        data: Input,
-        sample_weight: Any,
-        encodings: list[Encoding] | None,
-        scales: Values,
-        owner: Any,
-    ) -> None:
-        """Extend `scales` (of a sparse matrix) or `encodings` by what is new, then remember it."""
+        self, data: Input, sample_weight: Any, *, anew: bool
+    ) -> tuple[list[Encoding] | None, Scales]:
+        """Return the encodings of all columns, or the scales of a sparse matrix."""
         weights = _check_weights(sample_weight, data.shape[0])
+        encodings: list[Encoding] | None = None if data.is_sparse else []
+        scales = Scales(np.empty(0))
+        if not anew:
+            encodings, scales = self._encodings, self._scales
         if encodings is None:
-            scales = grown_scales(scales, data.as_csr(), weights)
-            n_features_out = len(scales)
-        else:
-            encodings, n_features_out = self._grow(data, weights, encodings)
+            return None, scales.grown(data.as_csr(), weights)
+        return self._grow(data, weights, encodings), scales
+
+    def _remember(
+        self, data: Input, encodings: list[Encoding] | None, scales: Scales, owner: Any
+    ) -> None:
         self._encodings, self._scales = encodings, scales
-        self.n_features_out_ = n_features_out
-        self.field_names_ = data.field_names
+        self.n_features_out_ = len(scales) if encodings is None else _n_outputs(encodings)
         for estimator in (self, owner):
             estimator.n_features_in_ = data.shape[1]
             if data.names is not None:
@@ -216,30 +219,35 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             elif hasattr(estimator, "feature_names_in_"):
                 del estimator.feature_names_in_
 
-    def _grow(
-        self, data: Input, weights: Values | None, known: list[Encoding]
-    ) -> tuple[list[Encoding], int]:
-        """Return the encodings of all columns, and how many features they make."""
+    def _features(self, data: Input, encodings: list[Encoding] | None, scales: Scales) -> _core.Csr:
+        dtype = check_dtype(self.dtype)
+        if encodings is None:
+            return scales.apply(data.as_csr(), dtype)
+        shape = (data.shape[0], _n_outputs(encodings))
+        return assemble(self._encoded(data, encodings), shape, len(encodings), dtype)
+
+    def _grow(self, data: Input, weights: Values | None, known: list[Encoding]) -> list[Encoding]:
+        """Return the encodings of all columns, with what is new to those that are known."""
         names = data.field_names
         buckets = _resolve_hashed(self.hashed, names)
         counted = None
         if weights is not None and not weights.all():
             counted = weights > 0
             weights = weights[counted]
-        end = sum(width(encoding.spans()) for encoding in known)
+        end = _n_outputs(known)
         encodings = []
         for position, (column, name) in enumerate(zip(data.columns(), names, strict=True)):
             if counted is not None:
                 column = column.take(counted)
             if position < len(known):
-                encoding, before = known[position], width(known[position].spans())
+                encoding, before = known[position], known[position].n_outputs
             else:
                 encoding, before = self._begin(column, name, weights, end, buckets.get(position)), 0
-            encoding = encoding.grown(column, name, end + width(encoding.spans()) - before)
-            end += width(encoding.spans()) - before
-            _check_size(encoding, name, end)
+            encoding = encoding.grown(column, name, end + encoding.n_outputs - before)
+            end += encoding.n_outputs - before
+            _check_size(encoding, before, name, end)
             encodings.append(encoding)
-        return encodings, end
+        return encodings
 
     def _begin(
         self, column: Column, name: str, weights: Values | None, first: int, buckets: int | None
@@ -252,13 +260,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         return Hashed(first, buckets)
 
-    def _encode(
+    def _encoded(
         self, data: Input, encodings: list[Encoding]
     ) -> Iterator[tuple[Codes, npt.NDArray[Any] | None]]:
         """Yield what each column encodes to."""
-        for column, encoding, name in zip(
-            data.columns(), encodings, self.field_names_, strict=True
-        ):
+        for column, encoding, name in zip(data.columns(), encodings, data.field_names, strict=True):
             codes, values = encoding.encode(column, name)
             row = first_unknown(codes) if self.unknown == "error" else None
             if row is not None:
@@ -320,6 +326,10 @@ def _resolve_hashed(hashed: Mapping[Any, int] | None, names: list[str]) -> dict[
     return buckets
 
 
+def _n_outputs(encodings: list[Encoding]) -> int:
+    return sum(encoding.n_outputs for encoding in encodings)
+
+
 def _check_weights(sample_weight: Any, n_rows: int) -> Values | None:
     if sample_weight is None:
         return None
@@ -329,15 +339,15 @@ def _check_weights(sample_weight: Any, n_rows: int) -> Values | None:
     return scaled  # their sum must not overflow
 
 
-def _check_size(encoding: Encoding, name: str, end: int) -> None:
-    """Refuse more features than fit in int32; warn of a column with a great many categories."""
+def _check_size(encoding: Encoding, before: int, name: str, end: int) -> None:
+    """Refuse more features than fit in int32; warn once a column has a great many categories."""
     if end > MAX_FEATURES:
         raise ValueError(
             f"column {name!r} brings the number of features to {end}; at most {MAX_FEATURES} are "
             "supported: hash it into fewer"
         )
-    count = len(encoding.values) if isinstance(encoding, Categories) else 0
-    if count > MANY_CATEGORIES:
+    count = len(encoding.vocabulary) if isinstance(encoding, Categories) else 0
+    if before <= MANY_CATEGORIES < count:
         memory = count * BYTES_PER_CATEGORY / 2**20
         warnings.warn(
             f"column {name!r} has {count:,} distinct values, each of them a feature: about "

@@ -1,4 +1,8 @@
-"""What users pass as X: a table, a dense array or a sparse matrix, checked as scikit-learn does."""
+"""What users pass as X: a table, a dense array or a sparse matrix, checked as scikit-learn does.
+
+scikit-learn's own checks take longer than a row of a table. They run when something is wrong, or
+new, and find the words.
+"""
 
 import copy
 from collections.abc import Iterator
@@ -8,11 +12,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from sparsefm.data.csr import MAX_FEATURES
+from sparsefm import _core
+from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.encoding.columns import as_numbers
-from sparsefm.encoding.tables import Column, Numbers, as_table, read_column
+from sparsefm.encoding.libraries import Table, as_table
+from sparsefm.encoding.tables import Column, Numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +28,7 @@ class Input:
 
     Attributes
     ----------
-    data : narwhals data frame, ndarray or csr_matrix
+    data : Table, ndarray or Csr
     shape : (int, int)
     names : ndarray of str, shape (m,), or None
         What scikit-learn calls ``feature_names_in_``.
@@ -37,7 +44,7 @@ class Input:
     @property
     def is_sparse(self) -> bool:
         """Whether it is a sparse matrix."""
-        return bool(sp.issparse(self.data))
+        return isinstance(self.data, _core.Csr)
 
     @property
     def field_names(self) -> list[str]:
@@ -49,23 +56,22 @@ class Input:
         if self.kept is not None:
             yield from self.kept
         elif self.is_sparse:
-            by_column = self.data.tocsc()
+            by_column = as_scipy(self.data).tocsc()
             for position in range(self.shape[1]):
-                yield Numbers(by_column[:, [position]].toarray().ravel().astype(np.float64))
-        elif isinstance(self.data, np.ndarray):
+                yield Numbers(by_column[:, [position]].toarray().ravel())
+        elif isinstance(self.data, Table):
+            yield from self.data.columns(self.field_names)
+        else:
             for position in range(self.shape[1]):
                 yield Numbers(self.data[:, position].astype(np.float64))
-        else:
-            for series, name in zip(self.data.iter_columns(), self.field_names, strict=True):
-                yield read_column(series, name)
 
     def keeping(self) -> "Input":
         """Return the same, its columns read once for all."""
         return self if self.is_sparse else replace(self, kept=list(self.columns()))
 
-    def as_csr(self) -> sp.csr_matrix:
+    def as_csr(self) -> _core.Csr:
         """Return the numbers as they are, in a sparse matrix."""
-        if self.is_sparse:
+        if isinstance(self.data, _core.Csr):
             return self.data
         parts = [
             as_numbers(column, name).values
@@ -77,7 +83,7 @@ class Input:
                 "Input X contains NaN: an encoder that was fitted with a sparse matrix knows no "
                 "missing values"
             )
-        return sp.csr_matrix(dense)
+        return as_csr(dense, np.float64)
 
 
 def field_names(names: npt.NDArray[np.object_] | None, n_columns: int) -> list[str]:
@@ -85,7 +91,7 @@ def field_names(names: npt.NDArray[np.object_] | None, n_columns: int) -> list[s
     return [f"x{column}" for column in range(n_columns)] if names is None else list(names)
 
 
-def read(X: Any, owner: Any, *, reset: bool) -> Input:
+def read(X: Any, owner: Any, *, reset: bool = False, extend: bool = False) -> Input:
     """Check `X` in the name of the estimator `owner`, which is not changed.
 
     Parameters
@@ -94,41 +100,44 @@ def read(X: Any, owner: Any, *, reset: bool) -> Input:
     owner : estimator
         Unless `reset`, `X` must have the number and names of its columns.
     reset : bool
+    extend : bool
+        Whether there may be more columns after those of `owner`.
     """
-    witness = copy.copy(owner)  # scikit-learn writes to it before all is checked
-    table = as_table(X)
-    if table is None:
-        finite: bool | str = True if sp.issparse(X) else "allow-nan"
-        data = validate_data(witness, X, reset=reset, accept_sparse="csr", ensure_all_finite=finite)
-        if sp.issparse(data):
-            data = _int32(data)
-    else:
-        data = table
-        _require_content(table.shape, owner)
-        validate_data(witness, X, reset=reset, skip_check_array=True)
-    names = getattr(witness, "feature_names_in_", None)
-    return Input(data, tuple(data.shape), names)
-
-
-def extends(X: Any, owner: Any) -> bool:
-    """Return whether `X` has the columns that `owner` knows, and more after them."""
-    table = as_table(X)
+    data: Any = as_table(X)
+    if data is None:
+        data = _as_csr(X, owner) if sp.issparse(X) else _as_array(X, owner)
+    shape = (data.n_rows, data.n_features) if isinstance(data, _core.Csr) else tuple(data.shape)
+    _require_content(shape, owner)
     names = getattr(owner, "feature_names_in_", None)
-    if table is not None and names is not None:
-        return len(table.columns) > len(names) and table.columns[: len(names)] == list(names)
-    shape: Any = np.shape(X) if isinstance(X, list | tuple) else getattr(X, "shape", ())
-    return names is None and len(shape) == 2 and shape[1] > owner.n_features_in_
+    known = None if names is None else names.tolist()
+    found = data.names if isinstance(data, Table) else None
+    if extend and shape[1] > owner.n_features_in_:
+        reset = known is None or (found is not None and found[: len(known)] == known)
+    if reset or found != known or shape[1] != owner.n_features_in_:
+        witness = copy.copy(owner)  # scikit-learn writes to it
+        validate_data(witness, X, reset=reset, skip_check_array=True)
+        names = getattr(witness, "feature_names_in_", None)
+    return Input(data, shape, names)
 
 
-def _int32(X: Any) -> sp.csr_matrix:
-    """Return a CSR matrix with sorted int32 indices, not copied if it has them."""
-    if X.shape[1] > MAX_FEATURES:
-        raise ValueError(f"X has {X.shape[1]} columns; at most {MAX_FEATURES} are supported")
-    matrix = sp.csr_matrix((X.data, X.indices, X.indptr), X.shape)
-    return matrix if matrix.has_sorted_indices else matrix.sorted_indices()
+def _as_csr(X: Any, owner: Any) -> _core.Csr:
+    """Return a sparse matrix with the values that it has, borrowed if it is canonical CSR."""
+    try:
+        return as_csr(X, np.float32 if X.dtype == np.float32 else np.float64)
+    except (TypeError, ValueError):
+        check_array(X, accept_sparse="csr", estimator=owner, input_name="X")
+        raise
 
 
-def _require_content(shape: tuple[int, int], owner: Any) -> None:
+def _as_array(X: Any, owner: Any) -> npt.NDArray[Any]:
+    """Return a dense array of numbers, not copied if it is one."""
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub" and not np.isinf(X).any():
+        return X
+    checked = check_array(X, ensure_all_finite="allow-nan", estimator=owner, input_name="X")
+    return np.asarray(checked)
+
+
+def _require_content(shape: tuple[int, ...], owner: Any) -> None:
     """Refuse an empty table in scikit-learn's words."""
     for size, what in zip(shape, ("sample", "feature"), strict=True):
         if size == 0:

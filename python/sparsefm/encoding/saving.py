@@ -7,8 +7,9 @@ import numpy as np
 from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.columns import UNKNOWN, Bins, Categories, Encoding, Hashed, Number
 from sparsefm.encoding.encoder import TableEncoder
-from sparsefm.encoding.reading import field_names
+from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.tables import Value
+from sparsefm.encoding.vocabulary import Vocabulary
 from sparsefm.errors import FileFormatError
 from sparsefm.io.file import Arrays
 from sparsefm.io.reader import Reader, add_prefix
@@ -31,7 +32,7 @@ def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
         "columns": None,
     }
     if encoder._encodings is None:
-        return header, {"scales": encoder._scales}
+        return header, {"scales": encoder._scales.values}
     header["columns"] = []
     arrays: Arrays = {}
     for position, encoding in enumerate(encoder._encodings):
@@ -57,21 +58,21 @@ def read_encoder(reader: Reader) -> TableEncoder:
     if reader.has_entry("columns"):
         columns = enumerate(reader.entry("columns", list))
         encoder._encodings = [_read_encoding(reader.part(str(j), header)) for j, header in columns]
-        encoder._scales = np.empty(0)
+        encoder._scales = Scales(np.empty(0))
         encoder.n_features_in_ = len(encoder._encodings)
         encoder.n_features_out_ = _count_features(encoder._encodings)
     else:
         encoder._encodings = None
-        encoder._scales = reader.numbers("scales", (None,), ("float64",))
-        if (encoder._scales < 0).any():
+        scales = reader.numbers("scales", (None,), ("float64",))
+        if (scales < 0).any():
             raise FileFormatError("has an encoder with a negative scale")
-        encoder.n_features_in_ = encoder.n_features_out_ = len(encoder._scales)
-    encoder.field_names_ = field_names(None, encoder.n_features_in_)
+        encoder._scales = Scales(scales)
+        encoder.n_features_in_ = encoder.n_features_out_ = len(scales)
     if reader.has_entry("names"):
         names = reader.entry("names", list)
         if len(names) != encoder.n_features_in_ or any(type(name) is not str for name in names):
             raise FileFormatError("has names that are not one for each column of its encoder")
-        encoder.feature_names_in_, encoder.field_names_ = np.array(names, object), names
+        encoder.feature_names_in_ = np.array(names, object)
     return encoder
 
 
@@ -120,7 +121,8 @@ def _read_encoding(reader: Reader) -> Encoding:
     columns = reader.array("columns", (len(values),), ("int32",))
     if len(set(values)) != len(values):
         raise FileFormatError("has a category twice")
-    return Categories(values, columns, missing)
+    vocabulary = Vocabulary(dict(zip(values, columns.tolist(), strict=True)))
+    return Categories(vocabulary, missing)
 
 
 def _categories_to_arrays(values: list[Value]) -> tuple[str, Arrays]:

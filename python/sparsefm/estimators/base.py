@@ -39,6 +39,8 @@ from sparsefm.tuning.search import Search
 Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on
 
+ROWS_FOR_THREADS = 256  # with fewer, asking how many threads there may be costs more than they save
+
 
 class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimator):  # type: ignore[misc]
     """Common part of `FMRegressor` and `FMClassifier`, which document their parameters."""
@@ -243,7 +245,9 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
 
     def _scores(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the scores of each output, shape (n, outputs)."""
-        matrix, threads = self._encode(X), resolve_threads(self.n_threads)
+        matrix = self._encode(X)
+        few = self.n_threads is None and matrix.n_rows < ROWS_FOR_THREADS
+        threads = 1 if few else resolve_threads(self.n_threads)
         scores = [model.score_csr(matrix, threads) for model in self._models]
         return np.column_stack(scores).astype(np.float64)
 
@@ -254,7 +258,8 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
 
     def _fitted(self, name: str) -> Any:
         """Return an attribute that fitting sets."""
-        check_is_fitted(self)
+        if name not in vars(self):
+            check_is_fitted(self)
         return vars(self)[name]
 
     # --- what regressor and classifier fill in ----------------------------------------------------

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sparsefm import _core
 from sparsefm.data.canonical import canonical_rows
-from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.validation import as_weights, check_dtype, check_real
 from sparsefm.encoding import TableEncoder
@@ -77,15 +76,14 @@ class ExamplesMixin:
         if not go_on:
             encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
             self.encoder_ = encoder.set_params(dtype=self.dtype)
-            return as_csr(self.encoder_._fit_transform(X, sample_weight, self), self._real)
+            return self.encoder_._fit_encode(X, sample_weight, self)
         if self._loss.name != self._learner.loss.name:
             raise ValueError(
                 f"loss is {self._loss.name!r} now, but was {self._learner.loss.name!r} in the "
                 "fit to go on from: fit anew, with warm_start=False"
             )
         self.encoder_ = copy.copy(self.encoder_)
-        self.encoder_._partial_fit(X, sample_weight, self)
-        return as_csr(self.encoder_._transform(X, self), self._real)
+        return self.encoder_._grow_encode(X, sample_weight, self)
 
     def _validation(self, eval_set: Any) -> Dataset | None:
         if eval_set is None:
@@ -118,10 +116,11 @@ class ExamplesMixin:
 
     def _encode(self, X: Any) -> _core.Csr:
         """Return `X` as the models take it; it may be so already."""
-        check_is_fitted(self)
+        if "_learner" not in vars(self):
+            check_is_fitted(self)
         if isinstance(X, Encoded):
             return X.checked(self._real, self._learner.n_features)
-        return as_csr(self.encoder_._transform(X, self), self._real)
+        return self.encoder_._encode(X, self)
 
     @property
     def _real(self) -> np.dtype[Any]:

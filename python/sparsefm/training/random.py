@@ -37,15 +37,22 @@ def feature_uniforms(
     places = features[:, None].astype(np.uint64) << np.uint64(32)
     places = places | np.arange(1, count + 1, dtype=np.uint64)
     with np.errstate(over="ignore"):
-        bits = mixed(mixed(start + places * GOLDEN))
-    return np.asarray(((bits >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
+        places *= GOLDEN
+        places += start
+    bits = mixed(places)
+    bits >>= np.uint64(11)
+    numbers = bits.astype(np.float64)
+    numbers += 0.5
+    numbers *= 2.0**-53
+    return numbers
 
 
 def feature_normals(
     seed: int, output: int, features: npt.NDArray[np.int64], count: int
-) -> npt.NDArray[np.float64]:
+) -> npt.NDArray[np.float32]:
     """Return `count` standard normal numbers for each feature (Box and Muller, 1958)."""
     half = -(-count // 2)
-    first, second = np.split(feature_uniforms(seed, output, features, 2 * half), 2, axis=1)
-    radius, angle = np.sqrt(-2 * np.log(first)), 2 * np.pi * second
+    uniforms = feature_uniforms(seed, output, features, 2 * half).astype(np.float32)
+    first, second = np.split(uniforms, 2, axis=1)
+    radius, angle = np.sqrt(-2 * np.log(first)), np.float32(2 * np.pi) * second
     return np.hstack([radius * np.cos(angle), radius * np.sin(angle)])[:, :count]

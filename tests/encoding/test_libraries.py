@@ -1,0 +1,182 @@
+"""Columns of pandas, Polars and PyArrow: of few rows, of many, and of dictionaries."""
+
+import decimal
+
+import numpy as np
+import pytest
+
+from sparsefm.encoding import libraries
+from sparsefm.encoding.libraries import as_table
+from sparsefm.encoding.tables import Labels, Numbers
+
+pd = pytest.importorskip("pandas")
+pa = pytest.importorskip("pyarrow")
+pl = pytest.importorskip("polars")
+pytest.importorskip("narwhals")
+
+TEXT = ["b", "a", None, "b", "ä", ""]
+FLAGS = [True, None, False, True, True, None]
+WHOLE = [1, None, 3, 2**53 + 2, -1, 0]
+REAL = [0.5, None, 3.0, -1e300, 2.5, 0.0]
+COLUMNS = {
+    "pandas object": (pd.Series(TEXT, dtype=object), TEXT),
+    "pandas string": (pd.Series(TEXT, dtype="string"), TEXT),
+    "pandas string, PyArrow's": (pd.Series(TEXT, dtype=pd.ArrowDtype(pa.string())), TEXT),
+    "pandas string, in chunks": (
+        pd.concat([pd.Series(part, dtype=pd.ArrowDtype(pa.string())) for part in (TEXT, TEXT)]),
+        TEXT + TEXT,
+    ),
+    "pandas category": (pd.Series(TEXT, dtype="category"), TEXT),
+    "pandas category of numbers": (pd.Series(pd.Categorical([3, 1, None, 3])), [3, 1, None, 3]),
+    "pandas dictionary": (
+        pd.Series(TEXT, dtype=pd.ArrowDtype(pa.dictionary(pa.int8(), pa.string()))),
+        TEXT,
+    ),
+    "pandas objects, flags": (pd.Series(FLAGS, dtype=object), FLAGS),
+    "pandas objects, numbers": (pd.Series(REAL, dtype=object), REAL),
+    "pandas objects, gaps": (pd.Series(["a", None, np.nan, pd.NA]), ["a", None, None, None]),
+    "pandas boolean": (pd.Series(FLAGS, dtype="boolean"), FLAGS),
+    "pandas bool": (pd.Series([True, False]), [True, False]),
+    "pandas Int64": (pd.Series(WHOLE, dtype="Int64"), WHOLE),
+    "pandas int8": (pd.Series([1, -3], dtype="int8"), [1, -3]),
+    "pandas float": (pd.Series(REAL), REAL),
+    "pandas sparse": (pd.Series(REAL, dtype="Sparse[float]"), REAL),
+    "pandas int64, PyArrow's": (pd.Series(WHOLE, dtype=pd.ArrowDtype(pa.int64())), WHOLE),
+    "Polars text": (pl.Series(TEXT), TEXT),
+    "Polars categories": (pl.Series(TEXT, dtype=pl.Categorical), TEXT),
+    "Polars enum": (pl.Series(TEXT, dtype=pl.Enum(["z", "", "ä", "b", "a"])), TEXT),
+    "Polars flags": (pl.Series(FLAGS), FLAGS),
+    "Polars int": (pl.Series(WHOLE), WHOLE),
+    "Polars float": (pl.Series(REAL), REAL),
+    "Polars decimal": (pl.Series([decimal.Decimal("1.5"), None]), [1.5, None]),
+    "Polars null": (pl.Series([None, None]), [None, None]),
+    "Arrow text": (pa.chunked_array([TEXT[:2], TEXT[2:]]), TEXT),
+    "Arrow text, large": (pa.chunked_array([pa.array(TEXT, pa.large_string())]), TEXT),
+    "Arrow dictionary": (
+        pa.chunked_array([pa.array(part).dictionary_encode() for part in (TEXT[:3], TEXT[3:])]),
+        TEXT,
+    ),
+    "Arrow flags": (pa.chunked_array([FLAGS]), FLAGS),
+    "Arrow int": (pa.chunked_array([WHOLE]), WHOLE),
+    "Arrow float": (pa.chunked_array([REAL]), REAL),
+    "Arrow float32": (pa.chunked_array([pa.array([0.5, None], pa.float32())]), [0.5, None]),
+    "Arrow decimal": (pa.chunked_array([[decimal.Decimal("1.5"), None]]), [1.5, None]),
+    "Arrow null": (pa.chunked_array([pa.nulls(2)]), [None, None]),
+}
+
+
+def framed(series):
+    """Return a table of one column."""
+    if isinstance(series, pd.Series):
+        return pd.DataFrame({"x": series})
+    return pl.DataFrame({"x": series}) if isinstance(series, pl.Series) else pa.table({"x": series})
+
+
+def read(series):
+    (column,) = as_table(framed(series)).columns(["x"])
+    return column
+
+
+def content(column):
+    """Return what each row of a column holds, None where missing."""
+    if isinstance(column, Numbers):
+        assert column.values.dtype == np.float64
+        return [None if np.isnan(value) else value for value in column.values.tolist()]
+    assert len(column.values) == len(set(column.values))
+    return [None if code < 0 else column.values[code] for code in column.codes.tolist()]
+
+
+@pytest.mark.parametrize("few", [200, 0])
+@pytest.mark.parametrize("name", COLUMNS)
+def test_columns_are_read_as_they_are(name, few, monkeypatch):
+    """With few rows, which a dict looks through, and with many, which the library does."""
+    monkeypatch.setattr(libraries, "FEW_ROWS", few)
+    series, expected = COLUMNS[name]
+    assert (column := content(read(series))) == expected
+    assert all(isinstance(value, str | bool | int | float | None) for value in column)
+
+
+@pytest.mark.parametrize("few", [200, 0])
+def test_only_what_occurs_of_a_large_dictionary_is_read(few, monkeypatch):
+    monkeypatch.setattr(libraries, "FEW_ROWS", few)
+    large = [f"id {i}" for i in range(1000)] + [None]
+    for series in (
+        pd.Series(large, dtype="category"),
+        pd.Series(large, dtype=pd.ArrowDtype(pa.dictionary(pa.int32(), pa.string()))),
+        pl.Series(large, dtype=pl.Categorical),
+        pa.chunked_array([pa.array(large).dictionary_encode()]),
+    ):
+        column = read(series[990:])
+        assert isinstance(column, Labels)
+        assert sorted(column.values) == sorted(large[990:-1])
+        assert content(column) == large[990:]
+
+
+def test_arrow_dictionaries_with_oddities(monkeypatch):
+    monkeypatch.setattr(libraries, "FEW_ROWS", 0)
+    indices = pa.array([0, 1, 2, 0, None])
+    with_null = pa.DictionaryArray.from_arrays(indices, pa.array(["a", None, "b"]))
+    assert content(read(pa.chunked_array([with_null]))) == ["a", None, "b", "a", None]
+    from sparsefm.encoding import TableEncoder
+
+    twice = pa.DictionaryArray.from_arrays(indices, pa.array(["a", "b", "a"]))
+    table = pa.table({"x": twice})
+    fitted = TableEncoder().fit(table)
+    assert fitted.get_feature_names_out().tolist() == ["x=a", "x=b", "x=missing"]
+    assert fitted.transform(table).indices.tolist() == [0, 1, 0, 0, 2]
+
+
+@pytest.mark.parametrize(
+    "series",
+    [
+        pd.Series([[1], [2]]),
+        pd.Series([1j, 2j]),
+        pd.Series([[1], [2]], dtype=pd.ArrowDtype(pa.list_(pa.int8()))),
+        pd.Series([b"a"], dtype=pd.ArrowDtype(pa.binary())),
+        pl.Series([[1], [2]]),
+        pl.Series([b"a"]),
+        pl.Series([object()], dtype=pl.Object),
+        pl.Series([{"a": 1}]),
+        pa.chunked_array([[[1], [2]]]),
+        pa.chunked_array([[b"a"]]),
+        pa.chunked_array([[{"a": 1}]]),
+        *(
+            make(values)
+            for values in (
+                pd.to_datetime(["2024-01-01"]).to_list(),
+                pd.to_datetime(["2024-01-01"]).date.tolist(),
+                pd.to_timedelta([1], unit="h").to_list(),
+            )
+            for make in (pd.Series, pl.Series, lambda values: pa.chunked_array([values]))
+        ),
+    ],
+    ids=lambda series: f"{type(series).__module__.split('.')[0]} {getattr(series, 'dtype', '')}",
+)
+def test_other_columns_are_refused_by_name(series):
+    for rows in (series, series[:0]) if not isinstance(series, pd.Series) else (series,):
+        with pytest.raises(TypeError, match=r"column 'x' holds .*: (make|convert)"):
+            read(rows)
+
+
+def test_infinity_is_refused_by_row():
+    numbers = [1.0, np.inf]
+    for series in (pd.Series(numbers), pl.Series(numbers), pa.chunked_array([numbers])):
+        with pytest.raises(ValueError, match=r"contains infinity.*column 'x', row 1"):
+            read(series)
+
+
+def test_other_libraries_are_read_through_pandas(monkeypatch):
+    """What narwhals knows beyond the three, such as Modin, it can turn into pandas."""
+    import narwhals
+
+    frame = pd.DataFrame({"x": TEXT})
+    implementation = narwhals.Implementation.MODIN
+    monkeypatch.setattr(narwhals.DataFrame, "implementation", implementation)
+    monkeypatch.setattr(narwhals.DataFrame, "to_native", None)
+    (column,) = as_table(frame).columns(["x"])
+    assert content(column) == TEXT
+
+
+@pytest.mark.parametrize("X", [np.ones(3), [[1]], "text", {}, pd.Series([1]), None])
+def test_what_is_no_table(X):
+    assert as_table(X) is None
