@@ -9,6 +9,7 @@ from scipy import sparse
 
 from sparsefm.data.csr import as_scipy
 from sparsefm.encoding import TableEncoder
+from sparsefm.encoding.saving import encoder_to_content
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("narwhals")
