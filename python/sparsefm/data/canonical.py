@@ -48,7 +48,7 @@ def canonical_rows(
         order = np.argsort(keys, kind="stable")
     else:
         counted = np.flatnonzero(weights > 0)
-        order = counted[np.lexsort((weights[counted], keys[counted]))]  # sums of weights are rounded: fix the order
+        order = counted[np.lexsort((weights[counted], keys[counted]))]  # to fix rounding
     first = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
     if weights is None and len(order) <= most_rows(len(first)):
         counts = np.diff(first, append=len(order))

@@ -132,7 +132,7 @@ def _csr_arrays(
             f"{name}.indptr must have {X.shape[0] + 1} entries, one more than rows; "
             f"it has {len(indptr)}"
         )
-    if 0 <= indptr[-1] <= min(len(indices), len(values)):  # entries beyond are not part of the matrix
+    if 0 <= indptr[-1] <= min(len(indices), len(values)):  # what lies beyond is unused
         indices, values = indices[: indptr[-1]], values[: indptr[-1]]
     if indices.dtype != np.int32:
         if indices.size and (indices.min() < 0 or indices.max() >= X.shape[1]):

@@ -67,8 +67,7 @@ class Dataset:
             counted = targets if weights is None else targets[weights > 0]
             if counted.min() == counted.max():
                 raise ValueError(
-                    "y must hold two classes, but all rows (of positive weight) have "
-                    "the same class"
+                    "y must hold two classes, but all rows (of positive weight) have one class"
                 )
         return cls.of(matrix, targets, (targets,), weights)
 

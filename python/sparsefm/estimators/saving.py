@@ -44,12 +44,12 @@ class SavingMixin:
             With any suffix; ".safetensors" is usual. An existing file is replaced, or kept as it is
             if writing fails.
         optimizer_state : bool
-            Also save what the optimizer remembers of each parameter. Training can then go on as if
+            Also save the optimizer's moments of each parameter. Training can then continue as if
             there had been no break. The file becomes two or three times as large.
         training_rows : bool
             Also save the sample of encoded training rows, at most 32,768, that `interactions`,
-            `field_interactions` and the plots look at by default. Without it they need ``X=`` after
-            loading. The file then holds training data: mind who may read it.
+            `field_interactions` and the plots use by default. Without it they need ``X=`` after
+            loading. The file then holds training data: consider who may read it.
 
         Warns
         -----

@@ -144,9 +144,9 @@ class State:
     def grown(self, n_features: int, optimizer: Optimizer) -> "State":
         """Return a state with more features; the new ones are zero, with initial moments.
 
-        Both states share memory: a change of an old feature in one is seen in the other. While there
-        is room the cost is proportional to the number of new features. When there is none, arrays
-        with more room are made.
+        Both states share memory: a change of an old feature in one is seen in the other. While
+        there is room, the cost is proportional to the number of new features. When there is none,
+        larger arrays are made.
         """
         if n_features == self.n_features:
             return self

@@ -90,8 +90,8 @@ def train(
     callbacks : iterable of callable
         Each is called with an `Epoch` after each epoch. If one returns True, training stops.
     verbose : bool
-        Log each epoch, as INFO, to the logger "sparsefm"; print to standard error if nothing listens
-        to that logger.
+        Log each epoch, as INFO, to the logger "sparsefm"; print to standard error if nothing
+        listens to that logger.
 
     Returns
     -------
