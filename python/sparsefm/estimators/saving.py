@@ -108,13 +108,13 @@ class SavingMixin:
 
 
 def _parameters(estimator: Any) -> dict[str, Any]:
-    """Return the parameters, but for callbacks, which no file can hold."""
+    """Return the parameters, except callbacks, which cannot be saved."""
     parameters = estimator.get_params(deep=False) | {"dtype": np.dtype(estimator.dtype).name}
     return {name: value for name, value in parameters.items() if name != "callbacks"}
 
 
 def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
-    """Return what is fitted, but for the training rows: JSON values, and arrays."""
+    """Return what is fitted, except the training rows: JSON values and arrays."""
     learner: Learner = estimator._learner
     chosen = learner.hyperparameters
     header = {
@@ -202,7 +202,7 @@ def _read_hyperparameters(entries: dict[str, Any]) -> Hyperparameters:
 
 
 def _read_state(reader: Reader, chosen: Hyperparameters, n_features: int | None) -> State:
-    """Return parameters, and what the optimizer remembers of them if it was saved."""
+    """Return the parameters, and the optimizer's moments if they were saved."""
     rank, solver = chosen.rank, chosen.solver
     w = reader.numbers("w", (n_features,), REALS)
     n_features, real = len(w), (w.dtype.name,)
