@@ -65,7 +65,7 @@ def busy(folder: str, name: str, quick: bool) -> None:
 
 
 def measure_epochs(threads: int, folder: str, batch: int, epochs: int) -> dict[str, float]:
-    """Return the mean time of an epoch, but for the first: others' time slices are long."""
+    """Return the mean time of an epoch, except the first: others' time slices are long."""
     times: list[float] = []
     train(threads, folder, batch, epochs, lambda _: times.append(time.perf_counter()))
     return {"seconds": (times[-1] - times[0]) / (epochs - 1)}

@@ -1,8 +1,8 @@
-"""A factorization machine tuned at length: about how well one can do on a data set.
+"""A factorization machine tuned at length: about the best result possible on a dataset.
 
-A random search over settings of `sparsefm.train`, each with its best epoch by cross-validation, as
-for the linear model; then training on all of the training rows. Several classes have one machine
-each, against the rest, their probabilities scaled to sum 1.
+A random search over hyperparameters of `sparsefm.train`, each with its best epoch by
+cross-validation, as for the linear model; then training on all training rows. With several classes
+there is one model for each against the rest, and the probabilities are divided by their sum.
 """
 
 import itertools
@@ -83,7 +83,7 @@ class _Patience:
 
 
 def _curve(data: DataSet, settings: Settings, X: csr_matrix, targets: np.ndarray) -> np.ndarray:
-    """Return the validation loss after each epoch: mean over folds, summed over the machines."""
+    """Return the validation loss after each epoch: mean over folds, sum over the outputs."""
     arguments = settings | {"task": _task(data), "epochs": MAX_EPOCHS}
     parts = list(folds(data).split(X, data.y_train))
     curve = np.zeros(MAX_EPOCHS)
@@ -129,7 +129,7 @@ def _task(data: DataSet) -> str:
 
 
 def _targets(data: DataSet) -> np.ndarray:
-    """Return a column for each machine: targets standardized, or 1 where the class is its own."""
+    """Return a column for each output: standardised targets, or 1 for the output's own class."""
     if data.task == "regression":
         return ((data.y_train - data.y_train.mean()) / data.y_train.std())[:, None]
     classes = [1] if data.task == "binary" else range(data.y_train.max() + 1)

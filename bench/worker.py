@@ -67,7 +67,7 @@ def alternate(calls: Mapping[Key, partial], repeats: int) -> dict[Key, list[Any]
 
 
 def medians(results: list[dict[str, float]] | WorkerError) -> dict[str, float]:
-    """Return the median of each figure; raise if the results are an error."""
+    """Return the median of each value; raise if the results are an error."""
     if isinstance(results, WorkerError):
         raise results
     return {name: statistics.median(had[name] for had in results) for name in results[0]}

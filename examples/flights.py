@@ -1,6 +1,6 @@
-"""From a table to a model that is understood: which flights out of New York arrive late, and why.
+"""From a table to an explained model of which flights out of New York arrive late.
 
-Run as ``python examples/flights.py [FOLDER]``; with a folder, the pictures are saved there. Needs
+Run as ``python examples/flights.py [FOLDER]``; with a folder, the plots are saved there. Needs
 ``pip install "sparsefm[demo,plots]"``.
 """
 
@@ -24,7 +24,7 @@ from sparsefm.datasets import load_flights_table
 flights = load_flights_table()
 print(flights.X_train.iloc[0].to_string(), "\n")
 
-# The table as it is: no encoding, no settings. The held-out flights say when to stop.
+# No encoding and no hyperparameters are needed. Early stopping uses the validation flights.
 model = FMClassifier()
 model.fit(flights.X_train, flights.y_train, eval_set=(flights.X_valid, flights.y_valid))
 

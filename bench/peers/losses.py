@@ -1,4 +1,4 @@
-"""The loss that every side is judged by, computed alike for all."""
+"""The loss that all libraries are compared by, computed in the same way for all."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-// NumPy arrays to borrowed views, with every check. What passes here is safe for the core to read.
+// From NumPy arrays to borrowed views, with every check. The core can read them safely.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -75,7 +75,7 @@ auto for_real(const py::handle& like, const Body& body) {
   return body.template operator()<double>();
 }
 
-/// A loss or an optimizer, as Python describes it: by its `name` in the core and its `constants`.
+/// A loss or an optimizer, as Python describes it: by its name in the core and its constants.
 inline Settings settings_of(const py::handle& described) {
   Settings settings{described.attr("core_name").cast<std::string>(), {}};
   for (const auto item : described.attr("core_constants").cast<py::dict>()) {

@@ -1,5 +1,5 @@
-// What the extension module consists of: one function a file. They are compiled once for all levels
-// of the instruction set, so nothing here may include Eigen, whose types differ between levels.
+// The parts of the extension module, one function for each file. They are compiled once for all
+// levels of the instruction set, so no file here may include Eigen, whose types differ by level.
 #pragma once
 
 #include <pybind11/pybind11.h>

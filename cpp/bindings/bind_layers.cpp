@@ -8,7 +8,7 @@
 namespace sparsefm {
 namespace {
 
-/// w and V may have gaps between features (columns of a larger array), V none between factors.
+/// w and V may have gaps between features (columns of a larger array); V has none between factors.
 template <class Real>
 ModelView<Real> model_view(Index features, double w0, const py::object& w, const py::object& V) {
   constexpr auto number = static_cast<Index>(sizeof(Real));

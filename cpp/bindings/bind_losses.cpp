@@ -6,8 +6,8 @@
 namespace sparsefm {
 namespace {
 
-/// Returns what `compute(loss, rows, targets, scores, result)` writes into `result`, of one number
-/// a row.
+/// Returns what `compute(loss, rows, targets, scores, result)` writes into `result`, one number for
+/// each row.
 template <class Compute>
 py::object rowwise(const py::object& loss, const py::object& targets, const py::object& scores,
                    const Compute& compute) {

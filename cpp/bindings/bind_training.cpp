@@ -1,4 +1,4 @@
-// The trainer, and the norms that it expects of a state.
+// The trainer, and the norms that it needs in a state.
 #include "../core/solvers/trainer.hpp"
 #include "bind.hpp"
 #include "plan.hpp"
@@ -6,8 +6,8 @@
 namespace sparsefm {
 namespace {
 
-/// The arrays of a state (`State` in Python), checked against each other and against what the
-/// optimizer writes: its number of moments is the core's own, not what Python says.
+/// The arrays of a state (`State` in Python), checked against each other and against the
+/// optimizer's number of moments, which comes from the core and not from Python.
 template <class Real>
 StateView<Real> state_view(const py::object& bias, const py::object& scalars,
                            const py::object& factors, int moments) {

@@ -1,5 +1,5 @@
-// Asks the processor, and the operating system behind it, which x86-64 levels they support. Built
-// for the plainest processor: it runs before anything else may.
+// Asks the processor and the operating system which x86-64 levels they support. It is built for the
+// baseline level, since it runs before a level is chosen.
 #include <pybind11/pybind11.h>
 
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -7,7 +7,7 @@
 
 namespace {
 
-/// What compilers may use at level 3 and __builtin_cpu_supports does not know everywhere.
+/// Features of level 3 that some compilers' __builtin_cpu_supports does not know.
 bool has_lzcnt_movbe_f16c() {
   unsigned eax, ebx, ecx, edx;
   if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return false;

@@ -10,8 +10,8 @@
 
 namespace sparsefm {
 
-/// Borrows (and keeps alive) the arrays of a CSR matrix after one scan that proves every index in
-/// range and every value finite. They must not be changed while this lives.
+/// Borrows the arrays of a CSR matrix, and keeps them alive, after one scan that checks that every
+/// index is in range and every value finite. They must not be changed while this object lives.
 class Csr {
  public:
   Csr(const py::object& indptr, const py::object& indices, const py::object& values, Index features,
@@ -47,8 +47,8 @@ class Csr {
   bool canonical() const noexcept { return canonical_; }
   bool all_ones() const noexcept { return ones_; }
 
-  /// The features that occur in some rows, ascending. It costs what the rows hold, or what a mark
-  /// for each feature does if that is less.
+  /// The features that occur in some rows, ascending. If the rows have few entries, their columns
+  /// are sorted; otherwise there is a mark for each feature.
   Array<Index> features_of(const py::object& some_rows) const {
     const Index count = as_array<Index>(some_rows, "rows").size();
     const Index* row = input<Index>(some_rows, {count}, "rows");
@@ -79,7 +79,7 @@ class Csr {
     return Array<Index>(static_cast<py::ssize_t>(found.size()), found.data());
   }
 
-  /// The view for computing in Real; stored values, unless all are one, must be of that type.
+  /// The view for computing in Real; the values must be of that type, unless all are one.
   template <class Real>
   MatrixView<Real> view() const {
     require(canonical(), "the CSR matrix has unsorted, duplicate or explicitly zero entries");
@@ -121,7 +121,7 @@ class Csr {
     ones_ = found.ones;
   }
 
-  /// Looks again, to say where.
+  /// Scans again, to name the row and the column.
   template <class Values>
   [[noreturn]] void blame(Values values, const std::string& name) const {
     for (Index r = 0; r < rows_; ++r) {

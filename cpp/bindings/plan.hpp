@@ -1,4 +1,4 @@
-// A plan with the arrays that it borrows, in either type of arithmetic.
+// A plan with the arrays that it borrows, for either type of arithmetic.
 #pragma once
 
 #include <variant>
@@ -51,8 +51,8 @@ class PlanHandle {
     std::visit([&](auto& plan) { plan->forget(checked); }, plan_);
   }
 
-  /// How many of the batches, from the first on, have transposes that take no more than `budget`
-  /// bytes together; at least one if the first has one.
+  /// The number of batches, from the first on, whose transposes together take at most `budget`
+  /// bytes; at least one if the first has a transpose.
   Index count_within(const py::object& batches, Index budget) const {
     Index count = 0, bytes = 0;
     for (const Index b : batches_of(batches)) {

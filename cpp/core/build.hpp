@@ -1,4 +1,4 @@
-// What this build of the core was made with.
+// How this copy of the core was built.
 #pragma once
 
 #include <string>

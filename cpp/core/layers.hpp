@@ -12,14 +12,15 @@ template <class Real>
 void forward(Real* scores, const MatrixView<Real>& X, Index first, Index rows,
              const ModelView<Real>& model, int threads);
 
-/// linear (features,) = dL/dw, factors (features, rank) = dL/dV, both all zeros on entry, from
-/// slopes (rows,) = dL/ds. Scratch: rows * rank, the transpose of X and its pieces.
+/// Computes linear (features,) = dL/dw and factors (features, rank) = dL/dV from
+/// slopes (rows,) = dL/ds; both are zeros on entry. Scratch: rows * rank, the transpose of X and
+/// its pieces.
 template <class Real>
 void backward(Real* linear, Real* factors, const MatrixView<Real>& X, const Real* slopes,
               const ModelView<Real>& model, int threads);
 
-/// Step t of Adam, from 1, in place, on arrays of `size` parameters. Its settings are beta1, beta2,
-/// epsilon and learning_rate.
+/// Makes step t of Adam, from 1, in place, on arrays of `size` parameters. The constants are beta1,
+/// beta2, epsilon and learning_rate.
 template <class Real>
 void adam_update(Real* theta, const Real* gradient, Real* m, Real* v, Index size, Index t,
                  const Settings& adam);

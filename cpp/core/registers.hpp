@@ -1,4 +1,4 @@
-// Pieces of a vector of factors that fit vector registers: what the kernels compute with.
+// The kernels compute on pieces of a vector of factors that fit vector registers.
 #pragma once
 
 #include <Eigen/Core>
@@ -11,7 +11,7 @@ namespace sparsefm {
 template <class Real, int width>
 using Lanes = Eigen::Array<Real, width, 1>;
 
-/// The factors [0, width) in pieces the size of an L, of which the width is a multiple.
+/// The factors [0, width) in pieces of the size of an L; the width is a multiple of it.
 template <class L>
 struct Pieces {
   template <class Body>
@@ -20,7 +20,7 @@ struct Pieces {
   }
 };
 
-/// The factors [0, width) in pieces of 16, 8 and 4, the last few one by one.
+/// The factors [0, width) in pieces of 16, 8 and 4, and the last few one by one.
 template <class Real>
 struct MixedPieces {
   template <class Body>
@@ -33,8 +33,8 @@ struct MixedPieces {
   }
 };
 
-/// Calls `body(Pieces<L>())` with the largest L, of up to 64 bytes, of which `width`, a multiple of
-/// 4, is a multiple. It is called once for many rows: what happens in a row is compiled for each L.
+/// Calls `body(Pieces<L>())` with the largest L of up to 64 bytes that divides `width`, a multiple
+/// of 4. It is called once for many rows, so the loops over rows are compiled for each L.
 template <class Real, class Body>
 void with_pieces(Index width, const Body& body) {
   constexpr int largest = 64 / sizeof(Real);

@@ -1,5 +1,4 @@
-// A member of a family by name, with its constants: how Python says which loss or optimizer it
-// means.
+// A loss or an optimizer as Python describes it: a name and constants.
 #pragma once
 
 #include <functional>
@@ -21,10 +20,10 @@ struct Settings {
   }
 };
 
-/// Classes of one kind, each with a `name`.
+/// A list of classes of one kind, each with a `name`.
 template <class... Members>
 struct Family {
-  /// Calls `body.operator()<Member>()` for the member that is called `name`.
+  /// Calls `body.operator()<Member>()` for the member with this name.
   template <class Body>
   static void visit(std::string_view name, const Body& body) {
     const bool found =

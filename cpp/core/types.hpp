@@ -14,7 +14,7 @@ constexpr Index cache_line = 64;  // bytes
 inline void prefetch(const void* address) noexcept {
 #if defined(__GNUC__)
   __builtin_prefetch(address);
-  // GCC takes a function that does nothing but prefetch for one without effect, and drops it.
+  // GCC treats a function that only prefetches as having no effect, and drops it.
   asm volatile("");
 #else
   static_cast<void>(address);

@@ -24,7 +24,7 @@ from sparsefm.training.checkpoint import Checkpoint
 from sparsefm.training.train import train
 from sparsefm.versions import show_versions
 
-# Loaded when first asked for: they need scikit-learn, which takes half a second to import.
+# Imported on first use: they need scikit-learn, which takes half a second to import.
 _LATER = {
     "FMClassifier": "sparsefm.estimators",
     "FMRegressor": "sparsefm.estimators",

@@ -1,6 +1,6 @@
-"""Loads the extension module: the best instruction set that the processor and the system support.
+"""Loads the extension module for the best instruction set that processor and system support.
 
-The environment variable ``SPARSEFM_ISA`` (``baseline``, ``v3`` or ``v4``) asks for a lower one.
+The environment variable ``SPARSEFM_ISA`` (``baseline``, ``v3`` or ``v4``) chooses a lower one.
 """
 
 import os
@@ -8,7 +8,7 @@ from importlib import import_module, util
 
 from sparsefm import _cpu
 
-_LEVELS = {"baseline": 0, "v3": 3, "v4": 4}  # worst first; 0: any processor
+_LEVELS = {"baseline": 0, "v3": 3, "v4": 4}  # lowest first; 0: any processor
 
 
 def _available_levels() -> list[str]:

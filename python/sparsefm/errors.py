@@ -1,15 +1,15 @@
-"""Exceptions of our own."""
+"""The exceptions that sparsefm defines."""
 
 
 class DivergenceError(ArithmeticError):
-    """Training left the realm of finite numbers, or got hopelessly worse than it began.
+    """The loss of a training is not finite, or far larger than at the start.
 
     The message names the epoch, the likely cause and the remedy. No model is returned.
     """
 
 
 class FileFormatError(ValueError):
-    """A file is not what `load` can read: another format, damaged, or from a newer version.
+    """`load` cannot read a file: another format, damaged, or from a newer version.
 
-    The message names the file and what is wrong with it. Nothing has been loaded.
+    The message names the file and what is wrong. Nothing is loaded.
     """

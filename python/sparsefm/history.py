@@ -1,4 +1,4 @@
-"""The record of a training, epoch by epoch."""
+"""The record of each epoch of a training."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +13,17 @@ class Epoch:
     epoch : int
         Number of the epoch, from 1.
     epochs : int
-        How many were asked for.
+        Number of epochs asked for; training may stop earlier.
     train_loss : float
-        Weighted mean of the loss over the training rows, each taken just before the step that used
-        it, without penalties.
+        Weighted mean loss of the training rows, without penalties. The loss of a row is computed
+        just before the step that uses the row.
     val_loss : float or None
-        Mean loss over the validation rows after the epoch, without penalties.
+        Mean loss of the validation rows after the epoch, without penalties.
     metrics : mapping of str to float
-        Of the validation rows, after the epoch: ``rmse``; or ``log_loss``, ``accuracy``, ``auc``.
+        Metrics on the validation rows after the epoch: ``rmse``; or ``log_loss``, ``accuracy`` and
+        ``auc``.
     seconds : float
-        Training time since the start, validation included.
+        Time since the start of training, including validation.
     """
 
     epoch: int
@@ -39,13 +40,13 @@ class Epoch:
         parts += [
             f"{name.replace('_', ' ')} {value:.5g}"
             for name, value in self.metrics.items()
-            if value != self.val_loss  # said already
+            if value != self.val_loss  # shown already
         ]
         return ", ".join([*parts, f"{self.seconds:.2f} s"])
 
 
 def as_columns(history: Sequence[Epoch]) -> dict[str, list[float]]:
-    """Return records as columns of equal length, of which a data frame can be made."""
+    """Return records as columns of equal length, which can be turned into a data frame."""
     columns: dict[str, list[float]] = {
         "epoch": [record.epoch for record in history],
         "train_loss": [record.train_loss for record in history],

@@ -1,4 +1,4 @@
-"""Work for the core in pieces, so that Ctrl-C is heard between two of them."""
+"""Splits the work of the core into calls, so that Ctrl-C is handled between two calls."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ SECONDS_PER_CALL = 0.1
 
 
 class WorkSplitter:
-    """Splits work into calls of about a tenth of a second, the longer it runs the better."""
+    """Splits work into calls of about a tenth of a second; the size of a call adapts."""
 
     def __init__(self) -> None:
         self._size = 1

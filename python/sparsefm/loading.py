@@ -1,4 +1,4 @@
-"""`load`: from a file to an object of the class that wrote it."""
+"""`load`: from a file to an object of the class that saved it."""
 
 import os
 from importlib import import_module
@@ -15,15 +15,15 @@ CLASSES = {
     "FMClassifier": ("sparsefm.estimators", "FMClassifier"),
 }
 
-# What reading may raise where a file is intact, but holds something unforeseen.
+# What reading may raise if a file is intact but its content is unexpected.
 CONTENT_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
 
 
 def load(path: FilePath) -> Any:
-    """Return what `Model.save` or an estimator's `save` wrote.
+    """Load a model or an estimator that `save` wrote.
 
-    Predictions are the same bits as before, on the same kind of processor. A file needs no trust:
-    nothing in it is executed, and everything is checked.
+    On the same kind of processor the predictions are the same, to the bit. Loading a file that you
+    do not trust is safe: nothing in it is executed, and everything is checked.
 
     Parameters
     ----------
@@ -36,12 +36,12 @@ def load(path: FilePath) -> Any:
     Raises
     ------
     FileFormatError
-        If the file is damaged, from a newer version or something else altogether. It is a
-        ValueError, and names the file and what is wrong.
+        If the file is damaged, from a newer version or of another format. It is a ValueError, and
+        names the file and what is wrong.
     OSError
-        If it cannot be read, such as `FileNotFoundError`.
+        If the file cannot be read, such as `FileNotFoundError`.
     ImportError
-        Without safetensors.
+        If safetensors is not installed.
     """
     name = os.fspath(path)
     try:

@@ -1,4 +1,4 @@
-"""A fitted factorization machine and what it predicts."""
+"""The fitted model of `train`, and prediction."""
 
 from dataclasses import dataclass, field
 from numbers import Real
@@ -18,7 +18,7 @@ from sparsefm.io.values import from_json, to_json
 from sparsefm.losses import LOSSES, Loss, find_loss
 from sparsefm.threads import resolve_threads
 
-ROWS_PER_CALL = 1 << 18  # between two looks for Ctrl-C
+ROWS_PER_CALL = 1 << 18  # between two checks for Ctrl-C
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,11 +38,11 @@ class Model:
     w : ndarray of shape (d,)
         Linear weights.
     V : ndarray of shape (d, k)
-        Factors: one vector a feature.
+        Factors, one vector for each feature.
     task : {"regression", "binary"}
     loss : {"squared", "huber", "logistic", "hinge"}
     history : tuple of Epoch
-        One record for each epoch of the training.
+        The record of each epoch of the training.
     """
 
     w0: float
@@ -62,7 +62,7 @@ class Model:
 
     @classmethod
     def view(cls, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], loss: Loss) -> "Model":
-        """Return a model that looks at parameters which somebody else owns and may change."""
+        """Return a model that borrows its parameters; their owner may change them."""
         model = object.__new__(cls)  # without the checks and copies that the constructor makes
         vars(model).update(w0=w0, w=w, V=V, task=loss.task, loss=loss.name, history=())
         return model
@@ -106,10 +106,10 @@ class Model:
         return scores
 
     def predict(self, X: Any, *, n_threads: int | None = None) -> npt.NDArray[Any]:
-        """Return what the loss predicts, shape (n_rows,).
+        """Return the predictions, shape (n_rows,).
 
-        Squared loss: the target. Logistic loss: the probability of class 1. Hinge loss: the
-        decision value, whose sign is the class.
+        Squared and Huber loss: the target. Logistic loss: the probability of class 1. Hinge loss:
+        the score; its sign is the class.
 
         Parameters
         ----------
@@ -125,18 +125,18 @@ class Model:
         Parameters
         ----------
         path : str or path-like
-            With any suffix; ".safetensors" is usual. An existing file is replaced, or kept as it is
-            if writing fails.
+            The suffix is free; ".safetensors" is usual. An existing file is replaced, or kept if
+            writing fails.
 
         Raises
         ------
         OSError
-            If it cannot be written.
+            If the file cannot be written.
         ImportError
-            Without safetensors.
+            If safetensors is not installed.
         """
         history = [_epoch_to_json(epoch) for epoch in self.history]
-        for entries in history:  # made by hand it may hold anything: fail now, not in `load`
+        for entries in history:  # a history made by hand may hold anything: fail now, not in `load`
             _read_epoch(Reader(entries, {}))
         header = {"kind": "model", "task": self.task, "loss": self.loss, "history": history}
         write_file(path, header, {"w0": np.array(self.w0), "w": self.w, "V": self.V})
@@ -150,17 +150,17 @@ class Model:
         task, loss = reader.entry("task", str), reader.entry("loss", str)
         epochs = reader.entry("history", list)
         history = tuple(_read_epoch(reader.part("history", entries)) for entries in epochs)
-        # The constructor would copy parameters that nobody else holds.
+        # The constructor would make an unnecessary copy of the parameters.
         model = cls(w0, w[:0], V[:0], task, loss, history)  # type: ignore[arg-type]
         vars(model).update(w=w, V=V)
         return model
 
 
 def predict(X: Any, model: Model, *, n_threads: int | None = None) -> npt.NDArray[Any]:
-    """Return what `model` predicts for each row of `X`, shape (n_rows,).
+    """Return the predictions of `model` for the rows of `X`, shape (n_rows,).
 
-    Scores for regression and hinge loss, probabilities of class 1 for logistic loss; see
-    `Model.predict`.
+    These are scores for regression and hinge loss, and probabilities of class 1 for logistic loss;
+    see `Model.predict`.
     """
     if not isinstance(model, Model):
         raise TypeError(f"model must be a Model, got {model!r:.80}; the order is (X, model)")

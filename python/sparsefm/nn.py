@@ -1,6 +1,6 @@
 """The layers of the specification, stateless: forward, backward and one Adam step.
 
-They compute in the type of the parameters: float64 if `w` or `V` is, float32 if both are.
+They compute in the type of the parameters: float32 if `w` and `V` both are, else float64.
 """
 
 from typing import Any
@@ -36,7 +36,7 @@ def forward(X: Any, w0: Any, w: Any, V: Any, *, n_threads: int | None = None) ->
     w0 : float
     w : array-like of shape (d,)
     V : array-like of shape (d, k)
-        Any rank k, also 0.
+        The rank k may be 0.
     n_threads : int, optional
         Default: every core that the process may use. The result does not depend on it.
 
@@ -47,7 +47,7 @@ def forward(X: Any, w0: Any, w: Any, V: Any, *, n_threads: int | None = None) ->
     Raises
     ------
     ValueError, TypeError
-        If shapes do not fit, or anything is not a finite number.
+        If shapes do not match, or a number is not finite.
     """
     bias, linear, factors = check_parameters(w0, w, V)
     matrix = as_csr(X, factors.dtype, n_features=len(factors))
@@ -70,7 +70,7 @@ def backward(
     ----------
     X : sparse matrix, sparse array or array-like of shape (n, d)
     slopes : array-like of shape (n,)
-        dL/ds of each row, any weights and the division by n included.
+        dL/ds of each row, including weights and the division by n, if any.
     w0, w, V
         As for `forward`.
     n_threads : int, optional
@@ -115,7 +115,7 @@ def adam_update(
     t : int
         Number of the step, from 1.
     lr, beta1, beta2, epsilon : float
-        The defaults are the specification's; those of `sparsefm.Adam` are others.
+        The defaults are those of the specification; `sparsefm.Adam` has others.
     """
     for name, array in (("theta", theta), ("m", m), ("v", v)):
         if not isinstance(array, np.ndarray) or array.dtype not in (np.float32, np.float64):
@@ -138,7 +138,7 @@ def adam_update(
     if not np.isfinite(gradient).all():
         raise ValueError("grad must be finite")
     gradient = np.require(cast(gradient, theta.dtype, "grad"), requirements=["C", "A"])
-    t = min(check_integer(t, "t", 1), 2**53)  # beta**t is gone long before
+    t = min(check_integer(t, "t", 1), 2**53)  # beta**t is zero long before
     check_real(lr, "lr")
     check_real(epsilon, "epsilon", least=float(np.finfo(theta.dtype).tiny))
     for name, beta in (("beta1", beta1), ("beta2", beta2)):

@@ -1,4 +1,4 @@
-"""How many threads to use."""
+"""The number of threads to use."""
 
 import os
 from functools import cache
@@ -7,14 +7,14 @@ from typing import Any
 
 from sparsefm.data.validation import check_integer
 
-MAX_THREADS = 256  # enough for one machine, and few enough for every system to start
+MAX_THREADS = 256  # enough for one computer, and few enough for every system to start
 
 
 def default_threads() -> int:
-    """Return the number of threads that this process may keep busy.
+    """Return the default number of threads.
 
-    The least of the cores it may run on, its container's CPU quota (Linux control groups) and
-    ``OMP_NUM_THREADS``.
+    It is the smallest of the number of cores that the process may use, its container's CPU quota
+    (Linux control groups) and ``OMP_NUM_THREADS``.
     """
     if hasattr(os, "sched_getaffinity"):
         threads = len(os.sched_getaffinity(0))
@@ -25,14 +25,14 @@ def default_threads() -> int:
 
 
 def resolve_threads(n_threads: Any) -> int:
-    """Return `n_threads`, at most 256; None is the default."""
+    """Return `n_threads`, at most 256; None stands for the default."""
     threads = default_threads() if n_threads is None else check_integer(n_threads, "n_threads", 1)
     return min(threads, MAX_THREADS)
 
 
 @cache
 def _quota() -> int:
-    """Return the CPU quota of the control group, rounded up; 0 for none."""
+    """Return the CPU quota of the control group, rounded up; 0 if there is none."""
     root = Path("/sys/fs/cgroup")
     try:
         quota, period = (root / "cpu.max").read_text().split()

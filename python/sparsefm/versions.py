@@ -1,4 +1,4 @@
-"""What a bug report should say."""
+"""Versions, for bug reports."""
 
 import platform
 import sys
@@ -9,7 +9,7 @@ from sparsefm.threads import default_threads
 
 
 def versions() -> dict[str, str]:
-    """Return how this copy was built, what it runs on, and the versions of what it uses."""
+    """Return how this copy was built, its system, and the versions of its dependencies."""
     openmp = (
         f"{_core.openmp_version} (yyyymm of the standard)"
         if _core.openmp_version
@@ -31,6 +31,6 @@ def versions() -> dict[str, str]:
 
 
 def show_versions() -> None:
-    """Print how this copy was built, what it runs on, and the versions of what it uses."""
+    """Print how this copy was built, its system, and the versions of its dependencies."""
     for name, value in versions().items():
         print(f"{name:>16}: {value}")

@@ -1,4 +1,4 @@
-"""The data sets for comparing predictions are what they are said to be."""
+"""The datasets for comparing predictions are as described."""
 
 import importlib.util
 from pathlib import Path

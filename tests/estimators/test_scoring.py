@@ -109,10 +109,10 @@ def name_of(scoring):
 
 
 def check_choice_of_epoch(stopped, name, greater):
-    figures = np.array(stopped.history_[name])
-    best = np.argmax(figures) if greater else np.argmin(figures)
+    values = np.array(stopped.history_[name])
+    best = np.argmax(values) if greater else np.argmin(values)
     assert stopped.best_epoch_ == best + 1
-    assert len(np.unique(figures)) > 1
+    assert len(np.unique(values)) > 1
 
 
 @pytest.mark.parametrize("scoring", OF_NUMBERS, ids=name_of)

@@ -49,7 +49,7 @@ def fit(loss="squared", updates="lazy", dtype="float32", *, weighted=False, ones
 
 
 def bits(model):
-    """Return everything that must not differ: parameters and history, but for the time taken."""
+    """Return everything that must not differ: parameters and history, except the time."""
     records = [(e.train_loss, e.val_loss, *e.metrics.items()) for e in model.history]
     return model.w0, model.w.tobytes(), model.V.tobytes(), records
 

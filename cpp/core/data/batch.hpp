@@ -1,5 +1,5 @@
-// A mini-batch seen from its features: the transpose of its rows. The forward pass walks rows, the
-// gradient walks features, so each parameter has one writer and a fixed order of addition.
+// A batch, transposed to feature -> rows. The forward pass goes through rows, the gradient goes
+// through features. So each parameter has one writer and each sum a fixed order.
 #pragma once
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 
 namespace sparsefm {
 
-/// Where one feature occurs in a batch: `size` pairs (row, value), rows ascending.
+/// The rows of a batch in which one feature occurs: `size` pairs (row, value), rows ascending.
 template <class Values>
 struct Occurrences {
   const std::int32_t* rows;
@@ -55,7 +55,7 @@ struct Batch {
     return occurrences_between<Values>(piece.begin, piece.end);
   }
 
-  /// The range of `pieces` that make up feature j; empty for a feature that is not cut.
+  /// The range in `pieces` of feature j; empty if the feature is not cut.
   std::pair<Index, Index> pieces_of(Index j) const noexcept {
     const Index size = starts[j + 1] - starts[j];
     if (size <= piece_size) return {0, 0};
@@ -66,7 +66,7 @@ struct Batch {
     return {q, q + (size + piece_size - 1) / piece_size};
   }
 
-  /// Cuts the features that many rows have.
+  /// Cuts frequent features into pieces.
   void cut() {
     for (Index j = 0; j < size(); ++j) {
       if (starts[j + 1] - starts[j] <= piece_size) continue;
@@ -86,9 +86,9 @@ struct Batch {
   }
 };
 
-/// For each feature its position in the batch being transposed, or none. All have none between
-/// uses, so that a batch costs what it holds and not the number of features; and the system hands
-/// out pages of zeros only where they are touched, so that making a table costs no more.
+/// For each feature its position in the batch being transposed, or none. Entries are cleared after
+/// each use, so the cost of a batch depends on its non-zeros, not on the number of features. The
+/// system provides pages of zeros only where they are touched, so making the table is cheap too.
 class Slots {
  public:
   explicit Slots(Index features)

@@ -8,7 +8,7 @@ namespace sparsefm {
 
 template <class Values>
 CsrScan scan(const CsrView<Values>& X) noexcept {
-  // Without a branch on what is found, so that the loops run in vector registers.
+  // There are no branches on the values, so that the loops run in vector registers.
   int outside = 0, infinite = 0, descends = 0, others = 0, zeros = 0;  // yes or no
   const auto end = static_cast<std::uint32_t>(std::min(X.features, Index{1} << 31));
   for (Index r = 0; r < X.rows; ++r) {

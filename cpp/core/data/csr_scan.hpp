@@ -1,11 +1,11 @@
-// One look at every entry of a CSR matrix that nobody has checked yet.
+// One scan of all entries of a CSR matrix that is not checked yet.
 #pragma once
 
 #include "csr_view.hpp"
 
 namespace sparsefm {
 
-/// What the entries of a matrix are like. Its offsets must be sound: ascending, within the arrays.
+/// Properties of the entries of a matrix. The offsets must be valid: ascending, within the arrays.
 struct CsrScan {
   bool outside;    // a column is out of range
   bool infinite;   // a value is NaN or infinite

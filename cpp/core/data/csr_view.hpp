@@ -9,7 +9,7 @@
 
 namespace sparsefm {
 
-/// Stands for an array of ones, as one-hot data has: takes no memory, and multiplying by it is
+/// Stands for an array of ones, as in one-hot data. It takes no memory, and multiplying by it is
 /// free.
 template <class Real>
 struct Ones {
@@ -17,7 +17,7 @@ struct Ones {
   constexpr Ones operator+(Index) const noexcept { return {}; }
 };
 
-/// `indptr` as it came, int32 or int64: converting it would copy 8 bytes a row.
+/// `indptr` as the user has it, int32 or int64: a conversion would copy 8 bytes a row.
 class Offsets {
  public:
   explicit Offsets(const std::int32_t* narrow) noexcept : narrow_(narrow) {}
@@ -69,7 +69,7 @@ struct CsrView {
   }
 };
 
-/// A matrix of either kind; which one is asked once a call, never once a row.
+/// A matrix of either kind; the kind is resolved once a call, never once a row.
 template <class Real>
 using MatrixView = std::variant<CsrView<const Real*>, CsrView<Ones<Real>>>;
 

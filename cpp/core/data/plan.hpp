@@ -1,8 +1,8 @@
-// A plan: which rows of a matrix make up each batch, and the transpose of each batch.
+// A plan: the rows of each batch, and the transpose of each batch.
 //
-// What a plan says never changes, so any number of trainings may go by it: every candidate of a
-// search, every class of a one-vs-rest. Only how much of it is in memory does: transposes are made
-// when they are asked for and dropped when their memory is needed. Who holds a transpose keeps it.
+// The rows of a plan never change, so any number of trainings may share it: every candidate of a
+// search, every class of a one-vs-rest. Only the transposes in memory change: they are made on
+// request and dropped when memory is needed. A shared pointer to a transpose keeps it alive.
 #pragma once
 
 #include <memory>
@@ -27,7 +27,7 @@ class Plan {
   Index batches() const noexcept { return static_cast<Index>(transposes_.size()); }
   Index largest_batch() const noexcept { return std::min(batch_size_, size()); }
 
-  /// Where batch b begins among all rows of the plan, and which rows it has.
+  /// The position of batch b's first row among the rows of the plan, and its rows.
   Index begin(Index b) const noexcept { return b * batch_size_; }
   std::span<const Index> rows(Index b) const noexcept {
     return rows_.subspan(begin(b), std::min(batch_size_, size() - begin(b)));
@@ -36,7 +36,7 @@ class Plan {
     return weights_ == nullptr ? nullptr : weights_ + begin(b);
   }
 
-  /// Makes the transposes of those of the batches that have none.
+  /// Makes the missing transposes of some batches.
   void transpose(std::span<const Index> batches, int threads);
   void forget(std::span<const Index> batches);
 
@@ -50,7 +50,7 @@ class Plan {
   std::span<const Index> rows_;
   const Real* weights_;
   Index batch_size_;
-  mutable std::mutex mutex_;  // of the pointers; what they point at never changes
+  mutable std::mutex mutex_;  // guards the pointers; the transposes themselves never change
   std::vector<std::shared_ptr<const Batch<Real>>> transposes_;
 };
 

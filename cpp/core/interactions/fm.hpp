@@ -1,4 +1,5 @@
-// The factorization machine (Rendle 2010): every pair of features, by the product of their factors.
+// The factorization machine (Rendle 2010): the weight of a pair of features is the inner product of
+// their factors.
 //
 //   s(x) = w0 + sum_i w_i x_i + 1/2 sum_f [ S_f^2 - sum_i v_if^2 x_i^2 ],   S_f = sum_i v_if x_i
 //   ds/dw0 = 1,   ds/dw_i = x_i,   ds/dv_if = x_i S_f - v_if x_i^2
@@ -28,7 +29,7 @@ struct Fm {
     }
     Pieces::visit(theta.width, [&]<class L>(Index f) {
       L sum = L::Zero();
-      L squares = L::Zero();  // of which nothing is left where norms are kept
+      L squares = L::Zero();  // unused if norms are kept
       for (Index p = 0; p < row.size; ++p) {
         const L term = row.values[p] * Eigen::Map<const L>(theta.factors(row.features[p]) + f);
         sum += term;

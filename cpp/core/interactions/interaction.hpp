@@ -1,21 +1,21 @@
-// What a machine says about features that occur together.
+// How a model combines features that occur together.
 //
 // An interaction is a class with
-//   row_size(width)             numbers that a row hands to its features
-//   place(i)                    where among them those of feature i begin
+//   row_size(width)             how many numbers a row passes to its features
+//   place(i)                    the position in these of the first number for feature i
 //   score<Pieces>(row, theta, S)
-//                               s(x) of a row under the parameters theta; on the way S (row_size,),
-//                               the sums that its gradient needs, unless that is null
-//   terms<Pieces>(S, size, e)   turns S into T, what the features add up over their rows, for a row
-//                               whose slope dL/ds is e
+//                               returns s(x) of a row for the parameters theta; writes the sums
+//                               that the gradient needs into S (row_size,), unless S is null
+//   terms<Pieces>(S, size, e)   turns S into T, which the features add up over their rows, for a
+//                               row with the slope e = dL/ds
 //   gradient(xT, self, v)       dL/dv_i from xT = sum_r x_ri T_r and self = sum_r e_r x_ri^2, for
 //                               some neighbouring factors at a time
 // `Pieces` say how to cut a vector of factors for vector registers (`registers.hpp`).
 // theta is a `ModelView` or a `StateView`: bias(), linear(i), factors(i) (width,), and
 // squared_norm(i) where it `keeps_norms`.
 //
-// Training (`solvers/minibatch.hpp`), prediction and the stateless layers (`layers.cpp`) are
-// written in these terms alone, so a formula stands once, in a file of this folder.
+// Training (`solvers/minibatch.hpp`), prediction and the stateless layers (`layers.cpp`) use only
+// these functions, so each formula is written once, in a file of this folder.
 #pragma once
 
 #include <concepts>

@@ -1,8 +1,8 @@
-// What training needs of a loss: its values and slopes for a block of rows.
+// The interface of a loss: its values and slopes for a block of rows.
 //
-// Most losses are sums over rows of an L(y, s); one of those is a small struct in `pointwise.hpp`.
-// A block and not a row is the unit, so that a call costs nothing, and so that a loss may look at
-// several scores of a row (softmax) or at neighbouring rows (pairs) at once.
+// Most losses are sums over rows of an L(y, s); such a loss is a small struct in `pointwise.hpp`.
+// The unit is a block of rows, not a row. So the cost of a virtual call does not matter, and a loss
+// may use several scores of a row (softmax) or neighbouring rows (pairs).
 #pragma once
 
 #include <memory>
@@ -17,7 +17,7 @@ class Loss {
  public:
   virtual ~Loss() = default;
 
-  /// How many scores of a row it looks at.
+  /// The number of scores of a row that it uses.
   virtual Index outputs() const noexcept { return 1; }
 
   /// values (rows,): the loss of each row, from targets (rows,) and scores (rows, outputs)
@@ -29,7 +29,7 @@ class Loss {
                       Real* slopes) const noexcept = 0;
 };
 
-/// The loss of that name; std::invalid_argument if there is none.
+/// Makes the loss of that name; throws std::invalid_argument if there is none.
 template <class Real>
 std::unique_ptr<const Loss<Real>> make_loss(const Settings& settings);
 

@@ -1,7 +1,7 @@
-// Losses of one target y and one score s, the link fused in for stability: finite for every finite
-// score. `slope` is dL/ds. Targets of the classification losses are 0 or 1.
+// Losses of one target y and one score s. The link function is part of the loss, so values are
+// finite for every finite score. `slope` is dL/ds. Targets of the classification losses are 0 or 1.
 //
-// A loss is a struct with a `name`, built from its `Settings`. To add one: write it here and name
+// A loss is a struct with a `name`, built from its `Settings`. To add one, write it here and list
 // it in `PointwiseLosses`.
 #pragma once
 
@@ -27,8 +27,8 @@ struct Squared {
   }
 };
 
-/// Huber (1964): the square of a small error, and of a large one what a tangent to it says, so that
-/// no row pulls harder than `delta`.
+/// Huber (1964): squared for small errors, and linear, along a tangent, for large ones. So no slope
+/// is larger than `delta`.
 struct Huber {
   static constexpr std::string_view name = "huber";
   explicit Huber(const Settings& settings) : delta(settings["delta"]) {}

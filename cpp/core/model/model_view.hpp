@@ -1,11 +1,11 @@
-// A model as users hold it: borrowed arrays w0, w and V.
+// A model in the user's layout: borrowed arrays w0, w and V.
 #pragma once
 
 #include "../data/csr_view.hpp"
 
 namespace sparsefm {
 
-/// Features may lie apart, so that a model in training can be read where it is.
+/// There may be gaps between features, so that a model in training can be read in place.
 template <class Real>
 struct ModelView {
   static constexpr bool keeps_norms = false;

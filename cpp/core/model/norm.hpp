@@ -1,4 +1,4 @@
-// |v|^2 of a vector of factors, added up in the one order that training uses too.
+// |v|^2 of a vector of factors, added up in the same order as in training.
 #pragma once
 
 #include "../registers.hpp"

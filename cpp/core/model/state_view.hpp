@@ -1,12 +1,12 @@
-// A model in training: its parameters and what the optimizer remembers of them.
+// A model in training: its parameters and the optimizer's moments.
 #pragma once
 
 #include "../data/csr_view.hpp"
 
 namespace sparsefm {
 
-/// What one update touches lies side by side: an update of a feature then reads and writes two
-/// runs of cache lines instead of six scattered ones.
+/// What one update touches is adjacent in memory: an update of a feature then reads and writes two
+/// runs of cache lines instead of six.
 template <class Real>
 struct StateView {
   static constexpr bool keeps_norms = true;  // |v_i|^2, ready for the next score
@@ -16,7 +16,7 @@ struct StateView {
   Real* factor_blocks;  // (features, 1 + moments, width)    v_i, its moments
   Index features;
   Index width;  // rank, rounded up to whole registers; v_i is zero from rank to width
-  int moments;  // numbers that the optimizer remembers of each parameter
+  int moments;  // number of moments of each parameter
 
   Real bias() const noexcept { return *bias_block; }
   Real& squared_norm(Index i) const noexcept { return scalar_blocks[i * (2 + moments)]; }

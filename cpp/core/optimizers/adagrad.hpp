@@ -2,8 +2,9 @@
 //
 //   h = h + (B g)^2,   theta -= learning_rate B g / sqrt(h),   B rows in the batch,
 //
-// as if the rows had come one by one. h starts above zero and so damps features seen a few times.
-// A parameter that no row of a batch touches has g = 0 and does not move: sparse is dense.
+// so a batch moves parameters about as far as its rows one by one. h starts above zero, which damps
+// rare features.
+// A parameter that no row of a batch touches has g = 0 and does not move: sparse equals dense.
 #pragma once
 
 #include "optimizer.hpp"

@@ -1,5 +1,5 @@
-// Adam (Kingma & Ba 2015), as Apache SystemML's scripts run it: epsilon beside the uncorrected
-// root.
+// Adam (Kingma & Ba 2015), as in Apache SystemML's scripts: epsilon is added to the root, which is
+// not bias-corrected.
 //
 //   m = b1 m + (1 - b1) g,   v = b2 v + (1 - b2) g^2,   theta -= c_t m / (sqrt(v) + eps),
 //   c_t = learning_rate sqrt(1 - b2^t) / (1 - b1^t),    t = 1, 2, 3 ... over all steps.
@@ -22,7 +22,7 @@ struct AdamConstants {
       : AdamConstants(settings["beta1"], settings["beta2"], settings["epsilon"]) {}
 };
 
-/// c_t; expm1 keeps its digits while b^t is close to 1.
+/// Returns c_t; expm1 is accurate while b^t is close to 1.
 inline double adam_rate(const AdamConstants& constants, double learning_rate, Index t) noexcept {
   const auto one_minus_power = [t](double b) {
     return -std::expm1(static_cast<double>(t) * std::log(b));
@@ -62,7 +62,7 @@ struct AdamStep {
   }
 };
 
-/// Moments of a parameter move only when a batch touches it: the "lazy" Adam.
+/// "Lazy" Adam: the moments of a parameter change only when a batch touches it.
 template <class Real>
 class LazyAdam {
  public:

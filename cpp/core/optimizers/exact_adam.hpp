@@ -1,8 +1,8 @@
 // Dense Adam's result at sparse cost.
 //
 // A dense step also moves every parameter that the batch does not touch: its gradient is zero, but
-// its momentum carries on. A parameter touched at time a and next at time b misses n = b - a steps,
-// and after the l-th of them m has decayed to m b1^l, v to v b2^l. What it misses sums to
+// its momentum is not. A parameter touched at time a and next at time b misses n = b - a steps, and
+// after the l-th of them m has decayed to m b1^l, v to v b2^l. The missed updates add up to
 //
 //   M = sum_{l=1..n} c_{a+l} m b1^l / (sqrt(v) x^l + eps),    x = sqrt(b2).
 //
@@ -11,12 +11,12 @@
 //
 //   M = m / (sqrt(v) + eps) * sum_p D_p y^p,    D_p = sum_l c_{a+l} b1^l (1 - x^l)^p,
 //
-// a power series whose coefficients depend on a and n alone. Every n there can be is tabulated once
-// a step, as running sums over l of c_{a+l} times numbers that never change, b1^l (1 - x^l)^p: all
-// positive, so nothing cancels. With b1 = 0.9 nothing is added after some 200 terms (float32; 400
-// in float64); with b1 = 0.99 that takes ten times as many.
+// a power series whose coefficients depend only on a and n. Each step tabulates them for every
+// possible n, as running sums over l of c_{a+l} times constants, b1^l (1 - x^l)^p. All terms are
+// positive, so there is no cancellation. With b1 = 0.9 the terms are negligible after about 200
+// steps (float32; 400 in float64); with b1 = 0.99 after ten times as many.
 //
-// The number of terms follows from b1, b2 and the precision; where the series converges too slowly
+// The number of terms follows from b1, b2 and the precision. If the series converges too slowly
 // (b1 near or above x), the missed steps are replayed one by one. Derivation and measurements:
 // docs/exact_adam.md.
 #pragma once
@@ -108,7 +108,7 @@ class ExactAdam {
     }
   }
 
-  /// A step of the given rate and the missed ones, which share its root and its division.
+  /// Makes a step of the given rate and the missed steps, which share its root and its division.
   template <class L>
   void move(Real* theta, Index stride, const L& m, const L& v, Real rate,
             const Missed& missed) const noexcept {
@@ -128,7 +128,7 @@ class ExactAdam {
     Eigen::Map<L>(theta + 2 * stride) = v * missed.decay2;
   }
 
-  /// The missed steps one by one, until what is left is below rounding.
+  /// Makes the missed steps one by one, until the rest is below rounding.
   template <class L>
   void replay(Eigen::Map<L>& theta, L m, L v, Index steps) const noexcept {
     if ((m == 0).all()) return;
@@ -139,8 +139,8 @@ class ExactAdam {
     }
   }
 
-  /// Steps l after which what is missed, at most rho^l of the first with rho = b1 / x, adds
-  /// nothing.
+  /// The number of steps l after which a missed update, at most rho^l of the first one with
+  /// rho = b1 / x, is below rounding.
   static Index effective_memory(const AdamConstants& constants) noexcept {
     constexpr double nothing = std::numeric_limits<Real>::epsilon() / 8;
     if (constants.beta1 == 0) return 1;
@@ -149,10 +149,10 @@ class ExactAdam {
     return static_cast<Index>(std::log(nothing * (1 - rho)) / std::log(rho)) + 1;
   }
 
-  /// The least number of terms after which what is cut off, at most sum_l b1^l d_l^P / x^l, is
-  /// below rounding relative to the whole, sum_l b1^l; 0 if no number of them will do.
+  /// The smallest number of terms P for which the truncation error, at most
+  /// sum_l b1^l d_l^P / x^l, is below rounding relative to sum_l b1^l; 0 if there is none.
   static int terms_needed(const AdamConstants& constants, Index memory) noexcept {
-    if (constants.beta1 == 0) return 1;  // momentum is gone at once: D_0 = 0 is exact
+    if (constants.beta1 == 0) return 1;  // there is no momentum: D_0 = 0 is exact
     if (memory > 100'000) return 0;
     const double x = std::sqrt(constants.beta2);
     const double rho = constants.beta1 / x;
@@ -172,7 +172,7 @@ class ExactAdam {
 
   AdamConstants constants_;
   AdamStep<Real> step_;
-  Index memory_;                       // steps after which nothing is left of a moment's effect
+  Index memory_;                       // steps after which a moment has no effect
   int terms_;                          // of the series; 0: replay
   Index now_ = 0;                      // a
   std::vector<double> rates_;          // (steps + 1): c of the step that leads to time u

@@ -1,4 +1,4 @@
-// All optimizers there are.
+// The list of all optimizers.
 #pragma once
 
 #include "adagrad.hpp"

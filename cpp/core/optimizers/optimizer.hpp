@@ -1,16 +1,16 @@
-// How parameters move.
+// The concept of an optimizer: how parameters are updated.
 //
-// An optimizer is a class of which each training has one, built from its `Settings`, with
-//   name                               what Python calls it
-//   moments                            numbers remembered of each parameter
-//   begin_segment(t, steps, rate)      `steps` steps follow, the first one is number t + 1
-//   begin_step(step, rows)             0 <= step < steps; rows of its batch
-//   missed(n)                          what a parameter misses that the next n steps do not touch,
-//                                      counted from the step just begun or the segment's start
-//   apply(theta, stride, g, missed)    one step of parameters `theta`, then the missed ones;
-//                                      moment q of theta lies at theta + q * stride
+// An optimizer is a class, built from its `Settings` for each training, with
+//   name                               its name in Python
+//   moments                            the number of moments of each parameter
+//   begin_segment(t, steps, rate)      `steps` steps follow; the first one is number t + 1
+//   begin_step(step, rows)             0 <= step < steps; rows: the number of rows of its batch
+//   missed(n)                          what a parameter misses if the next n steps do not touch it,
+//                                      from the step just begun or the start of the segment
+//   apply(theta, stride, g, missed)    makes one step of parameters `theta`, then the missed steps;
+//                                      moment q of theta is at theta + q * stride
 //   catches_up                         whether missed steps move parameters; if so,
-//   skip(theta, stride, missed)        the missed ones alone
+//   skip(theta, stride, missed)        makes the missed steps alone
 // To add one: a header here, its name in `family.hpp`, and its dataclass in Python.
 #pragma once
 

@@ -1,5 +1,5 @@
-// What the features of a batch gather from the rows they occur in: sums over the rows of x_ri times
-// what row r hands out, its slope e_r and its terms T_r (see `interactions/interaction.hpp`).
+// Sums over the rows that a feature of a batch occurs in: of x_ri times the row's slope e_r and its
+// terms T_r (see `interactions/interaction.hpp`).
 #pragma once
 
 #include <numeric>
@@ -11,17 +11,17 @@
 
 namespace sparsefm {
 
-/// Sums of scalars are taken in double: float32 would lose the last of many millions.
+/// Scalars are summed in double: in float32 the last of many millions would be lost.
 struct FeatureSums {
   double linear = 0;  // sum_r e_r x       = dw_i
-  double self = 0;    // sum_r e_r x^2     what v_i's own square adds to S, taken out again
+  double self = 0;    // sum_r e_r x^2     subtracts what v_i itself adds to S
 
   friend FeatureSums operator+(const FeatureSums& a, const FeatureSums& b) noexcept {
     return {a.linear + b.linear, a.self + b.self};
   }
 };
 
-/// Of each row of a batch: its slope e_r, its weight included, and T_r (row_size,).
+/// For each row of a batch: its slope e_r, including its weight, and T_r (row_size,).
 template <class Real>
 struct RowTerms {
   const Real* slopes;
@@ -53,13 +53,13 @@ L gather_factors(const Occurrences<Values>& occurrences, const RowTerms<Real>& t
   return sum;
 }
 
-/// Gathers for one batch after the other. Features that many rows have come in pieces, so that
-/// they keep every thread busy, and so that no sum of float32 has very many terms.
+/// Computes the sums for one batch after another. Frequent features are summed in pieces, so that
+/// all threads share the work, and so that no sum in float32 has very many terms.
 template <class Real>
 class Gatherer {
  public:
-  /// Sums the pieces: for each `width` numbers from `place(i)` on. What `terms` points at must stay
-  /// as long as this is asked for sums.
+  /// Sums the pieces: `width` numbers for each, from `place(i)` on. The arrays of `terms` must stay
+  /// until the last call for sums.
   template <class Pieces, class Values, class Place>
   void begin(Team& team, const Batch<Real>& batch, const RowTerms<Real>& terms, Index width,
              const Place& place) {

@@ -1,4 +1,4 @@
-// From names to the trainer that is compiled for them.
+// From the names of loss and optimizer to the trainer that is compiled for them.
 #pragma once
 
 #include "../interactions/fm.hpp"
@@ -13,7 +13,7 @@ std::unique_ptr<Trainer<Real>> make_trainer(const StateView<Real>& state, const 
   auto losses = make_loss<Real>(loss);
   if (losses->outputs() != 1) {
     throw std::invalid_argument(loss.name +
-                                " needs several scores of a row, which one machine has not");
+                                " needs several scores of a row, but a trainer has one");
   }
   std::unique_ptr<Trainer<Real>> trainer;
   Optimizers<Real>::visit(optimizer.name, [&]<class Optimizer>() {

@@ -1,12 +1,12 @@
-// Training by mini-batches. A step uses its batch twice, in two parallel loops:
+// Training with mini-batches. A step uses its batch twice, in two parallel loops:
 //
 //   rows      r:  s_r and S_r,  e_r = omega_r dL/ds,  T_r from S_r and e_r        (`row_pass.hpp`)
 //   features  i:  dw_i = sum_r e_r x_ri,  dv_i from sum_r x_ri T_r and sum_r e_r x_ri^2, their
 //   update
 //
-// omega_r is the row's share of the batch, weight_r / sum of weights. What S, T and dv are is the
-// interaction's to say. Every parameter has one writer and every sum a fixed order, so the number
-// of threads does not change a bit of the result.
+// omega_r is the row's share of the batch, weight_r / sum of weights. The interaction defines S, T
+// and dv. Every parameter has one writer and every sum a fixed order, so the result is the same
+// bits on any number of threads.
 #pragma once
 
 #include <cmath>
@@ -57,7 +57,7 @@ class Minibatch final : public Trainer<Real> {
 
  private:
   static constexpr Index feature_block = 64;
-  static constexpr Index ahead = 16;  // features whose cache lines are under way
+  static constexpr Index ahead = 16;  // features to prefetch ahead
 
   using One = Lanes<Real, 1>;
 
@@ -72,7 +72,7 @@ class Minibatch final : public Trainer<Real> {
     return team_size(threads_, longest, work);
   }
 
-  /// Returns the sum of weight * loss of the step's rows, before it.
+  /// Returns the sum of weight * loss over the step's rows, before the step.
   template <class Pieces, class Values>
   double make_step(Team& team, const CsrView<Values>& X, Index step) {
     optimizer_.begin_step(step, static_cast<Index>(segment_.rows(step).size()));
@@ -101,7 +101,7 @@ class Minibatch final : public Trainer<Real> {
     const auto sums = gatherer_.template scalars<Values>(j);
     Real* w = state_.linear_block(i);
     optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + l2_linear_ * share * *w)), missed);
-    // The penalty's gradient is a multiple of v_i, as is what `self` takes out.
+    // The gradient of the penalty is a multiple of v_i, and so is what `self` subtracts.
     const auto self = static_cast<Real>(sums.self - l2_factors_ * share);
     const Index place = interaction_.place(i);
     Real norm = 0;
@@ -115,20 +115,20 @@ class Minibatch final : public Trainer<Real> {
     state_.squared_norm(i) = norm;
   }
 
-  /// What share of the batch's weight the rows have in which a feature occurs.
+  /// The share of the batch's weight that the rows of a feature have.
   template <class Values>
   double share_of(const Occurrences<Values>& occurrences, Index step) const noexcept {
     const auto& shares = row_pass_.shares();
     if (segment_.weights(step) == nullptr) {
       return static_cast<double>(occurrences.size) * shares[0];
     }
-    if (l2_linear_ == 0 && l2_factors_ == 0) return 0;  // nobody asks
+    if (l2_linear_ == 0 && l2_factors_ == 0) return 0;  // not needed
     double share = 0;
     for (Index p = 0; p < occurrences.size; ++p) share += shares[occurrences.rows[p]];
     return share;
   }
 
-  /// Brings each feature from the start of the segment to the first step that touches it.
+  /// Makes the missed steps of each feature up to the first step that touches it.
   template <class Pieces>
   void catch_up() {
     const auto first = segment_.link(state_.features);

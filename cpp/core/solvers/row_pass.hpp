@@ -1,4 +1,4 @@
-// The first loop of a step: what the rows of a batch hand to their features.
+// The first loop of a step, over rows: scores, slopes and the terms for the features.
 #pragma once
 
 #include <numeric>
@@ -21,12 +21,12 @@ struct BatchSums {
 template <class Real, InteractionOf<Real> Interaction>
 class RowPass {
  public:
-  static constexpr Index block = 32;  // rows; it decides the order of addition
+  static constexpr Index block = 32;  // rows; it determines the order of addition
 
   RowPass(const Interaction& interaction, std::unique_ptr<const Loss<Real>> loss, Index width)
       : interaction_(interaction), loss_(std::move(loss)), row_size_(interaction.row_size(width)) {}
 
-  /// Makes room for batches of so many rows.
+  /// Allocates scratch for batches of up to `rows` rows.
   void reserve(Index rows) {
     for (auto* scratch : {&scores_, &losses_, &slopes_, &shares_}) scratch->resize(rows);
     T_.resize(row_size_ * rows);
@@ -71,8 +71,8 @@ class RowPass {
              Index begin, Index end) noexcept {
     const auto size = static_cast<Index>(rows.size());
     for (Index r = begin; r < end; ++r) {
-      // Rows come in random order: first their offsets are under way, then their columns, then
-      // what those columns point at.
+      // Rows are in random order: prefetch first their offsets, then their columns, then the
+      // parameters of these columns.
       if (r + 16 < size) X.offsets.prefetch(rows[r + 16]);
       if (r + 8 < size) X.prefetch(rows[r + 8]);
       if (r + 2 < size) state.prefetch(X.row(rows[r + 2]));
@@ -103,7 +103,7 @@ class RowPass {
 
   // By row of the batch.
   std::vector<Real> scores_, losses_, slopes_, shares_;
-  Eigen::ArrayX<Real> T_;  // (rows, row_size); unlike std::vector aligned for whole registers
+  Eigen::ArrayX<Real> T_;  // (rows, row_size); aligned for vector registers, unlike std::vector
   std::vector<BatchSums> block_sums_;
 };
 

@@ -1,4 +1,4 @@
-// The steps that a trainer is about to make: batches of a plan in some order, with their targets.
+// The next steps of a trainer: batches of a plan in some order, with their targets.
 #pragma once
 
 #include <memory>
@@ -26,8 +26,8 @@ class Segment {
   const Real* targets(Index step) const noexcept { return targets_ + plan_->begin(order_[step]); }
   const Batch<Real>& batch(Index step) const noexcept { return *transposes_[step]; }
 
-  /// Notes for each feature of each batch the step at which it comes next; returns the step at
-  /// which each of all features comes first. The end of the segment stands for never.
+  /// Records, for each feature of each batch, the next step in which it occurs. Returns the first
+  /// step of each of all features. The end of the segment stands for never.
   std::vector<std::int32_t> link(Index features) {
     std::vector<std::int32_t> first(features, static_cast<std::int32_t>(steps()));
     next_.resize(order_.size());
@@ -44,12 +44,12 @@ class Segment {
     return first;
   }
 
-  /// How many steps after this one do not touch the feature at position j of its batch, before one
-  /// does or the segment ends.
+  /// The number of steps that miss the feature at position j of this step's batch, before the next
+  /// step that touches it or the end of the segment.
   Index gap(Index step, Index j) const noexcept { return next_[step][j] - (step + 1); }
 
  private:
-  static constexpr Index ahead = 16;  // features whose cache lines are under way
+  static constexpr Index ahead = 16;  // features to prefetch ahead
 
   const Plan<Real>* plan_ = nullptr;
   const Real* targets_ = nullptr;

@@ -1,4 +1,4 @@
-// One training: parameters that somebody else owns, a loss and an optimizer. It learns from plans.
+// The interface of a training: borrowed parameters, a loss and an optimizer, trained on plans.
 #pragma once
 
 #include <memory>
@@ -15,24 +15,24 @@ class Trainer {
  public:
   virtual ~Trainer() = default;
 
-  /// Starts a segment, an epoch or a part of one whose batches are transposed: order.size() steps
-  /// after t earlier ones. Step s takes batch order[s] of the plan. `targets` are those of the
-  /// plan's rows. Plan and targets must stay until the segment is done.
+  /// Starts a segment: an epoch, or the part of an epoch whose batches are transposed. It has
+  /// order.size() steps, after t earlier steps. Step s takes batch order[s] of the plan. `targets`
+  /// are those of the plan's rows. Plan and targets must stay until the segment is done.
   virtual void begin_segment(const Plan<Real>& plan, const Real* targets,
                              std::span<const Index> order, Index t, double learning_rate) = 0;
 
-  /// Runs the steps [begin, end) of the segment; adds to `loss`, step by step, the sum over their
-  /// rows of weight * loss, each taken before its step. Stops once that is not finite.
+  /// Runs the steps [begin, end) of the segment. Adds to `loss`, for each step, the sum of
+  /// weight * loss over its rows, before the step. Stops once the sum is not finite.
   virtual double run(Index begin, Index end, double loss) = 0;
 };
 
-/// How many numbers the optimizer of that name remembers of each parameter; std::invalid_argument
-/// if there is none.
+/// The number of moments of the optimizer of that name; throws std::invalid_argument if there is
+/// none.
 int moments_of(const Settings& optimizer);
 
-/// The optimizer's settings hold also "l2_linear" and "l2_factors", which weigh a parameter once
-/// for every row that has its feature: so a parameter that no row of a batch touches has a gradient
-/// of zero.
+/// The optimizer's settings also hold "l2_linear" and "l2_factors". These penalties count once for
+/// every row in which the parameter's feature occurs, so a parameter that no row of a batch touches
+/// has a gradient of zero.
 template <class Real>
 std::unique_ptr<Trainer<Real>> make_trainer(const StateView<Real>& state, const Settings& loss,
                                             const Settings& optimizer, int threads);

@@ -1,6 +1,6 @@
 """The demo predicts which flights out of New York arrive more than 15 minutes late.
 
-All settings were chosen on the validation split; ``bench/demo_settings.py`` is how.
+All hyperparameters were chosen on the validation split by ``bench/demo_settings.py``.
 """
 
 import time
@@ -22,13 +22,13 @@ LOGISTIC_C = 0.1
 RANK = 16
 EPOCHS = 26
 BATCH_SIZE = 1024
-# An epsilon this large damps features that are seen seldom, which is where one-hot data overfit.
+# An epsilon this large damps rare features, which cause overfitting on one-hot data.
 SOLVER = Adam(learning_rate=0.002, epsilon=1e-3, l2_linear=1e-3, l2_factors=1e-2)
 
 
 @dataclass(frozen=True)
 class Result:
-    """How one model did on the test split."""
+    """The result of one model on the test split."""
 
     name: str
     log_loss: float
@@ -69,7 +69,7 @@ def run(echo: Callable[[str], object] = print, n_threads: int | None = None) -> 
 
 
 def logistic_regression(flights: Flights) -> tuple[Any, Result]:
-    """Train scikit-learn's logistic regression on the flights; return it and how it did."""
+    """Train scikit-learn's logistic regression on the flights; return it and its result."""
     from sklearn.linear_model import LogisticRegression
 
     started = time.perf_counter()
@@ -88,7 +88,7 @@ def factorization_machine(
     solver: Optimizer = SOLVER,
     epochs: int = EPOCHS,
 ) -> Model:
-    """Train on the flights with the demo's settings, or others."""
+    """Train on the flights with the demo's hyperparameters, or others."""
     return train(
         flights.X_train,
         flights.y_train,
@@ -124,7 +124,7 @@ def _print_results(results: list[Result], echo: Callable[[str], object]) -> None
 
 
 def _print_interactions(model: Model, flights: Flights, echo: Callable[[str], object]) -> None:
-    """Print the strongest pair of each pair of fields, ten in all."""
+    """Print the strongest pair of features of ten pairs of fields."""
     pairs = strongest_interactions(model, flights.X_train, top=10_000)
     echo("\nstrongest interactions, the first of each pair of fields")
     echo(f"{'strength':>8}{'weight':>8}{'flights':>9}  pair")

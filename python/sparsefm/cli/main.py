@@ -28,7 +28,7 @@ def main() -> None:
 
     @cli.command()
     def versions() -> None:
-        """Show how this copy was built and what it runs on."""
+        """Show how this copy was built and its system."""
         from sparsefm.versions import show_versions
 
         show_versions()

@@ -1,1 +1,1 @@
-"""From anything with rows to checked, immutable data sets and the batches planned from them."""
+"""From anything with rows to checked, immutable datasets and plans of their batches."""

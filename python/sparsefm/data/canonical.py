@@ -1,4 +1,4 @@
-"""Rows in an order that depends on nothing but what they hold."""
+"""The canonical order of rows: it depends only on their content."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from sparsefm import _core
 Array = npt.NDArray[Any]
 Keys = npt.NDArray[np.uint64]
 
-TARGET_STEPS = 2.0**30  # to a standard deviation: finer differences are none
+TARGET_STEPS = 2.0**30  # of a standard deviation; smaller differences are ignored
 MOST_BITS = 25  # after the binary point, of weights that are counts times a power of two
-FEW_ROWS = 1 << 16  # so many may be repeated ones, however few of them differ
+FEW_ROWS = 1 << 16  # repeated rows may add up to so many, however few are different
 NONZEROS_AT_ONCE = 1 << 20  # bounds temporary copies
 
 
 def canonical_rows(
     X: _core.Csr, y: Array, weights: Array | None
 ) -> tuple[npt.NDArray[np.int64], Array | None]:
-    """Return which rows to train on, in which order, and what each of them weighs.
+    """Return the rows to train on, in canonical order, and the weight of each.
 
-    A row of weight 2 and the same row twice then train to the same bits, as scikit-learn asks of an
-    estimator, and so do the rows in another order.
+    A row of weight 2 and the same row twice then give the same model, to the bit, as scikit-learn
+    demands of an estimator. So do the same rows in another order.
 
     Parameters
     ----------
@@ -34,25 +34,25 @@ def canonical_rows(
     Returns
     -------
     rows : ndarray of int64
-        Rows of positive weight. One whose weight is a multiple of the others' comes as often.
+        Rows of positive weight. If weights are counts, a row is repeated as often as it counts.
     weights : ndarray of shape (n,) or None
-        What a row weighs each time that it comes. None: one.
+        The weight of each repetition of a row. None: one.
 
     Notes
     -----
-    Rows count as the same if a hash of 64 bits is: among ten million rows two different ones are
-    taken for the same with a probability of 3 in a million.
+    Rows are equal if their 64-bit hashes are. The probability that two different rows among ten
+    million have the same hash is 3 in a million.
     """
     keys = row_keys(X, y)
     if weights is None:
         order = np.argsort(keys, kind="stable")
     else:
         counted = np.flatnonzero(weights > 0)
-        order = counted[np.lexsort((weights[counted], keys[counted]))]  # their sum is rounded
+        order = counted[np.lexsort((weights[counted], keys[counted]))]  # to fix rounding
     first = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
     if weights is None and len(order) <= most_rows(len(first)):
         counts = np.diff(first, append=len(order))
-        if np.gcd.reduce(counts) == 1:  # as always, but where every row came twice or more
+        if np.gcd.reduce(counts) == 1:  # always, except if every row occurs twice or more
             return order, None
     each = np.ones(len(order)) if weights is None else weights[order].astype(np.float64)
     totals = np.add.reduceat(each, first)
@@ -63,16 +63,16 @@ def canonical_rows(
 
 
 def most_rows(n_different: int) -> int:
-    """Return how many rows to train on at most, of which so many are different."""
+    """Return the largest number of rows to train on, given the number of different rows."""
     return max(4 * n_different, FEW_ROWS)
 
 
 def repetitions(weights: Array) -> npt.NDArray[np.int64]:
-    """Return how often to take each of some different rows, so that steps and splits see counts.
+    """Return how often to repeat each different row, so that steps and splits see counts.
 
-    As often as its weight says, in units of the largest number that divides all weights; but no
-    more than some power of two times, such that the rows become no more than `most_rows`. Once, if
-    weights are no multiples of one number: then they are no counts.
+    A row is repeated as often as its weight says, in units of the largest number that divides all
+    weights. The repetitions are limited to a power of two, such that there are at most `most_rows`
+    rows. If the weights are not multiples of one number they are not counts: no row is repeated.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def repetitions(weights: Array) -> npt.NDArray[np.int64]:
 
 def row_keys(X: _core.Csr, y: Array) -> Keys:
     """Return a hash of each row and its target, shape (n,)."""
-    # Standardised targets differ in their last bits if the user's are shifted or scaled.
+    # Standardised targets differ in their last bits if the user's targets are shifted or scaled.
     keys = mixed(_bits(np.rint(y.astype(np.float64) * TARGET_STEPS) + 0.0))  # no negative zero
     indptr = X.indptr.astype(np.int64, copy=False)
     begin = 0

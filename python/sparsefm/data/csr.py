@@ -21,16 +21,16 @@ def as_csr(
     Parameters
     ----------
     X : sparse matrix, sparse array or array-like of shape (n_rows, n_features)
-        CSR with int32 `indices` and values that are all one or already of `dtype` is borrowed as it
-        is. Anything else costs one conversion: another sparse format or a dense array a new CSR
-        matrix; another dtype a copy of its values; unsorted or duplicate entries (which are summed)
-        and stored zeros (which are dropped) a clean copy. `X` itself is never changed, and must not
-        be while the result is in use.
+        A CSR matrix is borrowed without a copy if its `indices` are int32 and its values are all
+        one or of `dtype`. Anything else is converted once. Another sparse format or a dense array
+        becomes a new CSR matrix, and values of another dtype are copied. Unsorted or duplicate
+        entries (which are summed) and stored zeros (which are dropped) need a clean copy. `X` is
+        never changed, and must not be changed while the result is in use.
     dtype : float32 or float64
     name : str
-        What error messages call it.
+        Its name in error messages.
     n_features : int, optional
-        How many columns it must have.
+        The number of columns that it must have.
     """
     if not sp.issparse(X):
         X = _dense_to_csr(X, name)
@@ -76,7 +76,7 @@ def from_arrays(
         return checked
     if values is None:
         values = np.ones(len(indices), dtype)
-    values = cast(values, dtype, name)  # first: what is tiny may become zero
+    values = cast(values, dtype, name)  # first: tiny values may become zero
     clean = sp.csr_matrix((values, indices, indptr), shape, copy=True)
     clean.has_sorted_indices = clean.has_canonical_format = False
     clean.sum_duplicates()
@@ -129,7 +129,7 @@ def _dense_to_csr(X: Any, name: str) -> Any:
 
 
 def _to_csr(X: Any, name: str) -> Any:
-    """Convert another sparse format; look first for what scipy would read out of bounds for."""
+    """Convert another sparse format; check first what makes scipy read out of bounds."""
     X = copy.copy(X)  # shares its arrays; scipy's checks may replace them
     try:
         for part in ("indptr", "indices", "row", "col", "offsets"):
@@ -153,9 +153,9 @@ def _to_csr(X: Any, name: str) -> Any:
 def _csr_arrays(
     X: Any, dtype: npt.DTypeLike, name: str
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32], npt.NDArray[Any] | None]:
-    """Return indptr, indices and values in types that the core can read, copied only if needed.
+    """Return indptr, indices and values in types that the core reads, copied only if needed.
 
-    The values are None if they are integers or booleans that are all one.
+    The values are None if they are integers or booleans and all one.
     """
     indptr, indices, values = (
         array if array.flags.carray else np.require(array, requirements=["C", "A"])
@@ -171,7 +171,7 @@ def _csr_arrays(
             f"{name}.indptr must have {X.shape[0] + 1} entries, one more than rows; "
             f"it has {len(indptr)}"
         )
-    if 0 <= indptr[-1] <= min(len(indices), len(values)):  # what lies beyond has no meaning
+    if 0 <= indptr[-1] <= min(len(indices), len(values)):  # what lies beyond is unused
         indices, values = indices[: indptr[-1]], values[: indptr[-1]]
     if indices.dtype != np.int32:
         if indices.size and (indices.min() < 0 or indices.max() >= X.shape[1]):
@@ -192,7 +192,7 @@ def _borrow(
     dtype: npt.DTypeLike,
     name: str,
 ) -> _core.Csr:
-    """Check arrays in one scan; values that are all one need no conversion, others may."""
+    """Check the arrays in one scan; convert the values, unless all are one."""
     checked = _core.Csr(indptr, indices, values, shape[1], name)
     if values is None or checked.all_ones or values.dtype == dtype:
         return checked

@@ -1,4 +1,4 @@
-"""Examples: the rows of X with their targets and weights, checked together."""
+"""Datasets: the rows of X with their targets and weights, checked together."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,20 +17,20 @@ RowNumbers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Checked examples; nothing of it ever changes.
+    """Checked rows with targets and weights; immutable.
 
     Attributes
     ----------
     X : Csr of shape (n, d)
     y : ndarray of shape (n,)
-        What the user wants predicted: numbers, or labels of classes.
+        The user's targets: numbers, or labels of classes.
     targets : tuple of ndarray, each of shape (n,)
-        What is trained on instead, in the type of the arithmetic: one for each output of a model.
+        What the model is trained on, in the type of the arithmetic: one array for each output.
     weights : ndarray of shape (n,) or None
-        None: all one.
+        None: all are one.
     rows : ndarray of int64
-        The rows that take part, in order; those of weight zero do not. A row may take part more
-        than once.
+        The rows that take part, in order. Rows of weight zero do not take part; a row may occur
+        more than once.
     """
 
     X: _core.Csr
@@ -48,7 +48,7 @@ class Dataset:
         weights: Array | None = None,
         rows: RowNumbers | None = None,
     ) -> "Dataset":
-        """Return a data set in which all rows of positive weight take part, if nobody says."""
+        """Return a dataset; by default all rows of positive weight take part."""
         if rows is None:
             everything = np.arange(X.n_rows, dtype=np.int64)
             rows = everything if weights is None else everything[weights > 0]
@@ -67,8 +67,7 @@ class Dataset:
             counted = targets if weights is None else targets[weights > 0]
             if counted.min() == counted.max():
                 raise ValueError(
-                    "y must hold two classes, but every row (of positive weight) is "
-                    "of the same: there is nothing to tell apart"
+                    "y must hold two classes, but all rows (of positive weight) have one class"
                 )
         return cls.of(matrix, targets, (targets,), weights)
 
@@ -100,12 +99,12 @@ class Dataset:
 
     @cached_property
     def used_features(self) -> npt.NDArray[np.int64]:
-        """The features that occur in a row that takes part, ascending."""
+        """The features that occur in the rows that take part, ascending."""
         return self.X.features_of(self.rows)
 
     def mean(self, values: Array) -> float:
-        """Return the weighted mean of a number of each of the n rows."""
-        # Rows that do not take part must not even change the rounding.
+        """Return the weighted mean of `values`, one for each of the n rows."""
+        # Rows that do not take part must not change even the rounding.
         weights = None if self.weights is None else self.weights[self.rows].astype(np.float64)
         return float(np.average(values[self.rows].astype(np.float64), weights=weights))
 
@@ -117,11 +116,11 @@ class Dataset:
         return None if (weights == 1).all() else weights
 
     def choose(self, places: RowNumbers) -> "Dataset":
-        """Return the same data with fewer rows that take part, by their places in `rows`."""
+        """Return a dataset in which only some rows take part, given their positions in `rows`."""
         return replace(self, rows=self.rows[np.sort(places)])
 
     def take(self, places: RowNumbers) -> "Dataset":
-        """Return a copy of some rows that take part, by their places in `rows`, in that order."""
+        """Return a copy of some rows, given their positions in `rows`, in that order."""
         rows = self.rows[places]
         weights = None if self.weights is None else self.weights[rows]
         targets = tuple(target[rows] for target in self.targets)
@@ -129,7 +128,7 @@ class Dataset:
 
 
 def spread(n: int, size: int) -> npt.NDArray[np.int64]:
-    """Return at most `size` places, spread evenly over [0, n)."""
+    """Return at most `size` positions, evenly spaced over [0, n)."""
     return np.linspace(0, n - 1, min(size, n)).astype(np.int64)
 
 

@@ -1,4 +1,4 @@
-"""Plans: which rows make up each batch, transposed once for all trainings that go by them."""
+"""Plans: the rows of each batch, transposed once for all trainings that share the plan."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,30 +13,30 @@ from sparsefm.interrupts import WorkSplitter
 Array = npt.NDArray[Any]
 BatchNumbers = npt.NDArray[np.int64]
 
-# Bytes of transposed batches kept at a time. No number of this machine: segments end where they are
-# full, and with exact updates the last bits of a result know where.
+# Bytes of transposed batches in memory at a time. A constant, not a property of the computer: it
+# decides where segments end, and with exact updates the last bits of a result depend on that.
 PLAN_BUDGET = 4 << 30
 
 
 class Plan:
-    """The batches of a data set, of which any number of trainings may make use.
+    """The batches of a dataset; any number of trainings may share it.
 
-    What a plan says never changes. How many of its batches are transposed at a time does: all, if
-    they fit into `PLAN_BUDGET`.
+    Rows and batches of a plan never change. What changes is how many of its batches are transposed
+    at a time: all of them if they fit into `PLAN_BUDGET`.
 
     Parameters
     ----------
     dataset : Dataset
     batch_size : int
-        Rows of a batch; the last one may be smaller.
+        Rows of each batch; the last one may be smaller.
     random : numpy.random.Generator or None
-        Shuffles the rows; None leaves their order.
+        Shuffles the rows. None: their order stays.
     threads : int
 
     Attributes
     ----------
     rows : ndarray of int64
-        Rows of the data set in training order; batches are consecutive pieces.
+        Rows of the dataset in training order; batches are consecutive pieces.
     batch_size : int
     n_batches : int
     total_weight : float
@@ -55,15 +55,16 @@ class Plan:
         self._threads = threads
 
     def order_of(self, random: np.random.Generator | None) -> BatchNumbers:
-        """Return all batches in the order of an epoch, shuffled if there is a `random`."""
+        """Return all batches in the order of an epoch, shuffled unless `random` is None."""
         order = np.arange(self.n_batches, dtype=np.int64)
         return order if random is None else random.permutation(order)
 
     def segments(self, order: BatchNumbers) -> Iterator[BatchNumbers]:
-        """Transpose the batches of an epoch and yield those that fit into memory together.
+        """Transpose the batches of an epoch and yield segments that fit into memory.
 
-        In one segment, and for all epochs, if all fit. Otherwise in several, each forgotten after
-        use; where they end depends on the batches alone, not on how many a call happens to make.
+        If all batches fit there is one segment, and its transposes are kept for all epochs.
+        Otherwise there are several, and the transposes of each are freed after use. Where a segment
+        ends depends only on the batches, not on how many a call transposes.
         """
         work = WorkSplitter()
         begin = 0
@@ -81,12 +82,13 @@ class Plan:
 
 
 class Planner:
-    """Makes each plan once: trainings on the same rows, with the same batch size, share it.
+    """Makes each plan once: trainings on the same rows with the same batch size share it.
 
     Parameters
     ----------
     new_random : callable
-        Returns what shuffles the rows of a plan, each time at the same start; or None.
+        Returns the generator that shuffles the rows of a plan, each time in the same state; or
+        None.
     threads : int
     """
 
@@ -96,15 +98,15 @@ class Planner:
         self._plans: dict[tuple[int, int], tuple[Dataset, Plan]] = {}
 
     def plan(self, dataset: Dataset, batch_size: int) -> Plan:
-        """Return the plan of these rows in batches of that size."""
+        """Return the plan of a dataset's rows in batches of the given size."""
         key = (id(dataset.rows), min(batch_size, len(dataset.rows)))
-        if key not in self._plans:  # the data set is kept, so that no other gets its rows' id
+        if key not in self._plans:  # the dataset is kept: its rows' id stays taken
             plan = Plan(dataset, batch_size, self._new_random(), self._threads)
             self._plans[key] = (dataset, plan)
         return self._plans[key][1]
 
     def keep_only(self, dataset: Dataset) -> None:
-        """Forget the plans of all other data sets, and free their memory."""
+        """Remove the plans of all other datasets and free their memory."""
         self._plans = {
             key: kept for key, kept in self._plans.items() if kept[0].rows is dataset.rows
         }

@@ -1,7 +1,7 @@
-"""The boundary: the settings and vectors that users pass, checked. `matrices` does the same for X.
+"""Checks of the arguments that users pass, except X, which `sparsefm.data.csr` checks.
 
-Everything here raises ``ValueError`` or ``TypeError`` naming the argument, what was found and what
-to do, before any work is done.
+Every function raises ``ValueError`` or ``TypeError`` that names the argument, what was found and
+the remedy, before any work is done.
 """
 
 from numbers import Integral, Real
@@ -64,7 +64,7 @@ def check_flag(value: Any, name: str) -> bool:
 
 
 def as_array(values: Any, name: str) -> npt.NDArray[Any]:
-    """Return `values` as an array of a native type; objects that are numbers become float64."""
+    """Return `values` as an array of native byte order; objects that are numbers become float64."""
     if isinstance(values, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array: fill it in, or leave out what is masked")
     try:
@@ -84,7 +84,7 @@ def as_array(values: Any, name: str) -> npt.NDArray[Any]:
 
 
 def cast(values: npt.NDArray[Any], dtype: npt.DTypeLike, name: str) -> npt.NDArray[Any]:
-    """Convert the type of finite values, which must stay finite; no copy if it is the same."""
+    """Convert values to `dtype` without a copy if possible; finite values must stay finite."""
     if values.dtype == dtype:
         return values
     with np.errstate(over="ignore", under="ignore"):
@@ -133,10 +133,10 @@ def as_labels(targets: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
 def as_weights(
     values: Any, n_rows: int, dtype: npt.DTypeLike, name: str
 ) -> npt.NDArray[Any] | None:
-    """Return non-negative weights with a positive sum, or None for none.
+    """Return non-negative weights with a positive sum, or None if there are no weights.
 
-    Only their proportions matter: equal ones become one (or None, if no row has zero), others are
-    brought by a power of two to where `dtype` represents them well.
+    Only their ratios matter. Equal weights become one (or None, if no weight is zero). Others are
+    scaled by a power of two so that `dtype` represents them well.
     """
     if values is None:
         return None
@@ -156,7 +156,7 @@ def as_weights(
 def check_parameters(w0: Any, w: Any, V: Any) -> tuple[float, npt.NDArray[Any], npt.NDArray[Any]]:
     """Return finite w0, w (d,) and V (d, k), the arrays C-contiguous and of one type.
 
-    That is float32 if both arrays are, else float64.
+    The type is float32 if both arrays are float32, else float64.
     """
     linear, factors = as_array(w, "w"), as_array(V, "V")
     if factors.ndim != 2:

@@ -1,4 +1,4 @@
-"""Data sets to try the library on."""
+"""Example datasets."""
 
 from sparsefm.datasets.flights import Flights, FlightsTable, load_flights, load_flights_table
 

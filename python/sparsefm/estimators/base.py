@@ -1,4 +1,4 @@
-"""What regressor and classifier share: from tables to trained models."""
+"""The common part of regressor and classifier: from tables to trained models."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         Parameters
         ----------
         input_features : array-like of str, optional
-            Names of the input columns, if they were fitted without.
+            Names of the input columns, if the input of `fit` had none.
         """
         check_is_fitted(self)
         return self.encoder_.get_feature_names_out(input_features)
@@ -114,21 +114,21 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Self:
         """Train on `X` and `y`.
 
-        What the parameters leave open is chosen by training on a part of the rows and predicting
-        the others; then the model is trained on all rows, but for those that `validation_fraction`
-        holds out.
+        Hyperparameters that are not set are chosen: candidates are trained on a part of the rows
+        and scored on the others. Then the model is trained on all rows, except those that
+        `validation_fraction` holds out.
 
         Parameters
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
-            See `TableEncoder` for what becomes of its columns.
+            See `TableEncoder` for how columns are encoded.
         y : array-like of shape (n,)
         sample_weight : array-like of shape (n,), optional
-            Non-negative weights. A row of weight 2 is the same as the row twice, to the bit; one of
-            weight 0 the same as none.
+            Non-negative weights. A row of weight 2 has the same effect as the row twice, to the
+            bit; a row of weight 0 is left out.
         eval_set : tuple (X_val, y_val), optional
-            Validation data: settings are chosen and training is stopped by how well they are
-            predicted, and the parameters of the best epoch are kept.
+            Validation rows and their targets. Candidates are scored on them, training stops early
+            by them, and the parameters of the best epoch are kept.
 
         Returns
         -------
@@ -182,7 +182,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         stages: Sequence[int],
         planner: Planner,
     ) -> None:
-        """Run epochs with callbacks; with validation stop early, and record its metrics."""
+        """Run epochs with callbacks; with validation rows stop early and record metrics."""
         threads = resolve_threads(self.n_threads)
         self._learner, self._owner = learner, id(self)
         staged = StagedRate(stages)
@@ -218,7 +218,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         self.history_ = as_columns(history)
 
     def _own_metric(self, validation: Dataset) -> Metrics:
-        """Return the metric that `scoring` asks for, if it does."""
+        """Return the metric of the parameter `scoring`, if it is set."""
         if self.scoring is None:
             return {}
         metric = find_metric(self.scoring)
@@ -229,7 +229,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         if self.scoring is not None:
             metric = find_metric(self.scoring)
             monitor, greater = metric.name, metric.greater_is_better
-        else:  # the square of a tiny target is zero, that of a huge one infinite
+        else:  # the square of a tiny scale is zero, that of a huge one infinite
             representable = np.finfo(float).tiny < self._target.loss_unit < np.inf
             monitor, greater = "val_loss" if representable else "rmse", False
         return EarlyStopping(
@@ -257,12 +257,12 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         return self._fitted("_learner").models()  # type: ignore[no-any-return]
 
     def _fitted(self, name: str) -> Any:
-        """Return an attribute that fitting sets."""
+        """Return an attribute of a fitted estimator."""
         if name not in vars(self):
             check_is_fitted(self)
         return vars(self)[name]
 
-    # --- what regressor and classifier fill in ----------------------------------------------------
+    # --- what regressor and classifier define ----------------------------------------------------
 
     @abstractmethod
     def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
@@ -271,7 +271,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
 
 @contextmanager
 def unchanged_by_errors(estimator: Any) -> Iterator[None]:
-    """Put an estimator back to what it was if fitting it fails or is interrupted."""
+    """Restore an estimator if fitting it fails or is interrupted."""
     before = dict(vars(estimator))
     try:
         yield

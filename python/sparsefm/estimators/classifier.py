@@ -34,80 +34,83 @@ def _has_probabilities(estimator: Any) -> bool:
 class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     """Factorization machine for classification.
 
-    Two classes have one machine; more have one each, for the class against the rest, which share
-    the data.
+    With two classes there is one output, the score of the second class. With more classes there is
+    one output for each class against the rest (one-vs-rest); they share the data.
 
-    What the parameters leave open is chosen from the data: settings of different kinds train on a
-    part of the rows and are judged by the others, the best is varied, and the model is trained with
-    it on all rows. See the guide to the defaults for the rule.
+    Hyperparameters that are not set are chosen from the data: candidates are trained on a part of
+    the rows and scored on the others, the best is varied, and the model is trained with the best on
+    all rows. "How defaults are chosen" in the documentation has the details.
 
     Parameters
     ----------
-    loss : {"logistic", "hinge"}
-        Hinge loss has no probabilities.
+    loss : {"logistic", "hinge"} or Loss
+        With hinge loss there are no probabilities.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
     solver : Adam or AdaGrad, optional
-        Optimizer and its settings. Default: chosen.
+        The optimizer and its hyperparameters. Default: chosen.
     epochs : int, optional
-        Passes over the data. Default: as many as improve the prediction of held-out rows.
+        Number of passes over the training rows. Default: chosen.
     batch_size : int, optional
-        Rows a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
+        Rows of a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
     init : {"normal", "uniform"}, optional
         Distribution of the initial factors, as for `train`. Default: chosen.
     init_scale : float, optional
-        Its scale, as for `train`. Default: chosen.
+        Scale of the initial factors, as for `train`. Default: chosen.
     encoder : TableEncoder, optional
-        What turns columns into features; not changed. Default: ``TableEncoder()``.
+        A clone of it turns columns into features. Default: ``TableEncoder()``.
     class_weight : dict or "balanced", optional
-        Weight of each class's rows; "balanced": inversely proportional to their number.
+        Weight of the rows of each class; "balanced": inversely proportional to their number.
     early_stopping : bool
         With validation data (`eval_set` or `validation_fraction`): stop when `patience` runs out,
         and keep the parameters of the best epoch.
     validation_fraction : float, optional
-        Share of the rows, in (0, 1), to hold out as validation data if there is no `eval_set`.
-        Default: settings are chosen by several splits, and then all rows are trained on.
+        Share of the rows, in (0, 1), to hold out as validation rows if there is no `eval_set`.
+        Default: candidates are scored on parts of the rows, and the model is trained on all rows.
     patience : int
         Stop after this many epochs in a row without improvement.
     min_delta : float
-        What counts as one: a change for the better of more than this.
+        A change counts as an improvement if it is larger than this.
     scoring : str or callable, optional
-        What early stopping goes by: a name of scikit-learn's scorers, with or without ``neg_``; a
-        scorer ``f(estimator, X, y)``, whose X are encoded rows; or a metric ``f(y_true, y_pred)``
-        whose name ends in "_score" (more is better), "_error" or "_loss". Default: the loss.
+        The metric for early stopping: a name of one of scikit-learn's scorers, with or without
+        ``neg_``; a scorer ``f(estimator, X, y)``, whose X is encoded; or a metric
+        ``f(y_true, y_pred)`` whose name ends in "_score" (greater is better), "_error" or
+        "_loss". Default: the validation loss.
     warm_start : bool
-        Whether `fit` goes on from the parameters, settings and optimizer of the fit before.
+        Whether `fit` continues from the parameters, hyperparameters and optimizer state of the
+        previous fit.
     callbacks : sequence of callable
-        Each is called with an `Epoch` after each epoch; returning True stops the training.
+        Each is called with an `Epoch` after each epoch. If one returns True, training stops.
     random_state : int, RandomState or None
-        Of everything random. None takes a new seed each time.
+        Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
-        Default: every core that the process may use. The result is the same bits for any number.
+        Default: every core that the process may use. The result does not depend on it.
     dtype : {"float32", "float64"}
-        Of parameters and arithmetic.
+        Type of parameters and arithmetic.
     verbose : bool
-        Log each epoch, as INFO, to the logger "sparsefm"; to standard error if nobody listens.
+        Log each epoch, as INFO, to the logger "sparsefm"; print to standard error if nothing
+        listens to that logger.
 
     Attributes
     ----------
     classes_ : ndarray of shape (C,)
-        The classes, in order.
+        The classes, in ascending order.
     encoder_ : TableEncoder
-        Fitted.
+        The fitted encoder.
     history_ : dict of str to list
-        A record of each epoch: "epoch", "train_loss", with validation data "val_loss" and metrics,
-        "seconds". Of more than two classes losses are sums over the machines.
-        ``pandas.DataFrame(model.history_)`` makes a table of it.
+        One entry for each epoch in each column: "epoch", "train_loss", with validation data
+        "val_loss" and metrics, and "seconds". With more than two classes the losses are the sum
+        over the outputs. ``pandas.DataFrame(model.history_)`` makes a table of it.
     search_ : dict of str to list
-        The settings that were tried, the best first, with their loss and number of epochs.
+        The candidates, the best first, with their loss and number of epochs.
     n_iter_ : int
         Number of epochs run.
     best_epoch_ : int
-        The epoch whose parameters are kept.
+        The epoch whose parameters were kept.
     n_features_in_ : int
         Number of input columns m.
     feature_names_in_ : ndarray of str, shape (m,)
-        Their names, if the input was a table whose names are all text.
+        Names of the input columns, if the input was a table and all names are text.
 
     Examples
     --------
@@ -173,18 +176,18 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> "FMClassifier":
-        """Train for one pass over some more rows.
+        """Train for one pass over more rows.
 
-        The optimizer goes on where it was, and features that no row had before join the model.
-        Settings that the parameters leave open are not searched for; the statistics of columns are
-        those of the first call.
+        The optimizer continues with its moments, and new features join the model.
+        Hyperparameters that are not set have fixed defaults; there is no search. The statistics of
+        columns are those of the first call.
 
         Parameters
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
         y : array-like of shape (n,)
         classes : array-like of shape (C,), optional
-            All classes that there will be; needed in the first call unless its `y` has them all.
+            All classes that will occur; needed in the first call unless its `y` has them all.
         sample_weight : array-like of shape (n,), optional
 
         Returns
@@ -212,7 +215,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         return self
 
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
-        """Return scores, shape (n,) of the second of two classes, (n, C) of more.
+        """Return scores: shape (n,), of the second class, with two classes; else (n, C).
 
         Parameters
         ----------
@@ -222,7 +225,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         return scores[:, 0] if len(self.classes_) == 2 else scores
 
     def predict(self, X: Any) -> Array:
-        """Return the class of the greatest score, shape (n,).
+        """Return the class with the highest score, shape (n,).
 
         Parameters
         ----------
@@ -236,8 +239,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, C), in the order of `classes_`.
 
-        With more than two classes those of the machines, each for one class against the rest, are
-        divided by their sum.
+        With more than two classes the probabilities of the outputs, each for one class against the
+        rest, are divided by their sum.
 
         Parameters
         ----------
@@ -257,28 +260,28 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
 
     @property
     def classes_(self) -> Array:
-        """The classes in order, shape (C,)."""
+        """The classes in ascending order, shape (C,)."""
         return self._fitted("_target").labels  # type: ignore[no-any-return]
 
     @property
     def w0_(self) -> float | Array:
-        """The bias; of more than two classes one each, shape (C,)."""
+        """The bias; with more than two classes one for each, shape (C,)."""
         biases = np.array([model.w0 for model in self._models])
         return float(biases[0]) if len(biases) == 1 else biases
 
     @property
     def w_(self) -> Array:
-        """The linear weights, shape (d,); of more than two classes (C, d)."""
+        """The linear weights, shape (d,); with more than two classes (C, d)."""
         weights = [model.w for model in self._models]
         return weights[0].copy() if len(weights) == 1 else np.stack(weights)
 
     @property
     def V_(self) -> Array:
-        """The factors, shape (d, k); of more than two classes (C, d, k)."""
+        """The factors, shape (d, k); with more than two classes (C, d, k)."""
         factors = [model.V for model in self._models]
         return factors[0].copy() if len(factors) == 1 else np.stack(factors)
 
-    # --- what the base asks for -----------------------------------------------------------------
+    # --- what the base class needs ---------------------------------------------------------------
 
     @property
     def _loss(self) -> Loss:

@@ -1,4 +1,4 @@
-"""Rows that the encoder has been through, for metrics of the user's own."""
+"""Encoded rows, for metrics of the user's own."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from sparsefm.data.dataset import Dataset
 
 
 class Encoded(sp.csr_matrix):  # type: ignore[misc]
-    """A matrix of features that an estimator predicts without encoding it again.
+    """A matrix of features; an estimator predicts from it without encoding it again.
 
-    Rows can be picked from it, as from any other.
+    Rows can be selected as from any other sparse matrix.
     """
 
-    _source: _core.Csr | None = None  # what it was made of; its arrays are read-only
+    _source: _core.Csr | None = None  # the matrix that it was made from; its arrays are read-only
 
     @classmethod
     def of(cls, dataset: Dataset) -> Encoded:
-        """Return the rows of a data set, made once."""
+        """Return the matrix of a dataset, made once."""
         cached = vars(dataset).get("encoded")
         if cached is None:
             cached = cls(as_scipy(dataset.X))
@@ -32,7 +32,7 @@ class Encoded(sp.csr_matrix):  # type: ignore[misc]
         return cached
 
     def checked(self, real: np.dtype[Any], n_features: int) -> _core.Csr:
-        """Return it as the core takes it."""
+        """Return the matrix as the core takes it."""
         source = self._source
         if (
             source is not None

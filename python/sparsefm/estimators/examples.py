@@ -1,4 +1,4 @@
-"""From tables and targets to data sets: what is done before an estimator trains."""
+"""From tables and targets to datasets: what an estimator does before it trains."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Array = npt.NDArray[Any]
 
 
 class ExamplesMixin:
-    """Learns what columns and targets are like, and encodes them."""
+    """Fits the encoding of columns and targets, and applies it."""
 
     encoder: TableEncoder | None
     encoder_: TableEncoder
@@ -40,7 +40,7 @@ class ExamplesMixin:
     def _learn(
         self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, canonical: bool = True
     ) -> Dataset:
-        """Learn what columns and targets are like, or what is new in them; return the data set.
+        """Fit the encoding of columns and targets, or extend it; return the dataset.
 
         Unless `canonical`, rows stay in their order.
         """
@@ -72,7 +72,7 @@ class ExamplesMixin:
         return checked
 
     def _learn_columns(self, X: Any, sample_weight: Any, go_on: bool) -> _core.Csr:
-        """Fit the encoder, or extend it by what is new; return the encoded rows."""
+        """Fit the encoder, or extend it by new categories; return the encoded matrix."""
         if not go_on:
             encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
             self.encoder_ = encoder.set_params(dtype=self.dtype)
@@ -105,7 +105,7 @@ class ExamplesMixin:
         return Dataset.of(matrix, y, tuple(targets), weights, rows)
 
     def _hold_out(self, dataset: Dataset) -> tuple[Dataset, Dataset]:
-        """Divide rows into those to train on and those to validate with."""
+        """Divide a dataset into training rows and validation rows."""
         fraction = check_real(self.validation_fraction, "validation_fraction", above=0)
         if fraction >= 1:
             raise ValueError(f"validation_fraction must be less than 1, got {fraction:g}")
@@ -115,7 +115,7 @@ class ExamplesMixin:
         return split(dataset, fraction, random, stratify=self._loss.task == "binary")
 
     def _encode(self, X: Any) -> _core.Csr:
-        """Return `X` as the models take it; it may be so already."""
+        """Return `X` encoded; it may be encoded already."""
         if "_learner" not in vars(self):
             check_is_fitted(self)
         if isinstance(X, Encoded):
@@ -124,15 +124,15 @@ class ExamplesMixin:
 
     @property
     def _real(self) -> np.dtype[Any]:
-        """The type of the arithmetic; a new `dtype` is that of the next fit."""
+        """The type of the arithmetic; a changed `dtype` counts from the next fit on."""
         return check_dtype(self.encoder_.dtype)
 
-    # --- what regressor and classifier fill in ----------------------------------------------------
+    # --- what regressor and classifier define ----------------------------------------------------
 
     @property
     @abstractmethod
     def _loss(self) -> Loss:
-        """The loss that is trained with."""
+        """The loss to train with."""
 
     @abstractmethod
     def _check_y(self, y: Any) -> Array:
@@ -140,7 +140,7 @@ class ExamplesMixin:
 
     @abstractmethod
     def _new_target(self, y: Array, weights: Array | None) -> Numbers | Classes:
-        """Learn what the targets of training are."""
+        """Fit the encoding of targets."""
 
     @abstractmethod
     def _codes(self, y: Array, weights: Array | None = None) -> Array:
@@ -148,8 +148,8 @@ class ExamplesMixin:
 
     @abstractmethod
     def _class_weighted(self, codes: Array, rows: Array, weights: Array | None) -> Array | None:
-        """Return the weights in training of rows whose targets are codes."""
+        """Return the weights of rows, given the codes of their targets, with class weights."""
 
     @abstractmethod
     def _seed(self) -> int:
-        """Return the seed of everything random."""
+        """Return the seed of all random numbers."""

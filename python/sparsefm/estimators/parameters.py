@@ -21,7 +21,7 @@ from sparsefm.training.hyperparameters import check_init_scale
 
 
 def check_parameters(estimator: Any) -> dict[str, Any]:
-    """Check all parameters; return those of training that are given."""
+    """Check all parameters; return the hyperparameters that are set."""
     real = check_dtype(estimator.dtype)
     resolve_threads(estimator.n_threads)
     check_integer(estimator.patience, "patience", 1)

@@ -23,75 +23,79 @@ Array = npt.NDArray[Any]
 class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     """Factorization machine for regression.
 
-    The target is standardised in training, so its offset and scale do not matter.
+    The target is standardised for training, so its offset and scale do not matter.
 
-    What the parameters leave open is chosen from the data: settings of different kinds train on a
-    part of the rows and are judged by the others, the best is varied, and the model is trained with
-    it on all rows. See the guide to the defaults for the rule.
+    Hyperparameters that are not set are chosen from the data: candidates are trained on a part of
+    the rows and scored on the others, the best is varied, and the model is trained with the best on
+    all rows. "How defaults are chosen" in the documentation has the details.
 
     Parameters
     ----------
     loss : {"squared", "huber"} or Loss
-        "huber" counts errors beyond 1.35 standard deviations of the target linearly, so that
-        outliers do not rule; ``sparsefm.losses.Huber(delta=...)`` sets another bound.
+        With "huber" errors beyond 1.35 standard deviations of the target count linearly, so
+        outliers have less influence; ``sparsefm.losses.Huber(delta=...)`` sets another bound.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
     solver : Adam or AdaGrad, optional
-        Optimizer and its settings. Default: chosen.
+        The optimizer and its hyperparameters. Default: chosen.
     epochs : int, optional
-        Passes over the data. Default: as many as improve the prediction of held-out rows.
+        Number of passes over the training rows. Default: chosen.
     batch_size : int, optional
-        Rows a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
+        Rows of a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
     init : {"normal", "uniform"}, optional
         Distribution of the initial factors, as for `train`. Default: chosen.
     init_scale : float, optional
-        Its scale, as for `train`. Default: chosen.
+        Scale of the initial factors, as for `train`. Default: chosen.
     encoder : TableEncoder, optional
-        What turns columns into features; not changed. Default: ``TableEncoder()``.
+        A clone of it turns columns into features. Default: ``TableEncoder()``.
     early_stopping : bool
         With validation data (`eval_set` or `validation_fraction`): stop when `patience` runs out,
         and keep the parameters of the best epoch.
     validation_fraction : float, optional
-        Share of the rows, in (0, 1), to hold out as validation data if there is no `eval_set`.
-        Default: settings are chosen by several splits, and then all rows are trained on.
+        Share of the rows, in (0, 1), to hold out as validation rows if there is no `eval_set`.
+        Default: candidates are scored on parts of the rows, and the model is trained on all rows.
     patience : int
         Stop after this many epochs in a row without improvement.
     min_delta : float
-        What counts as one: a change for the better of more than this.
+        A change counts as an improvement if it is larger than this.
     scoring : str or callable, optional
-        What early stopping goes by: a name of scikit-learn's scorers, with or without ``neg_``; a
-        scorer ``f(estimator, X, y)``, whose X are encoded rows; or a metric ``f(y_true, y_pred)``
-        whose name ends in "_score" (more is better), "_error" or "_loss". Default: the loss.
+        The metric for early stopping: a name of one of scikit-learn's scorers, with or without
+        ``neg_``; a scorer ``f(estimator, X, y)``, whose X is encoded; or a metric
+        ``f(y_true, y_pred)`` whose name ends in "_score" (greater is better), "_error" or
+        "_loss". Default: the validation loss.
     warm_start : bool
-        Whether `fit` goes on from the parameters, settings and optimizer of the fit before.
+        Whether `fit` continues from the parameters, hyperparameters and optimizer state of the
+        previous fit.
     callbacks : sequence of callable
-        Each is called with an `Epoch` after each epoch; returning True stops the training.
+        Each is called with an `Epoch` after each epoch. If one returns True, training stops.
     random_state : int, RandomState or None
-        Of everything random. None takes a new seed each time.
+        Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
-        Default: every core that the process may use. The result is the same bits for any number.
+        Default: every core that the process may use. The result does not depend on it.
     dtype : {"float32", "float64"}
-        Of parameters and arithmetic.
+        Type of parameters and arithmetic.
     verbose : bool
-        Log each epoch, as INFO, to the logger "sparsefm"; to standard error if nobody listens.
+        Log each epoch, as INFO, to the logger "sparsefm"; print to standard error if nothing
+        listens to that logger.
 
     Attributes
     ----------
     encoder_ : TableEncoder
-        Fitted.
+        The fitted encoder.
     history_ : dict of str to list
-        A record of each epoch: "epoch", "train_loss", with validation data "val_loss" and metrics,
-        "seconds". ``pandas.DataFrame(model.history_)`` makes a table of it.
+        One entry for each epoch in each column: "epoch", "train_loss", with validation data
+        "val_loss" and metrics, and "seconds". ``pandas.DataFrame(model.history_)`` makes a table of
+        it.
     search_ : dict of str to list
-        The settings that were tried, the best first, with their loss and number of epochs.
+        The candidates, the best first, with their loss and number of epochs.
     n_iter_ : int
         Number of epochs run.
     best_epoch_ : int
-        The epoch whose parameters are kept.
+        The epoch whose parameters were kept.
     n_features_in_ : int
         Number of input columns m.
     feature_names_in_ : ndarray of str, shape (m,)
-        Their names, if the input was a table whose names are all text.
+        Names of the input columns, if the input was a table and all names are text.
 
     Examples
     --------
@@ -153,11 +157,11 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         self.loss = loss
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "FMRegressor":
-        """Train for one pass over some more rows.
+        """Train for one pass over more rows.
 
-        The optimizer goes on where it was, and features that no row had before join the model.
-        Settings that the parameters leave open are not searched for; the statistics of columns and
-        targets are those of the first call.
+        The optimizer continues with its moments, and new features join the model.
+        Hyperparameters that are not set have fixed defaults; there is no search. The statistics of
+        columns and targets are those of the first call.
 
         Parameters
         ----------

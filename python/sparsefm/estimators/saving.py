@@ -44,12 +44,12 @@ class SavingMixin:
             With any suffix; ".safetensors" is usual. An existing file is replaced, or kept as it is
             if writing fails.
         optimizer_state : bool
-            Also save what the optimizer remembers of each parameter. Training can then go on as if
+            Also save the optimizer's moments of each parameter. Training can then continue as if
             there had been no break. The file becomes two or three times as large.
         training_rows : bool
             Also save the sample of encoded training rows, at most 32,768, that `interactions`,
-            `field_interactions` and the plots look at by default. Without it they need ``X=`` after
-            loading. The file then holds training data: mind who may read it.
+            `field_interactions` and the plots use by default. Without it they need ``X=`` after
+            loading. The file then holds training data: consider who may read it.
 
         Warns
         -----
@@ -108,13 +108,13 @@ class SavingMixin:
 
 
 def _parameters(estimator: Any) -> dict[str, Any]:
-    """Return the parameters, but for callbacks, which no file can hold."""
+    """Return the parameters, except callbacks, which cannot be saved."""
     parameters = estimator.get_params(deep=False) | {"dtype": np.dtype(estimator.dtype).name}
     return {name: value for name, value in parameters.items() if name != "callbacks"}
 
 
 def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
-    """Return what is fitted, but for the training rows: JSON values, and arrays."""
+    """Return what is fitted, except the training rows: JSON values and arrays."""
     learner: Learner = estimator._learner
     chosen = learner.hyperparameters
     header = {
@@ -202,7 +202,7 @@ def _read_hyperparameters(entries: dict[str, Any]) -> Hyperparameters:
 
 
 def _read_state(reader: Reader, chosen: Hyperparameters, n_features: int | None) -> State:
-    """Return parameters, and what the optimizer remembers of them if it was saved."""
+    """Return the parameters, and the optimizer's moments if they were saved."""
     rank, solver = chosen.rank, chosen.solver
     w = reader.numbers("w", (n_features,), REALS)
     n_features, real = len(w), (w.dtype.name,)

@@ -1,4 +1,4 @@
-"""Metrics by name or callable, and which direction is better."""
+"""Metrics by name or callable, and whether greater is better."""
 
 import inspect
 from collections.abc import Callable
@@ -19,14 +19,14 @@ GREATER_IS_BETTER = {"_score": True, "_error": False, "_loss": False, "_deviance
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of merit of an estimator on validation data.
+    """A metric of an estimator on validation rows.
 
     Attributes
     ----------
     name : str
     greater_is_better : bool
     scorer : callable
-        As scikit-learn's: ``scorer(estimator, X, y)``, always the greater the better.
+        As in scikit-learn: ``scorer(estimator, X, y)``, where greater is better.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Metric:
     scorer: Callable[..., float]
 
     def value(self, estimator: Any, X: Any, y: Any, weights: Any = None) -> float:
-        """Return the metric as its name says: a loss is positive."""
+        """Return the metric with the sign of its name: a loss is positive."""
         function: Any = getattr(self.scorer, "_score_func", self.scorer)
         takes_weights = "sample_weight" in inspect.signature(function).parameters
         weighted = {"sample_weight": weights} if weights is not None and takes_weights else {}
@@ -48,9 +48,10 @@ def find_metric(scoring: Any) -> Metric:
     Parameters
     ----------
     scoring : str or callable
-        A name of scikit-learn's scorers, with or without "neg_"; "rmse", "mae", "mse" or "auc"; a
-        scorer ``f(estimator, X, y)``, the greater the better; or a metric ``f(y_true, y_pred)``,
-        whose name must then end in "_score" if more is better, in "_error" or "_loss" if less is.
+        A name of one of scikit-learn's scorers, with or without "neg_"; "rmse", "mae", "mse" or
+        "auc"; a scorer ``f(estimator, X, y)``, where greater is better; or a metric
+        ``f(y_true, y_pred)`` whose name ends in "_score" if greater is better, else in "_error" or
+        "_loss".
     """
     metric = _found(scoring)
     if metric.name in RECORDED:
@@ -70,7 +71,7 @@ def _found(scoring: Any) -> Metric:
                 return _named(known)
         if {"pred_decision", "y_score"} & inspect.signature(scoring).parameters.keys():
             raise ValueError(
-                f"scoring={name} judges scores rather than predictions: pass "
+                f"scoring={name} takes scores, not predictions: pass "
                 f"sklearn.metrics.make_scorer({name}, response_method='decision_function', ...)"
             )
     if _n_required(scoring) != 2:
@@ -79,7 +80,7 @@ def _found(scoring: Any) -> Metric:
         if name.endswith(suffix):
             return Metric(name, greater, make_scorer(scoring, greater_is_better=greater))
     raise ValueError(
-        f"scoring={name} does not tell whether more is better: end its name in _score or _error, "
+        f"scoring={name} does not say whether greater is better: end its name in _score or _error, "
         "or pass sklearn.metrics.make_scorer(function, greater_is_better=...)"
     )
 
@@ -91,14 +92,14 @@ def _named(scoring: str) -> Metric:
         name = f"neg_{name}"
     if name not in names:
         raise ValueError(
-            f"scoring={scoring!r} is no metric of scikit-learn's; "
-            "sklearn.metrics.get_scorer_names() has them all"
+            f"scoring={scoring!r} is not a metric of scikit-learn; "
+            "sklearn.metrics.get_scorer_names() lists them"
         )
     return Metric(scoring.removeprefix("neg_"), not name.startswith("neg_"), get_scorer(name))
 
 
 def _n_required(function: Callable[..., Any]) -> int:
-    """Return how many arguments a function cannot do without."""
+    """Return the number of required arguments of a function."""
     try:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""What models are trained on instead of the user's targets."""
+"""The encoding of the user's targets for training."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Numbers:
 
     @classmethod
     def learn(cls, y: Array, weights: Array | None) -> Numbers:
-        """Take mean and standard deviation; of constant targets the latter counts as one."""
+        """Compute mean and standard deviation; the latter counts as one for constant targets."""
         if weights is not None:
             y, weights = y[weights > 0], weights[weights > 0].astype(np.float64)
         exponent, mean, std = Distribution.of(y, weights).moments()
@@ -34,17 +34,17 @@ class Numbers:
 
     @property
     def offset(self) -> float:
-        """The mean, in units of the user's."""
+        """The mean, in the user's units."""
         return float(np.ldexp(self.mean, self.exponent))
 
     @property
     def scale(self) -> float:
-        """The standard deviation, in units of the user's."""
+        """The standard deviation, in the user's units."""
         return float(np.ldexp(self.std, self.exponent))
 
     @property
     def loss_unit(self) -> float:
-        """A squared loss of one of the model, in units of the user's."""
+        """A squared loss of 1 of the standardised target, in the user's units."""
         return self.scale * self.scale  # infinite rather than an error
 
     def codes(self, y: Array) -> Array:
@@ -60,12 +60,12 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Classes; one output for two of them, else one for each against the rest.
+    """Classes: one output for two classes, else one for each class against the rest.
 
     Attributes
     ----------
     labels : ndarray of shape (C,)
-        In order.
+        In ascending order.
     """
 
     labels: Array
@@ -73,12 +73,12 @@ class Classes:
 
     @property
     def n_outputs(self) -> int:
-        """How many models there are."""
+        """The number of outputs."""
         return 1 if len(self.labels) == 2 else len(self.labels)
 
     @classmethod
     def learn(cls, y: Array, weights: Array | None) -> Classes:
-        """Take the labels of rows of positive weight."""
+        """Collect the labels of rows of positive weight."""
         return cls(np.unique(y if weights is None else y[weights > 0]))
 
     def codes(self, y: Array) -> Array:
@@ -88,7 +88,7 @@ class Classes:
             return np.full(len(y), -1)
         try:
             places = np.minimum(np.searchsorted(self.labels, y), len(self.labels) - 1)
-        except TypeError:  # and so here, one of them in an array of objects
+        except TypeError:  # text beside numbers, in an array of objects
             return np.full(len(y), -1)
         return np.where(self.labels[places] == y, places, -1)
 

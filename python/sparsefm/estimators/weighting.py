@@ -1,4 +1,4 @@
-"""Weights of examples, before training and in what is kept of them."""
+"""Weights of rows, and the weighted sample of training rows that an estimator keeps."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from sparsefm.data.validation import as_vector, as_weights
 
 Array = npt.NDArray[Any]
 
-SAMPLE_SIZE = 1 << 15  # training rows kept to tell how often pairs of features occur
+SAMPLE_SIZE = 1 << 15  # training rows kept, to count how often pairs of features occur
 
 
 def proportions(sample_weight: Any, n_rows: int) -> Array | None:
-    """Return checked weights, scaled by a power of two: that changes no bit of a ratio."""
+    """Return checked weights, scaled by a power of two, which keeps their ratios exact."""
     if sample_weight is None:
         return None
     as_weights(sample_weight, n_rows, np.float64, "sample_weight")  # for its checks
@@ -26,7 +26,7 @@ def proportions(sample_weight: Any, n_rows: int) -> Array | None:
 
 
 def sample_of(X: _core.Csr, rows: npt.NDArray[np.int64], weights: Array | None) -> sp.csr_matrix:
-    """Return some of the training rows, as often as their weights say.
+    """Return a sample of the training rows, in proportion to their weights.
 
     Parameters
     ----------

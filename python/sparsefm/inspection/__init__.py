@@ -1,1 +1,1 @@
-"""What a fitted model found: interactions, fields, explanations of predictions."""
+"""Inspection of fitted models: interactions, fields and explanations of predictions."""

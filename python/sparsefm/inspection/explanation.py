@@ -1,4 +1,4 @@
-"""What makes up a row's score: the bias, its features and their pairs."""
+"""Explanations: a score is the sum of the bias, features and pairs of features."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,24 +12,24 @@ from sparsefm.inspection.interactions import pair_weights
 
 Array = npt.NDArray[Any]
 
-MAX_PAIRS = 50_000_000  # at 20 bytes each, and about as much again while they are made
-NAME_WIDTH = 60  # characters of a line that names a contribution
+MAX_PAIRS = 50_000_000  # at 20 bytes each, and about twice as much while they are computed
+NAME_WIDTH = 60  # characters of the name of a contribution
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
-    """Scores of rows, split into contributions that add up to them.
+    """The scores of rows, split into contributions that add up to them.
 
-    ``str`` of it, and so ``print``, shows the strongest contributions to the first row.
+    ``print`` shows the strongest contributions to the score of the first row.
 
     Attributes
     ----------
     bias : float
         w_0, the same for every row.
     linear : csr_matrix of float64, shape (n, d)
-        w_i x_i of each feature that a row has.
+        w_i x_i of each feature of a row.
     pairwise : dict of ndarray
-        One entry for each pair of features i < j that a row has, in the order of the rows:
+        One entry for each pair of features i < j of a row, in the order of the rows:
         "row", "first", "second" (columns i and j) and "contribution", ``<v_i, v_j> x_i x_j``.
     names : ndarray of str, shape (d,)
         Name of each feature.
@@ -44,8 +44,8 @@ class Explanation:
     def scores(self) -> npt.NDArray[np.float64]:
         """The score of each row, shape (n,): the sum of its contributions.
 
-        That is what a regressor predicts, and the decision value of a classifier: with logistic
-        loss, the log-odds of the class.
+        For a regressor that is the prediction. For a classifier it is the decision function: with
+        logistic loss, the log-odds of the class.
         """
         pairs = np.bincount(self.pairwise["row"], self.pairwise["contribution"], len(self))
         return np.asarray(self.bias + self.linear.sum(axis=1).A1 + pairs)
@@ -59,13 +59,13 @@ class Explanation:
         Parameters
         ----------
         row : int
-            Which of the explained rows, from 0.
+            Number of the row among the explained rows, from 0.
 
         Returns
         -------
         dict of ndarray
             Columns of equal length: "part" ("bias", "linear" or "pairwise"), "first" and "second"
-            (names of features, "" where there is none) and "contribution".
+            (names of features, or "") and "contribution".
         """
         if not check_integer(row, "row", 0) < len(self):
             raise ValueError(f"row must be less than {len(self)}, the rows explained; got {row}")
@@ -146,7 +146,7 @@ def _pairs_of_rows(X: sp.csr_matrix) -> tuple[Array, Array, Array]:
         )
     ends = np.repeat(X.indptr[1:], lengths).astype(np.int32)
     entries = np.arange(X.indptr[-1], dtype=np.int32)
-    followers = ends - entries - 1  # an entry's partners are those after it in the row
+    followers = ends - entries - 1  # the entries after it in its row
     left = np.repeat(entries, followers)
     right = np.arange(1, total + 1, dtype=np.int32) + left
     right -= np.repeat(np.cumsum(followers, dtype=np.int32) - followers, followers)

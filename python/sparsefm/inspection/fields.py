@@ -1,4 +1,4 @@
-"""Which pairs of fields matter: the interactions of features, summed up by column of the table."""
+"""The strength of pairs of fields: interactions of features, summed up by field."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ import scipy.sparse as sp
 
 Array = npt.NDArray[Any]
 
-MAX_FIELDS = 2000  # more could be neither computed in good time nor looked at
+MAX_FIELDS = 2000  # more would take too long
 NUMBERS_AT_ONCE = 1 << 22  # bounds temporary arrays: 32 MiB each
 
 
 def field_strengths(V: Array, X: sp.csr_matrix, fields: Array, n_fields: int) -> Array:
-    r"""Return how far the interactions of each two fields move the scores of `X`, shape (F, F).
+    r"""Return how much the interactions of pairs of fields change the scores of `X`.
 
-    What field a brings to a row is :math:`u_a = \sum_{i \in a} x_i v_i`, and the pairs of fields a
-    and b add :math:`\langle u_a, u_b \rangle` to its score. Where b is as in the average row, that
-    depends on a alone, and a linear weight could say it as well; so both are centred:
+    Field a contributes the vector :math:`u_a = \sum_{i \in a} x_i v_i` to a row, and the pairs of
+    features of fields a and b add :math:`\langle u_a, u_b \rangle` to its score. With b as in the
+    average row this depends on a alone, so linear weights could express it. So both are centred:
 
     .. math::
 
@@ -41,8 +41,8 @@ def field_strengths(V: Array, X: sp.csr_matrix, fields: Array, n_fields: int) ->
 
     Notes
     -----
-    Centring takes out all that one field says alone if the two are independent. Of fields that say
-    partly the same, such as a day and its month, part of the strength may be said by one alone.
+    If two fields are independent, centring removes everything that depends on one of them alone. If
+    they are not, such as a day and its month, one field alone may explain a part of the strength.
     """
     if n_fields > MAX_FIELDS:
         raise ValueError(

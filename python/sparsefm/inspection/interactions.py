@@ -1,4 +1,4 @@
-"""Which pairs of features matter."""
+"""The strongest pairs of features."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Interactions:
     weight : ndarray of float
         ``<v_i, v_j>``: what the pair adds to the score where both features are 1.
     share : ndarray of float
-        Share of the rows that have both.
+        Share of the rows that have both features.
     strength : ndarray of float
         Standard deviation, over the rows, of what the pair adds to the score and neither feature
         could add alone.
@@ -47,20 +47,20 @@ class Interactions:
 
 
 def strongest_interactions(model: Model, X: Any, top: int = 20) -> Interactions:
-    r"""Return the pairs of features whose interaction moves the scores of `X` most.
+    r"""Return the pairs of features whose interactions change the scores of `X` most.
 
-    What a pair adds to a row's score is :math:`\langle v_i, v_j \rangle x_i x_j`. Of that, the part
-    that is linear in :math:`x_i` and :math:`x_j` is no interaction: a pair that always occurs
-    together says no more than one of the two. Pairs are ranked by the standard deviation of the
-    rest, that is of the residual of regressing :math:`x_i x_j` on :math:`1, x_i, x_j`.
+    A pair adds :math:`\langle v_i, v_j \rangle x_i x_j` to the score of a row. The part of it that
+    is linear in :math:`x_i` and :math:`x_j` is not an interaction: if two features always occur
+    together, the pair carries the same information as one of them. Pairs are ranked by the standard
+    deviation of the rest: the residual of regressing :math:`x_i x_j` on :math:`1, x_i, x_j`.
 
     Parameters
     ----------
     model : Model
     X : sparse matrix, sparse array or array-like of shape (n, d)
-        Costs O(sum of squared row lengths) time.
+        The time is O(sum of squared row lengths).
     top : int
-        How many pairs; there are fewer if fewer occur.
+        Number of pairs; there are fewer if fewer occur.
     """
     checked = as_csr(X, model.dtype, n_features=model.n_features)
     return rank_pairs(model.V, as_scipy(checked), top)
@@ -69,8 +69,7 @@ def strongest_interactions(model: Model, X: Any, top: int = 20) -> Interactions:
 def rank_pairs(V: Array, X: sp.csr_matrix, top: int) -> Interactions:
     """Return the `top` strongest pairs of factors `V` (d, k) on the rows `X` (n, d).
 
-    As `strongest_interactions`, of which this is the part that needs no model. `X` is of float64,
-    without duplicates or stored zeros.
+    See `strongest_interactions`. `X` is of float64, without duplicates or stored zeros.
     """
     check_integer(top, "top", 1)
     found = [(np.empty(0, np.int32), np.empty(0, np.int32), *np.empty((3, 0)))]
@@ -80,7 +79,7 @@ def rank_pairs(V: Array, X: sp.csr_matrix, top: int) -> Interactions:
             i, j, share, residual = products.statistics(begin, end)
             weight = pair_weights(V, i, j)
             found.append((i, j, weight, share, np.abs(weight) * np.sqrt(residual)))
-            found = [_strongest(found, top)]  # the rest is forgotten: memory stays bounded
+            found = [_strongest(found, top)]  # the rest is dropped, to bound memory
     return Interactions(*_strongest(found, top))
 
 
@@ -94,14 +93,14 @@ def pair_weights(V: Array, first: Array, second: Array) -> npt.NDArray[np.float6
 
 
 def _strongest(found: list[tuple[Array, ...]], top: int) -> tuple[Array, ...]:
-    """Join columns of pairs and keep the rows of greatest strength, the last column."""
+    """Join columns of pairs and keep the pairs of greatest strength, the last column."""
     columns = [np.concatenate(parts) for parts in zip(*found, strict=True)]
-    best = np.argsort(-columns[-1], kind="stable")[:top]  # ties: in the order of the pairs
+    best = np.argsort(-columns[-1], kind="stable")[:top]  # ties stay in order
     return tuple(column[best] for column in columns)
 
 
 class _Products:
-    """Means over the rows of products of two features, for those pairs that occur."""
+    """Means, over the rows, of products of two features, for the pairs that occur."""
 
     def __init__(self, X: sp.csr_matrix) -> None:
         self.n_rows, self.n_features = X.shape
@@ -111,12 +110,12 @@ class _Products:
         self.present = X if self.ones else _with_data(X, np.ones(X.nnz))
         self.mean = np.asarray(X.mean(axis=0)).ravel()
         self.variance = np.asarray(self.square.mean(axis=0)).ravel() - self.mean**2
-        self.X_t = X.T.tocsr()  # a feature's rows, side by side
+        self.X_t = X.T.tocsr()  # the rows of each feature
         self.square_t = self.X_t if self.ones else self.square.T.tocsr()
         self.present_t = self.X_t if self.ones else self.present.T.tocsr()
 
     def blocks(self) -> Iterator[tuple[int, int]]:
-        """Cut the features into ranges that have about `PAIRS_AT_ONCE` pairs with others."""
+        """Divide the features into ranges with about `PAIRS_AT_ONCE` pairs each."""
         lengths = np.diff(self.X.indptr)
         pairs = self.present_t @ lengths.astype(np.float64)
         block = np.cumsum(np.minimum(pairs, self.n_features)) // PAIRS_AT_ONCE
@@ -124,7 +123,7 @@ class _Products:
         return pairwise(edges)
 
     def statistics(self, begin: int, end: int) -> tuple[Array, Array, Array, Array]:
-        """Describe the pairs i < j, begin <= i < end, that occur in a row.
+        """Return statistics of the pairs i < j, begin <= i < end, that occur in a row.
 
         Returns
         -------
@@ -134,7 +133,7 @@ class _Products:
         residual : ndarray of float
             Residual variance of x_i x_j given x_i and x_j.
         """
-        # Counts cannot cancel, as sums of products can: only they tell which pairs occur.
+        # Sums of products can cancel, counts cannot: only counts show which pairs occur.
         counts = sp.triu(self.present_t[begin:end] @ self.present, k=begin + 1, format="csr")
         counts.sort_indices()
         pairs = counts.tocoo()
@@ -158,7 +157,7 @@ class _Products:
 
         var_i, var_j = self.variance[i], self.variance[j]
         determinant = var_i * var_j - covariance**2
-        regular = determinant > 1e-9 * var_i * var_j  # else one of the two says what the other does
+        regular = determinant > 1e-9 * var_i * var_j  # else one determines the other
         both = with_i**2 * var_j - 2 * with_i * with_j * covariance + with_j**2 * var_i
         explained = np.where(regular, both / np.where(regular, determinant, 1), total)
         return i, j, share, np.maximum(total - explained, 0)

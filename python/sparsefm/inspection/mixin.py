@@ -1,4 +1,4 @@
-"""What a fitted estimator found: methods that every estimator has."""
+"""The methods of estimators that inspect a fitted model."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 
 class InsightMixin:
-    """Explains a fitted estimator: its strongest pairs, its fields, its predictions."""
+    """Gives estimators `interactions`, `field_interactions` and `explain`."""
 
     if TYPE_CHECKING:
         encoder_: Any
@@ -33,17 +33,17 @@ class InsightMixin:
         def _encode(self, X: Any) -> _core.Csr: ...
 
     def interactions(self, top: int = 20, X: Any = None, target: Any = None) -> dict[str, Array]:
-        r"""Return the pairs of features whose interaction moves the scores most.
+        r"""Return the pairs of features whose interactions change the scores most.
 
         Parameters
         ----------
         top : int
-            How many pairs; there are fewer if fewer occur.
+            Number of pairs; there are fewer if fewer occur.
         X : table or matrix, optional
-            Rows to look at, as for ``predict``. Default: a sample of the training rows, which a
-            loaded estimator has only if it was saved with ``training_rows=True``.
+            Rows to use, as for ``predict``. Default: a sample of the training rows, which a loaded
+            estimator has only if it was saved with ``training_rows=True``.
         target : label, optional
-            Which class's score is meant; needed for more than two classes, and only then.
+            The class whose score is meant; needed with more than two classes, and only then.
 
         Returns
         -------
@@ -53,10 +53,10 @@ class InsightMixin:
             - "first", "second": names of the two features;
             - "weight": :math:`\langle v_i, v_j \rangle`, what the pair adds to the score where both
               features are 1;
-            - "share": share of the rows that have both;
+            - "share": share of the rows that have both features;
             - "strength": standard deviation, over the rows, of what the pair adds to the score and
-              neither feature could add alone. The ranking is by this, so a pair with a large weight
-              that hardly ever occurs does not come first.
+              neither feature could add alone. Pairs are ranked by strength, so a rare pair with a
+              large weight does not come first.
         """
         _, _, V = self._parameters(target)
         pairs = rank_pairs(V, self._rows(X), top)
@@ -75,36 +75,36 @@ class InsightMixin:
         Parameters
         ----------
         X : table or matrix
-            Rows to explain, as for ``predict``. A row with m features has m(m-1)/2 pairs; more than
-            50 million in all are refused.
+            Rows to explain, as for ``predict``. A row with m features has m(m-1)/2 pairs; at most
+            50 million pairs are allowed.
         target : label, optional
-            Which class's score is meant; needed for more than two classes, and only then.
+            The class whose score is meant; needed with more than two classes, and only then.
 
         Returns
         -------
         Explanation
-            The bias and what each feature and each pair of features adds. The sums are what a
-            regressor predicts, or a classifier's ``decision_function``, to the rounding of its
-            dtype.
+            The bias, and the contribution of each feature and each pair of features. Except for
+            rounding their sums are the predictions of a regressor, or the ``decision_function`` of
+            a classifier.
         """
         w0, w, V = self._parameters(target)
         return explain_rows(w0, w, V, as_scipy(self._encode(X)), self._names())
 
     def field_interactions(self, X: Any = None, target: Any = None) -> npt.NDArray[np.float64]:
-        r"""Return how far the interactions of each two fields move the scores.
+        r"""Return how much the interactions of pairs of fields change the scores.
 
-        A field is a column of the table that the estimator was fitted on. What field a brings to a
-        row is :math:`u_a = \sum_{i \in a} x_i v_i`, and the strength of two fields is the standard
-        deviation over the rows of :math:`\langle u_a - \bar u_a, u_b - \bar u_b \rangle`. Centred,
-        because what depends on one of the two fields alone is no interaction.
+        A field is a column of the table that the estimator was fitted on. Field a contributes the
+        vector :math:`u_a = \sum_{i \in a} x_i v_i` to a row. The strength of two fields is the
+        standard deviation of :math:`\langle u_a - \bar u_a, u_b - \bar u_b \rangle` over the rows.
+        The vectors are centred because an effect of one field alone is not an interaction.
 
         Parameters
         ----------
         X : table or matrix, optional
-            Rows to look at, as for ``predict``. Default: a sample of the training rows, which a
-            loaded estimator has only if it was saved with ``training_rows=True``.
+            Rows to use, as for ``predict``. Default: a sample of the training rows, which a loaded
+            estimator has only if it was saved with ``training_rows=True``.
         target : label, optional
-            Which class's score is meant; needed for more than two classes, and only then.
+            The class whose score is meant; needed with more than two classes, and only then.
 
         Returns
         -------
@@ -114,15 +114,15 @@ class InsightMixin:
 
         Notes
         -----
-        Of fields that say partly the same, such as a day and its month, part of the strength may
-        be said by one of them alone.
+        If two fields contain partly the same information, such as a day and its month, one of them
+        alone may explain a part of the strength.
         """
         _, _, V = self._parameters(target)
         fields, names = self.encoder_.fields_, self.encoder_.field_names_
         return field_strengths(V, self._rows(X), np.asarray(fields), len(names))
 
     def _parameters(self, target: Any) -> tuple[float, Array, Array]:
-        """Return w0, w (d,) and V (d, k) of the score that `target` means."""
+        """Return w0, w (d,) and V (d, k) of the score of the class `target`."""
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
@@ -143,7 +143,7 @@ class InsightMixin:
         return float(self.w0_[c]), self.w_[c], self.V_[c]
 
     def _rows(self, X: Any) -> sp.csr_matrix:
-        """Return encoded rows in float64: of `X`, or the sample of training rows."""
+        """Return `X` encoded, or the sample of training rows, in float64."""
         if X is not None:
             return as_scipy(self._encode(X))
         if self._sample is None:

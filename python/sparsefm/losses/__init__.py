@@ -1,4 +1,4 @@
-"""Losses: what training makes small, and what it predicts."""
+"""Losses: what training minimises."""
 
 from sparsefm.losses.classification import Hinge, Logistic, sigmoid
 from sparsefm.losses.loss import Loss

@@ -1,4 +1,4 @@
-"""Losses of two classes, 0 and 1."""
+"""Losses for two classes, 0 and 1."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -30,9 +30,9 @@ class Logistic(Loss):
     task: ClassVar[str] = "binary"
 
     def constant(self, mean: float) -> float:
-        """Return log(p / (1 - p)), finite also where one class has next to no weight.
+        """Return log(p / (1 - p)), which is finite even if one class has almost no weight.
 
-        Where one class is absent this is 0: in other rows it may not be.
+        If a class is absent this is 0, since other rows may have the class.
         """
         if mean in (0, 1):
             return 0.0
@@ -49,12 +49,12 @@ class Logistic(Loss):
 class Hinge(Loss):
     r"""The margin loss of support vector machines: :math:`\max(0, 1 - (2y - 1) s)`.
 
-    The prediction is the score, whose sign is the class.
+    The prediction is the score; its sign is the class.
     """
 
     name: ClassVar[str] = "hinge"
     task: ClassVar[str] = "binary"
 
     def constant(self, mean: float) -> float:
-        """Return the side of the more frequent class."""
+        """Return the label, -1 or 1, of the more frequent class."""
         return float(np.sign(mean - 0.5))

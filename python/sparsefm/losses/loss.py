@@ -1,6 +1,6 @@
-"""What all losses have in common.
+"""The base class of all losses.
 
-The formulas themselves, the same that training uses, are in ``cpp/core/losses/pointwise.hpp``.
+The formulas, which training uses too, are in ``cpp/core/losses/pointwise.hpp``.
 """
 
 from dataclasses import dataclass, fields
@@ -15,20 +15,20 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss L(y, s) of a target y and a score s; use one of its kinds.
+    """A loss L(y, s) of a target y and a score s; use one of its subclasses.
 
-    A kind may have parameters: fields of its dataclass that are numbers.
+    A subclass may have parameters, which are fields of its dataclass.
     """
 
     name: ClassVar[str]
     task: ClassVar[str]
 
     def constant(self, mean: float) -> float:
-        """Return a constant score of small mean loss, from the mean target."""
+        """Return a constant score with a low mean loss, given the mean target."""
         return mean
 
     def predict(self, scores: Array) -> Array:
-        """Return what a model predicts whose scores are these."""
+        """Return the predictions for scores."""
         return scores
 
     def values(self, targets: Array, scores: Array) -> Array:
@@ -41,10 +41,10 @@ class Loss:
 
     @property
     def core_name(self) -> str:
-        """What the core calls it."""
+        """Its name in the core."""
         return self.name
 
     @property
     def core_constants(self) -> dict[str, float]:
-        """Its parameters."""
+        """Its parameters, for the core."""
         return {field.name: float(getattr(self, field.name)) for field in fields(self)}

@@ -1,4 +1,4 @@
-"""Losses of real targets; the score is the prediction."""
+"""Losses for real targets; the score is the prediction."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -20,7 +20,7 @@ class Squared(Loss):
 @register("loss", "huber")
 @dataclass(frozen=True)
 class Huber(Loss):
-    r"""Squared for small errors, linear for large ones, so that outliers do not rule.
+    r"""Squared for small errors, linear for large ones: less sensitive to outliers.
 
     With the error :math:`e = |s - y|`,
 
@@ -31,8 +31,8 @@ class Huber(Loss):
     Parameters
     ----------
     delta : float
-        Errors beyond it count linearly. In units of the target for `train`; in standard deviations
-        of the target for `FMRegressor`, which standardises it.
+        Errors larger than this count linearly. The unit is that of the target for `train`, and the
+        standard deviation of the target for `FMRegressor`, which standardises the target.
 
     References
     ----------

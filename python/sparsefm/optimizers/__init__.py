@@ -1,4 +1,4 @@
-"""Optimizers: how parameters move. In order of increasing complexity."""
+"""Optimizers: how parameters are updated."""
 
 from sparsefm.optimizers.adagrad import AdaGrad
 from sparsefm.optimizers.adam import Adam

@@ -26,7 +26,7 @@ class AdaGrad(Optimizer):
     learning_rate : float
         :math:`\eta`.
     initial_accumulator : float
-        What h starts at; it damps features seen a few times.
+        Initial value of h; it damps rare features.
     l2_linear, l2_factors : float
         Weights of the penalty on w and V, as for `Adam`.
 
@@ -49,11 +49,11 @@ class AdaGrad(Optimizer):
 
     @property
     def moment_starts(self) -> tuple[float]:
-        """What the accumulator h starts at."""
+        """The initial value of the accumulator h."""
         return (self.initial_accumulator,)
 
     def check_range(self, real: np.dtype[Any]) -> None:
-        """Check that the type of the arithmetic can represent the settings."""
+        """Check that the type of the arithmetic can represent the hyperparameters."""
         super().check_range(real)
         with np.errstate(over="ignore"):
             start = real.type(self.initial_accumulator)

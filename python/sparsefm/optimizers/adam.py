@@ -26,21 +26,21 @@ class Adam(Optimizer):
     Parameters
     ----------
     learning_rate : float
-        :math:`\eta`, about how far one step moves a parameter.
+        :math:`\eta`, about the distance that one step moves a parameter.
     beta1, beta2 : float
         Decay of the two moments, in [0, 1).
     epsilon : float
-        Added to the uncorrected root. Besides avoiding a division by zero it damps features seen
-        seldom, which is where one-hot data overfit. The specification's scripts have 1e-8; the
-        default here, for targets and values of about unit scale, predicts much better.
+        Added to the root, which is not bias-corrected. It avoids a division by zero, and it damps
+        rare features, which cause overfitting on one-hot data. The specification's scripts have
+        1e-8; the default here predicts much better for targets and values of about unit scale.
     l2_linear, l2_factors : float
         Weights of the penalty on w and V. The objective is the mean over rows of the loss plus
         ``(l2_linear * w_i**2 + l2_factors * |v_i|**2) / 2`` for every feature i that the row has.
     updates : {"lazy", "exact"}
-        "lazy" moves a parameter, and its moments, only in batches that have its feature. "exact"
-        gives the result of dense Adam, in which momentum carries every parameter on in every step,
-        at nearly the same cost for batches of thousands of rows and up to twice it for batches of
-        64; at more with a beta1 near 1, or near or above the root of beta2.
+        "lazy" updates a parameter and its moments only in batches in which its feature occurs.
+        "exact" gives the result of dense Adam, in which momentum moves every parameter in every
+        step. It costs nearly the same for batches of thousands of rows, and up to twice as much for
+        batches of 64; more with a beta1 near 1, or near or above the root of beta2.
 
     References
     ----------
@@ -67,21 +67,21 @@ class Adam(Optimizer):
 
     @property
     def moment_starts(self) -> tuple[float, float]:
-        """What m and v start at."""
+        """The initial values of m and v."""
         return (0.0, 0.0)
 
     @property
     def moves_all(self) -> bool:
-        """Whether momentum carries on every parameter in every step."""
+        """Whether momentum moves every parameter in every step."""
         return self.updates == "exact"
 
     @property
     def core_name(self) -> str:
-        """The core has an optimizer for each kind of `updates`."""
+        """Its name in the core, which has an optimizer for each kind of `updates`."""
         return "exact_adam" if self.updates == "exact" else "adam"
 
     def check_range(self, real: np.dtype[Any]) -> None:
-        """Check that the type of the arithmetic can represent the settings."""
+        """Check that the type of the arithmetic can represent the hyperparameters."""
         super().check_range(real)
         if real.type(self.epsilon) < np.finfo(real).tiny:
             raise ValueError(f"epsilon of {self.epsilon:g} is zero in {real}: raise it")

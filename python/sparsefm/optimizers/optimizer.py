@@ -1,4 +1,4 @@
-"""What all optimizers have in common; each kind describes itself to the rest of the library."""
+"""The base class of all optimizers; a subclass describes itself to the rest of the library."""
 
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -10,23 +10,23 @@ from sparsefm.data.validation import check_real
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer:
-    """An optimizer and its settings; use one of its kinds.
+    """An optimizer and its hyperparameters; use one of its subclasses.
 
     Parameters
     ----------
     learning_rate : float
-        About how far one step moves a parameter.
+        About the distance that one step moves a parameter.
     l2_linear, l2_factors : float
         Weights of the penalty on w and V. The objective is the mean over rows of the loss plus
         ``(l2_linear * w_i**2 + l2_factors * |v_i|**2) / 2`` for every feature i that the row has.
     """
 
     name: ClassVar[str]
-    """What files and the core call it."""
+    """Its name in files and in the core."""
     damping: ClassVar[str]
-    """The field that damps the steps of features seen seldom."""
+    """The name of the hyperparameter that damps the steps of rare features."""
     batch_sizes: ClassVar[tuple[int, int]] = (16, 1024)
-    """The smallest and the largest batch that is sensible if nobody says."""
+    """The smallest and the largest default batch size."""
 
     learning_rate: float
     l2_linear: float = 1e-3
@@ -39,36 +39,36 @@ class Optimizer:
 
     @property
     def moment_starts(self) -> tuple[float, ...]:
-        """What each number that is remembered of a parameter starts at."""
+        """The initial value of each moment of a parameter."""
         raise TypeError(f"{type(self).__name__} is no optimizer: use one such as sparsefm.Adam()")
 
     @property
     def moments(self) -> int:
-        """How many numbers are remembered of each parameter."""
+        """The number of moments of each parameter."""
         return len(self.moment_starts)
 
     @property
     def moves_all(self) -> bool:
-        """Whether a step moves also parameters of features that its batch does not have."""
+        """Whether a step also moves parameters of features that are not in its batch."""
         return False
 
     @property
     def core_name(self) -> str:
-        """What the core calls it (``cpp/core/optimizers``)."""
+        """Its name in the core (``cpp/core/optimizers``)."""
         return self.name
 
     @property
     def core_constants(self) -> dict[str, float]:
-        """What the core needs to know: every setting that is a number."""
+        """Its hyperparameters for the core: those that are numbers."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: float(value) for name, value in values.items() if not isinstance(value, str)}
 
     def batch_size_for(self, n_rows: int) -> int:
-        """Return how many rows a step takes if nobody says: 64 steps an epoch, within limits."""
+        """Return the default batch size: 64 batches an epoch, within `batch_sizes`."""
         return int(np.clip(n_rows // 64, *self.batch_sizes))
 
     def check_range(self, real: np.dtype[Any]) -> None:
-        """Check that the type of the arithmetic can represent the settings."""
+        """Check that the type of the arithmetic can represent the hyperparameters."""
         with np.errstate(over="ignore"):
             for name in ("learning_rate", "l2_linear", "l2_factors"):
                 if not np.isfinite(real.type(getattr(self, name))):
@@ -78,6 +78,6 @@ class Optimizer:
 def check_optimizer(solver: Any, real: np.dtype[Any]) -> Optimizer:
     """Return the argument `solver` if it is an optimizer for arithmetic in `real`."""
     if not isinstance(solver, Optimizer):
-        raise TypeError(f"solver must be a solver such as sparsefm.Adam(), got {solver!r:.80}")
+        raise TypeError(f"solver must be an optimizer such as sparsefm.Adam(), got {solver!r:.80}")
     solver.check_range(real)
     return solver

@@ -1,4 +1,4 @@
-"""Pictures of fitted estimators (they need matplotlib)."""
+"""Plots of fitted estimators (needs matplotlib)."""
 
 from sparsefm.plots.figures import factors, field_heatmap, learning_curves, top_interactions
 

@@ -1,7 +1,7 @@
-"""Pictures of a training and of what it found (needs matplotlib).
+"""Plots of a training and of a fitted model (needs matplotlib).
 
-Every function draws on `ax`, or on the axes of a new figure, returns the axes, and neither shows
-the figure nor changes any setting of matplotlib. Colours are told apart by colour-blind readers.
+Every function draws on `ax`, or on the axes of a new figure, and returns the axes. It neither shows
+the figure nor changes any setting of matplotlib. Colour-blind readers can tell the colours apart.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def learning_curves(estimator_or_history: Any, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     estimator_or_history : fitted estimator, Model, or dict
-        A dict holds equally long columns "epoch", "train_loss" and, if there were validation rows,
-        "val_loss", as an estimator's ``history_``.
+        A dict has equally long columns "epoch", "train_loss" and, with validation rows,
+        "val_loss", like an estimator's ``history_``.
     ax : Axes, optional
         Default: those of a new figure.
 
@@ -64,22 +64,22 @@ def learning_curves(estimator_or_history: Any, ax: Axes | None = None) -> Axes:
 def field_heatmap(
     estimator: InsightMixin, X: Any = None, ax: Axes | None = None, *, target: Any = None
 ) -> Axes:
-    """Draw how far the interactions of each two fields move the scores.
+    """Draw how much the interactions of pairs of fields change the scores.
 
     Parameters
     ----------
     estimator : fitted estimator
     X : table or matrix, optional
-        Rows to look at. Default: a sample of the training rows.
+        Rows to use. Default: a sample of the training rows.
     ax : Axes, optional
         Default: those of a new figure.
     target : label, optional
-        Which class's score is meant; needed for more than two classes, and only then.
+        The class whose score is meant; needed with more than two classes, and only then.
 
     Returns
     -------
     Axes
-        With the lower triangle of what ``field_interactions`` returns, without its diagonal.
+        They show the lower triangle of ``field_interactions``, without the diagonal.
     """
     strength = estimator.field_interactions(X, target)
     names = _field_names(estimator)
@@ -115,19 +115,19 @@ def top_interactions(
     *,
     target: Any = None,
 ) -> Axes:
-    """Draw the strongest pairs of features as bars, with their sign as colour.
+    """Draw the strongest pairs of features as bars; the colour shows the sign.
 
     Parameters
     ----------
     estimator : fitted estimator
     top : int
-        How many pairs.
+        Number of pairs.
     X : table or matrix, optional
-        Rows to look at. Default: a sample of the training rows.
+        Rows to use. Default: a sample of the training rows.
     ax : Axes, optional
         Default: those of a new figure.
     target : label, optional
-        Which class's score is meant; needed for more than two classes, and only then.
+        The class whose score is meant; needed with more than two classes, and only then.
 
     Returns
     -------
@@ -167,25 +167,25 @@ def factors(
     target: Any = None,
     labels: int = 25,
 ) -> Axes:
-    r"""Draw a map of the features of one field: those whose factors are alike lie close together.
+    r"""Draw a map of the features of one field: features with similar factors are close together.
 
-    The map shows the two principal components of what the field brings to a row,
-    :math:`u = \sum_i x_i v_i`, over the rows of one-hot features: features that occur often count
-    more. Named are those that make up most of the spread.
+    The axes are the first two principal components of what the field contributes to a row,
+    :math:`u = \sum_i x_i v_i`, over the rows, for one-hot features: frequent features count more.
+    The features that contribute most to the variance are named.
 
     Parameters
     ----------
     estimator : fitted estimator
     field : str or int
-        Name of a field, or its place among the fields.
+        Name of a field, or its position among the fields.
     ax : Axes, optional
         Default: those of a new figure.
     X : table or matrix, optional
         Rows to count the features in. Default: a sample of the training rows.
     target : label, optional
-        Which class's factors are meant; needed for more than two classes, and only then.
+        The class whose factors are meant; needed with more than two classes, and only then.
     labels : int
-        How many features to name at most; where names would overlap, there are fewer.
+        Number of features to name; there are fewer if names would overlap.
 
     Returns
     -------
@@ -203,8 +203,8 @@ def factors(
     points, explained = _principal_map(np.asarray(V[members], float), share)
 
     axes = ax if ax is not None else _new_axes(7.0, 6.0)
-    size = 12 + 600 * share / max(share.max(), 0.05)  # area in points; 12 where there are none
-    often = np.argsort(-share, kind="stable")  # small ones on top
+    size = 12 + 600 * share / max(share.max(), 0.05)  # area in points; at least 12
+    often = np.argsort(-share, kind="stable")  # draws rare ones on top
     x, y = points[often].T
     axes.scatter(x, y, size[often], BLUE, alpha=0.45, edgecolors="white", linewidths=0.7)
     for draw in (axes.axhline, axes.axvline):
@@ -267,12 +267,12 @@ def _field_names(estimator: Any) -> list[str]:
 
 
 def _value_name(feature: str, field: str) -> str:
-    """Return the name of a feature without its field, which the picture names once."""
+    """Return the name of a feature without its field, which is in the title."""
     return shorten(feature.removeprefix(field).lstrip("=_ ") or feature, FEATURE_WIDTH)
 
 
 def _new_axes(width: float, height: float) -> Axes:
-    """Return the axes of a new figure of so many inches."""
+    """Return the axes of a new figure; its size is in inches."""
     try:
         import matplotlib.pyplot as plt
     except ImportError:

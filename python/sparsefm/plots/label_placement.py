@@ -1,4 +1,4 @@
-"""Names in a picture: short enough, and none on top of another."""
+"""Labels in a plot: short enough, and without overlap."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-# Where a name may stand beside its point, best first: direction, horizontal and vertical alignment.
+# Positions of a name beside its point, best first: direction, horizontal and vertical alignment.
 PLACES = (
     (1, 0, "left", "center"),
     (-1, 0, "right", "center"),
@@ -36,24 +36,24 @@ def shorten(name: str, width: int) -> str:
 
 
 def place_labels(axes: Axes, points: Array, sizes: Array, names: Sequence[str], most: int) -> None:
-    """Write names beside points, the first ones first, leaving out those that find no room.
+    """Write names beside points, in order; leave out names that do not fit.
 
     Parameters
     ----------
     axes : Axes
-        As they will be shown: room is what they have now.
+        With their final size and limits.
     points : ndarray of shape (n, 2)
         In data coordinates.
     sizes : ndarray of shape (n,)
         Areas of the markers in square points, as for ``scatter``.
     names : sequence of str, length n
     most : int
-        How many names to write at most; of the points, four times as many are tried.
+        The largest number of names to write; four times as many points are tried.
     """
     from matplotlib.patheffects import withStroke
 
     figure: Any = axes.figure
-    figure.draw_without_rendering()  # settles the layout and the limits
+    figure.draw_without_rendering()  # fixes the layout and the limits
     renderer = figure.canvas.get_renderer()
     centers, radii = axes.transData.transform(points), np.sqrt(sizes / np.pi)
     pixels = radii[:, None] * figure.dpi / 72
@@ -61,7 +61,7 @@ def place_labels(axes: Axes, points: Array, sizes: Array, names: Sequence[str], 
     halo = [withStroke(linewidth=2, foreground="white")]
     written = np.empty((0, 4))
     for n in range(min(4 * most, len(names))):
-        # Best is clear of every marker; in a crowd, clear of what is inside of them.
+        # It is best to overlap no marker; in a crowd, not the inner half of any.
         for part, place in product((1.0, 0.5), PLACES):
             text = _write(axes, names[n], points[n], radii[n] + 2, place)
             box = _corners(text.get_window_extent(renderer))
@@ -78,7 +78,7 @@ def place_labels(axes: Axes, points: Array, sizes: Array, names: Sequence[str], 
 
 
 def _write(axes: Axes, name: str, point: Array, distance: float, place: tuple[Any, ...]) -> Any:
-    """Write a name in one of `PLACES`, so many points from the center of its marker."""
+    """Write a name in one of `PLACES`, at a distance in points from its marker's center."""
     x, y, horizontal, vertical = place
     text = axes.annotate(
         name,
@@ -89,7 +89,7 @@ def _write(axes: Axes, name: str, point: Array, distance: float, place: tuple[An
         va=vertical,
         fontsize="small",
     )
-    text.set_in_layout(False)  # it must not move what it was placed by
+    text.set_in_layout(False)  # it must not change the layout that it was placed in
     return text
 
 

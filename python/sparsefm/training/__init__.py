@@ -1,1 +1,1 @@
-"""Training by mini-batches: the front door `train`, the epoch loop, and what acts in it."""
+"""Training with mini-batches: the function `train`, the epoch loop and callbacks."""

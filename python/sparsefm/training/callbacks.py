@@ -1,10 +1,10 @@
-"""Callbacks: they are told of each epoch, and may act on the training.
+"""Callbacks: they are called after each epoch, and may act on the training.
 
-A callback is anything that can be called with an `Epoch`; if it returns True, training stops after
-that epoch. If it has a method ``begin(training)``, that is called before the first epoch with a
-handle: `training.model` is the model as it stands, `training.learning_rate` can be read and set,
-`training.snapshot()` and `training.restore(snapshot)` go back to an earlier state. If it has a
-method ``close()``, that is called when training ends, however it ends.
+A callback is a callable that takes an `Epoch`; if it returns True, training stops after that epoch.
+If it has a method ``begin(training)``, that is called before the first epoch with a handle:
+`training.model` is the current model, `training.learning_rate` can be read and set, and
+`training.restore(snapshot)` goes back to what `training.snapshot()` returned. If it has a method
+``close()``, that is called when training ends, also after an error.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ Callback = Callable[[Epoch], bool | None]
 
 
 class Training(Protocol):
-    """A training under way, as callbacks see it."""
+    """A training in progress, as callbacks see it."""
 
     learning_rate: float
-    """Of the epochs to come; set it to change them."""
+    """The learning rate of the following epochs; it can be set."""
 
     @property
     def model(self) -> Any:
-        """The model as it stands: something with a method ``save(path)``."""
+        """The current model, an object with a method ``save(path)``."""
 
     def snapshot(self) -> Any:
         """Return a copy of all parameters and moments."""
 
     def restore(self, snapshot: Any) -> None:
-        """Put parameters and moments back to where a snapshot was taken."""
+        """Restore the parameters and moments of a snapshot."""
 
 
 def check_callbacks(callbacks: Any) -> Sequence[Callback]:
@@ -53,7 +53,7 @@ def check_callbacks(callbacks: Any) -> Sequence[Callback]:
 
 
 class EarlyStopping:
-    """Stop when a figure has not improved for some epochs, and go back to the best one.
+    """Stop when a loss or metric has not improved for some epochs, and keep the best epoch.
 
     Parameters
     ----------
@@ -62,16 +62,16 @@ class EarlyStopping:
     patience : int
         Stop after this many epochs in a row without improvement.
     min_delta : float
-        What counts as an improvement: a change for the better of more than this.
+        A change counts as an improvement if it is larger than this.
     greater_is_better : bool, optional
-        Needed for a metric of your own only; the directions of the library's are known.
+        Needed only for a metric of your own.
 
     Attributes
     ----------
     best_epoch : int
         The epoch whose parameters are kept; 0 before the first.
     best : float
-        The figure of that epoch.
+        The value of the loss or metric in that epoch.
 
     Examples
     --------
@@ -104,12 +104,12 @@ class EarlyStopping:
         self._snapshot: Any = None
 
     def begin(self, training: Training) -> None:
-        """Start anew."""
+        """Start again."""
         self._training = training
         self.best_epoch, self.best = 0, np.nan
 
     def __call__(self, epoch: Epoch) -> bool:
-        """Remember the epoch if it is the best so far; return whether patience has run out."""
+        """Keep the epoch if it is the best so far; return whether patience has run out."""
         value = self._value(epoch)
         gain = value - self.best if self.greater_is_better else self.best - value
         if self.best_epoch == 0 or gain > self.min_delta or np.isnan(self.best):
@@ -119,29 +119,29 @@ class EarlyStopping:
         return epoch.epoch - self.best_epoch >= self.patience
 
     def close(self) -> None:
-        """Put the parameters of the best epoch back."""
+        """Restore the parameters of the best epoch."""
         if self._training is not None and self._snapshot is not None:
             self._training.restore(self._snapshot)
         self._training = self._snapshot = None
 
     def _value(self, epoch: Epoch) -> float:
-        figures = {"train_loss": epoch.train_loss, "val_loss": epoch.val_loss, **epoch.metrics}
-        value = figures.get(self.monitor)
+        values = {"train_loss": epoch.train_loss, "val_loss": epoch.val_loss, **epoch.metrics}
+        value = values.get(self.monitor)
         if value is None:
-            known = ", ".join(name for name, figure in figures.items() if figure is not None)
+            known = ", ".join(name for name, number in values.items() if number is not None)
             hint = "" if epoch.val_loss is not None else "; give validation data"
             raise ValueError(f"there is no {self.monitor!r} to monitor, only {known}{hint}")
         return float(value)
 
 
 class LearningRateSchedule:
-    """Change the learning rate from epoch to epoch.
+    """Change the learning rate in each epoch.
 
     Parameters
     ----------
     factor : callable
-        ``factor(epoch)`` returns, for the epochs 1, 2, 3 and so on, what the solver's learning rate
-        is multiplied by.
+        ``factor(epoch)`` is called for the epochs 1, 2, 3 and so on. The solver's learning rate is
+        multiplied by its result.
 
     Examples
     --------
@@ -157,16 +157,16 @@ class LearningRateSchedule:
         self._base = 0.0
 
     def begin(self, training: Training) -> None:
-        """Set the rate of the first epoch."""
+        """Set the learning rate of the first epoch."""
         self._training, self._base = training, training.learning_rate
         self._set(1)
 
     def __call__(self, epoch: Epoch) -> None:
-        """Set the rate of the next epoch."""
+        """Set the learning rate of the next epoch."""
         self._set(epoch.epoch + 1)
 
     def close(self) -> None:
-        """Put the solver's own rate back."""
+        """Restore the solver's learning rate."""
         if self._training is not None:
             self._training.learning_rate = self._base
         self._training = None
@@ -178,7 +178,7 @@ class LearningRateSchedule:
 
 
 class ProgressBar:
-    """A bar that grows with each epoch and shows its losses (needs tqdm).
+    """A progress bar of the epochs that shows the losses (needs tqdm).
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ class ProgressBar:
         self._bar: Any = None
 
     def __call__(self, epoch: Epoch) -> None:
-        """Show one more epoch."""
+        """Update the bar."""
         if self._bar is None:
             self._bar = self._tqdm(total=epoch.epochs, unit="epoch", **self._options)
         shown = {"train": f"{epoch.train_loss:.4f}"}
@@ -206,7 +206,7 @@ class ProgressBar:
         self._bar.update()
 
     def close(self) -> None:
-        """Leave the bar as it is and end its line."""
+        """Close the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None

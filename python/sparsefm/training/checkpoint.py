@@ -1,4 +1,4 @@
-"""A callback that saves the model while training goes on."""
+"""A callback that saves the model during training."""
 
 import math
 import os
@@ -18,27 +18,27 @@ class CanSave(Protocol):
 
 
 class HasModel(Protocol):
-    """What a checkpoint needs of the training that it watches."""
+    """What a checkpoint needs of the training."""
 
     @property
     def model(self) -> CanSave:
-        """The model as it stands, with parameters of its own."""
+        """The current model, with parameters of its own."""
 
 
 class Checkpoint:
     """A callback that saves the model during training (needs safetensors).
 
-    Each file is written as `save` does: if writing fails, the file of before is kept.
+    Files are written as by `save`: if writing fails, an existing file is kept.
 
     Parameters
     ----------
     path : str or path-like
-        Where to save; ``{epoch}`` in it stands for the number of the epoch. Without it each file
-        replaces the one before.
+        Path of the file; ``{epoch}`` in it is replaced by the number of the epoch. Without it each
+        file replaces the previous one.
     every : int
         Save after every so many epochs.
     best : bool
-        Of those epochs, save only after one whose validation loss is the lowest so far.
+        Of these epochs, save only after one with the lowest validation loss so far.
 
     Examples
     --------
@@ -50,7 +50,7 @@ class Checkpoint:
     """
 
     def __init__(self, path: FilePath, every: int = 1, best: bool = False) -> None:
-        import_safetensors()  # or say now that it is missing, not after an epoch
+        import_safetensors()  # if it is missing, fail now and not after an epoch
         self.path = os.fspath(path)
         self.every = check_integer(every, "every", 1)
         self.best = check_flag(best, "best")
@@ -58,14 +58,14 @@ class Checkpoint:
         self._least = math.inf
 
     def begin(self, training: HasModel) -> None:
-        """Be told what is trained, before its first epoch."""
+        """Prepare for a training, before its first epoch."""
         folder = Path(self.path.replace("{epoch}", "1")).parent
         if not folder.is_dir():
             raise FileNotFoundError(f"path of Checkpoint: there is no folder {str(folder)!r}")
         self._training, self._least = training, math.inf
 
     def __call__(self, epoch: Epoch) -> None:
-        """Save the model, if it is time to."""
+        """Save the model if this epoch is one to save."""
         if self._training is None:
             raise RuntimeError("Checkpoint must be told by `begin` what is trained")
         if self.best and epoch.val_loss is None:
@@ -79,5 +79,5 @@ class Checkpoint:
         self._training.model.save(self.path.replace("{epoch}", str(epoch.epoch)))
 
     def close(self) -> None:
-        """Let go of what was trained."""
+        """Release the model."""
         self._training = None

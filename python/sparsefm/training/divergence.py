@@ -1,4 +1,4 @@
-"""Notice when training has failed, and say why."""
+"""Detects when training diverges, and says why."""
 
 import math
 from collections.abc import Sequence
@@ -17,27 +17,27 @@ from sparsefm.training.learner import Learner
 
 Array = npt.NDArray[Any]
 
-HOPELESS = 1000.0  # times the loss of a model that knows nothing
-OUTLYING = 100.0  # times the median scale of a column
-SAMPLE_SIZE = 1024  # rows that tell what training begins with and ends in
+HOPELESS = 1000.0  # times the loss of scores that are all zero
+OUTLYING = 100.0  # times the median scale of the columns
+SAMPLE_SIZE = 1024  # rows that the loss at the start and at the end is computed on
 
 
 class DivergenceWatch:
-    """Raises `DivergenceError` when a loss is not finite, or hopeless.
+    """Raises `DivergenceError` when a loss is not finite, or hopelessly large.
 
-    Hopeless is a mean loss a thousand times that of scores which are all zero, or a thousand times
-    what the training began with if that is more. Random initial parameters are not to make the
-    start hopeless: they count for what they do on data of unit scale, a loss of no more than 1.
+    The limit is a thousand times the mean loss of scores that are all zero, or a thousand times the
+    initial loss if that is larger. If the initial parameters are random, the initial loss counts as
+    at most 1: that is what they give on data of unit scale.
 
     Parameters
     ----------
     learner : Learner
-        As training begins with it.
+        At the start of training.
     dataset : Dataset
     plan : Plan
-        Of the data set; start and end are judged by some of its rows.
+        Plan of the dataset; the loss at the start and at the end is that of a sample of its rows.
     random_start : bool
-        Whether the parameters were drawn.
+        Whether the initial parameters are random.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class DivergenceWatch:
         ]
 
     def _limit_of(self, output: int, random_start: bool) -> tuple[float, float]:
-        """Return what the losses of all rows, and of the sample, may not exceed."""
+        """Return the limits of the loss of all rows and of the sample."""
         loss, sample = self._learner.loss, self._sample
         start = self._sample_loss(output)
         start = min(start, 1.0) if random_start else start
@@ -82,7 +82,7 @@ class DivergenceWatch:
             self._check(epoch, loss, limit)
 
     def check_validation(self, epoch: int, loss: float, validation: Dataset, target: Array) -> None:
-        """Check a validation loss, of a model whose training loss is sound."""
+        """Check a validation loss, given that the training loss is finite."""
         if math.isfinite(loss):
             return
         scales = column_scales(validation.X)
@@ -94,7 +94,7 @@ class DivergenceWatch:
         )
 
     def check_end(self, epoch: int) -> None:
-        """Check the result, on which no loss has yet been taken after the last step."""
+        """Check the final parameters: the last step comes after the last training loss."""
         moves_all = self._learner.hyperparameters.solver.moves_all
         features = None if moves_all else self._dataset.used_features
         for output, state in enumerate(self._learner.states):

@@ -1,4 +1,4 @@
-"""The validation loss and the metrics of a model as it stands."""
+"""The validation loss and metrics of a model in training."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Everything that training depends on besides the data, the loss and the seed."""
+"""What training depends on besides the data, the loss and the seed."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,7 +7,7 @@ from sparsefm.data.validation import check_choice, check_integer, check_real
 from sparsefm.optimizers import Adam, Optimizer
 
 DEFAULT_RANK = 8
-LARGEST_SCALE = 1e6  # beyond, float32 scores overflow
+LARGEST_SCALE = 1e6  # with larger scales float32 scores overflow
 DEFAULT_SCALE = {"normal": 0.05, "uniform": 0.3}
 
 
@@ -23,7 +23,7 @@ class Hyperparameters:
         Distribution of the initial factors.
     init_scale : float
     batch_size : int or None
-        None: what the optimizer finds sensible for the number of rows.
+        None: the optimizer's default for the number of rows.
     """
 
     rank: int = DEFAULT_RANK
@@ -41,7 +41,7 @@ class Hyperparameters:
             check_integer(self.batch_size, "batch_size", 1)
 
     def batch_size_for(self, n_rows: int) -> int:
-        """Return how many rows a step takes."""
+        """Return the batch size for a number of training rows."""
         return self.batch_size or self.solver.batch_size_for(n_rows)
 
 

@@ -1,4 +1,4 @@
-"""A model in training: its parameters, and all that is needed to go on training them."""
+"""A model in training: its parameters, and everything needed to continue training them."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ Features = npt.NDArray[np.int64]
 
 
 def new_planner(seed: int, threads: int, *, steps: int = 0, shuffle: bool = True) -> Planner:
-    """Return what plans the steps that follow the first so many."""
+    """Return a planner for the steps that follow the first `steps`."""
     return Planner(lambda: stream(seed, "rows", steps) if shuffle else None, threads)
 
 
 @dataclass(eq=False)
 class Learner:
-    """Parameters and moments of a model, one state for each of its outputs.
+    """A model in training, with a state of parameters and moments for each output.
 
     Attributes
     ----------
     hyperparameters : Hyperparameters
     loss : Loss
     states : list of State
-        Several for more than two classes: one for each, against the rest.
+        One for each output; with more than two classes, one for each class against the rest.
     seed : int
     steps : int
-        Made so far.
+        Number of steps made so far.
     rate_factor : float
-        What the learning rate has come to be multiplied by.
+        The optimizer's learning rate is multiplied by this.
     """
 
     hyperparameters: Hyperparameters
@@ -59,8 +59,8 @@ class Learner:
     ) -> Learner:
         """Return a model at the start of training.
 
-        w is zero, w0 the constant of least loss, and V random for features that a row has, so that
-        others never contribute.
+        w is zero, and w0 is the constant with the lowest loss. V is random for features that occur
+        in a row, and zero for others, so that they never contribute.
         """
         learner = cls(hyperparameters, loss, [], seed)
         for target in dataset.targets:
@@ -94,19 +94,19 @@ class Learner:
         return self.states[0].n_features
 
     def models(self) -> list[Model]:
-        """Return a model for each output, which see the parameters as they are and will be."""
+        """Return a model for each output; they share the parameters and see every change."""
         return [
             Model.view(float(state.bias[0]), state.w, state.V, self.loss) for state in self.states
         ]
 
     def scores(self, X: _core.Csr, threads: int) -> npt.NDArray[np.float64]:
-        """Return the scores as they stand, shape (n, outputs)."""
+        """Return the current scores, shape (n, outputs)."""
         return np.column_stack([state.scores(X, threads) for state in self.states]).astype(
             np.float64
         )
 
     def trainers(self, threads: int) -> list[Trainer]:
-        """Return what trains each output."""
+        """Return a trainer for each output."""
         solver = self.hyperparameters.solver
         trainers = [
             Trainer(state, self.loss, solver, threads=threads, steps=self.steps)
@@ -117,20 +117,20 @@ class Learner:
         return trainers
 
     def grown(self, n_features: int) -> Learner:
-        """Return this model with more features, of which all start at zero; see `State.grown`."""
+        """Return this model with more features, which start at zero; see `State.grown`."""
         states = [state.grown(n_features, self.hyperparameters.solver) for state in self.states]
         return replace(self, states=states)
 
     def copy(self) -> Learner:
-        """Return a model with the same parameters, of its own."""
+        """Return a copy with parameters of its own."""
         return replace(self, states=[state.copy() for state in self.states])
 
     @contextmanager
     def learning(self, features: Features) -> Iterator[Learner]:
-        """Lend this model for training on rows that have some features; undo it after an error.
+        """Yield this model for training on rows that have some features; undo it after an error.
 
-        Those that no row had before `join` it. It costs what these features do, unless the
-        optimizer moves all.
+        New features `join` the model. The cost is proportional to the number of these features,
+        unless the optimizer moves all parameters.
         """
         touched: Any = slice(None) if self.hyperparameters.solver.moves_all else features
         before = [
@@ -152,7 +152,7 @@ class Learner:
             raise
 
     def join(self, features: Features) -> None:
-        """Start those of some features that no row had before, their factors at random."""
+        """Draw random factors for those of some features that occurred in no row before."""
         chosen = self.hyperparameters
         for output, state in enumerate(self.states):
             state.draw_factors(

@@ -1,4 +1,4 @@
-"""The only epoch loop: every training of a model that a user gets goes through it."""
+"""The epoch loop of `train` and of the estimators."""
 
 import logging
 import sys
@@ -25,7 +25,7 @@ Evaluate = Callable[[], tuple[float | None, Mapping[str, float]]]
 
 
 class TrainingRun:
-    """A training under way; to callbacks it is the `Training` that they may act on.
+    """A training in progress; callbacks see it as a `Training`.
 
     Parameters
     ----------
@@ -37,11 +37,11 @@ class TrainingRun:
     shuffle : bool
         Whether to shuffle the batches in each epoch.
     random_start : bool
-        Whether the parameters were drawn at random.
+        Whether the initial parameters are random.
     loss_unit : float
-        A training loss of 1, in units of the user's.
+        Losses are multiplied by this to be in the user's units.
     model : callable
-        Returns the model as it stands, for callbacks.
+        Returns the current model, for callbacks.
     """
 
     def __init__(
@@ -67,12 +67,12 @@ class TrainingRun:
 
     @property
     def model(self) -> Any:
-        """The model as it stands: something with a method ``save(path)``."""
+        """The current model, an object with a method ``save(path)``."""
         return self._model()
 
     @property
     def learning_rate(self) -> float:
-        """The learning rate of the epochs to come; set it to change them."""
+        """The learning rate of the following epochs; it can be set."""
         return self._trainers[0].learning_rate
 
     @learning_rate.setter
@@ -85,7 +85,7 @@ class TrainingRun:
         return [trainer.state.copy() for trainer in self._trainers], self._learner.steps
 
     def restore(self, snapshot: tuple[Sequence[State], int]) -> None:
-        """Put parameters and moments back to where a snapshot was taken."""
+        """Restore the parameters and moments of a snapshot."""
         states, steps = snapshot
         for trainer, state in zip(self._trainers, states, strict=True):
             trainer.state.assign(state)
@@ -104,7 +104,7 @@ class TrainingRun:
         callbacks: Sequence[Callback] = (),
         announce: Callable[[str], None] = lambda message: None,
     ) -> tuple[Epoch, ...]:
-        """Run epochs until they are done or a callback returns True; return their records.
+        """Run epochs until all are done or a callback returns True; return their records.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class TrainingRun:
             Returns the validation loss and metrics after an epoch.
         callbacks : sequence of callable
         announce : callable
-            Is told each record as a string.
+            Called with each record as a string.
         """
         history: list[Epoch] = []
         started = time.perf_counter()
@@ -129,7 +129,7 @@ class TrainingRun:
                 record = Epoch(epoch, epochs, train_loss, val_loss, metrics, seconds)
                 history.append(record)
                 announce(str(record))
-                answers = [callback(record) for callback in callbacks]  # every one is told
+                answers = [callback(record) for callback in callbacks]  # call every one
                 if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
                     break
         self._watch.check_end(self.epoch)
@@ -145,7 +145,7 @@ class TrainingRun:
 
 
 def announcer(verbose: bool) -> Callable[[str], None]:
-    """Return what tells of an epoch: the logger, or standard error if nobody listens to it."""
+    """Return a function that logs an epoch, or prints it if nothing listens to the logger."""
     if not verbose:
         return _nothing
     if logger.isEnabledFor(logging.INFO) and logger.hasHandlers():

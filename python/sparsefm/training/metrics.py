@@ -1,4 +1,4 @@
-"""Metrics of scores, for the validation rows of each epoch."""
+"""Metrics on validation rows, computed from scores."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Metrics = dict[str, float]
 
 
 def metrics_of(loss: Loss, targets: Array, scores: Array, weights: Array | None) -> Metrics:
-    """Return the metrics of a model with one output, those of its loss's task.
+    """Return the metrics of a model with one output; they depend on the loss's task.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def metrics_of(loss: Loss, targets: Array, scores: Array, weights: Array | None)
     -------
     dict
         Regression: ``rmse``, in units of the target. Binary: ``log_loss`` (logistic loss only),
-        ``accuracy`` of the sign of the score, and ``auc``, NaN if there is only one class.
+        ``accuracy`` of the sign of the score, and ``auc``, which is NaN if there is only one class.
     """
     if loss.task == "regression":
         errors = targets.astype(np.float64) - scores
@@ -65,8 +65,8 @@ def log_probabilities(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64
     Parameters
     ----------
     scores : array of shape (n, n_outputs)
-        One column of two classes, the second one's; else one for each class, against the rest,
-        whose probabilities are divided by their sum.
+        With two classes one column, the score of the second class. With more classes one column for
+        each class against the rest; their probabilities are divided by their sum.
     """
     if scores.shape[1] == 1:
         return -np.logaddexp(0, np.hstack([scores, -scores]))

@@ -1,7 +1,7 @@
-"""The parameters in training: one memory layout for the engine, another for users.
+"""The parameters in training, in the memory layout of the core.
 
-Of each feature, its factors and what the optimizer remembers of them lie side by side, and so do
-its scalars: an update then touches neighbouring cache lines.
+The factors of a feature and their moments are adjacent in memory, and so are its scalars: an update
+then touches neighbouring cache lines.
 """
 
 import math
@@ -21,24 +21,25 @@ Features = npt.NDArray[np.int64]
 
 CACHE_LINE = 64  # bytes
 FEATURES_AT_ONCE = 1 << 16  # bounds temporary copies
-GROWTH = 1.5  # room for so many times the features, when there is no more
+GROWTH = 1.5  # when there is no room, make room for so many times the features
 
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """Parameters and moments, as the engine takes them (`StateView` in the core).
+    """Parameters and moments of one output, in the core's layout (`StateView`).
 
     Attributes
     ----------
     bias : ndarray of shape (1 + moments,)
         w0 and its moments.
     scalars : ndarray of shape (d, 2 + moments)
-        Of each feature: ``|v_i|**2``, w_i and its moments.
+        For each feature: ``|v_i|**2``, w_i and its moments.
     factors : ndarray of shape (d, 1 + moments, width)
-        Of each feature: v_i and its moments; from the rank to the width v_i is zero and stays so.
+        For each feature: v_i and its moments. The width is the rank rounded up; the entries of v_i
+        beyond the rank are zero and stay zero.
     rank : int
     room : tuple of ndarray
-        The arrays of which `scalars` and `factors` are the beginning: there may be room for more
+        The arrays that `scalars` and `factors` are the first part of; the rest is room for more
         features.
     """
 
@@ -52,7 +53,7 @@ class State:
     def begin(
         cls, n_features: int, rank: int, optimizer: Optimizer, dtype: npt.DTypeLike
     ) -> "State":
-        """Return parameters of zero, and moments as the optimizer starts them."""
+        """Return parameters of zero, and the optimizer's initial moments."""
         moments = optimizer.moments
         scalars = _aligned_zeros((n_features, 2 + moments), dtype)
         factors = _aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype)
@@ -82,19 +83,19 @@ class State:
     # --- values ---------------------------------------------------------------------------------
 
     def set_parameters(self, w0: float, w: Array, V: Array) -> None:
-        """Take over parameters, shapes () and (d,) and (d, rank)."""
+        """Set the parameters, of shapes (), (d,) and (d, rank)."""
         self.bias[0], self.w[:], self.V[:] = w0, w, V
         _core.refresh_norms(self.scalars, self.factors, None)
 
     def draw_factors(
         self, seed: int, output: int, distribution: str, scale: float, features: Features
     ) -> None:
-        """Fill V of some features with random numbers: each feature has its own.
+        """Draw the factors of some features at random.
 
         Parameters
         ----------
         seed, output : int
-            Determine the numbers, together with each feature.
+            Together with the number of the feature, these determine its factors.
         distribution : {"normal", "uniform"}
         scale : float
         features : ndarray of int64
@@ -110,11 +111,11 @@ class State:
         _core.refresh_norms(self.scalars, self.factors, features)
 
     def undrawn(self, features: Features) -> Features:
-        """Return those of some features whose factors are all zero: they were never drawn."""
+        """Return those of some features whose factors are all zero, that is, not drawn yet."""
         return np.asarray(features[self.scalars[features, 0] == 0])
 
     def is_finite(self, features: Features | None = None) -> bool:
-        """Return whether all parameters and moments, of all or some features, are finite."""
+        """Return whether the parameters and moments of all or some features are finite."""
         n = self.n_features if features is None else len(features)
         for begin in range(0, n, FEATURES_AT_ONCE):
             part: Any = slice(begin, begin + FEATURES_AT_ONCE)
@@ -127,24 +128,25 @@ class State:
         return bool(np.isfinite(self.bias).all())
 
     def scores(self, X: _core.Csr, threads: int = 1) -> Array:
-        """Return the scores of the model as it stands, shape (n_rows,)."""
+        """Return the current scores, shape (n_rows,)."""
         return score_rows(X, float(self.bias[0]), self.w, self.V, threads)
 
     # --- copies ---------------------------------------------------------------------------------
 
     def copy(self) -> "State":
-        """Return a copy, aligned as this one is."""
+        """Return a copy with the same alignment."""
         return _copied(self.bias, self.scalars, self.factors, self.rank)
 
     def assign(self, other: "State") -> None:
-        """Take over the numbers of a state of the same shape."""
+        """Copy the numbers of a state of the same shape."""
         self.bias[:], self.scalars[:], self.factors[:] = other.bias, other.scalars, other.factors
 
     def grown(self, n_features: int, optimizer: Optimizer) -> "State":
-        """Return a state with more features: the old ones as they are, the new ones as begun.
+        """Return a state with more features; the new ones are zero, with initial moments.
 
-        Both share memory: what is done to the old features of one is seen in the other. As long as
-        there is room that costs what the new features do, and it makes room ahead.
+        Both states share memory: a change of an old feature in one is seen in the other. While
+        there is room, the cost is proportional to the number of new features. When there is none,
+        larger arrays are made.
         """
         if n_features == self.n_features:
             return self
@@ -157,12 +159,12 @@ class State:
         room = scalars, factors
         state = State(self.bias, scalars[:n_features], factors[:n_features], self.rank, room)
         for part in (state.scalars, state.factors):
-            part[self.n_features :] = 0  # a training that failed may have left its own there
+            part[self.n_features :] = 0  # a failed training may have left values there
         state._start_moments(self.n_features, optimizer)
         return state
 
     def _start_moments(self, first: int, optimizer: Optimizer) -> None:
-        """Give the features from `first` on moments as the optimizer starts them."""
+        """Set the initial moments of the features from `first` on."""
         if any(optimizer.moment_starts):
             self.scalars[first:, 2:] = optimizer.moment_starts
             self.factors[first:, 1:] = np.asarray(optimizer.moment_starts)[:, None]
@@ -174,7 +176,7 @@ def _copied(bias: Array, scalars: Array, factors: Array, rank: int) -> State:
 
 
 def _lengthened(array: Array, length: int) -> Array:
-    """Return an aligned copy with zeros behind."""
+    """Return a longer, aligned copy, filled up with zeros."""
     longer = _aligned_zeros((length, *array.shape[1:]), array.dtype)
     longer[: len(array)] = array
     return longer
@@ -187,7 +189,7 @@ def _padded(rank: int) -> int:
 
 
 def _aligned_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Return zeros that begin on a cache line, so that no feature straddles one line too many."""
+    """Return zeros that begin on a cache line, so that features touch as few lines as possible."""
     dtype = np.dtype(dtype)
     size = math.prod(shape)
     try:

@@ -1,4 +1,4 @@
-"""Random numbers: one stream for each purpose, all from one seed."""
+"""Random numbers: a stream for each purpose, all from one seed."""
 
 from typing import Any
 
@@ -13,14 +13,14 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # steps of a Weyl sequence: 2**64 / gold
 
 
 def check_seed(seed: Any, name: str = "seed") -> int:
-    """Return the argument `seed` as an integer; None takes a new one each time."""
+    """Return the argument `seed` as an integer; None gives a new seed each time."""
     if seed is None:
         return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
     return check_integer(seed, name, 0)
 
 
 def stream(seed: int, purpose: str, *numbers: int) -> np.random.Generator:
-    """Return the generator of a purpose, for instance of the steps made so far."""
+    """Return the generator for a purpose and further numbers, such as the steps made so far."""
     return np.random.default_rng((seed, PURPOSES[purpose], *numbers))
 
 
@@ -29,9 +29,9 @@ def feature_uniforms(
 ) -> npt.NDArray[np.float64]:
     """Return `count` numbers from (0, 1) for each feature, shape (n_features, count).
 
-    Each feature has its own, whichever others it is drawn with: a feature that joins a model later
-    starts as it would have started in the first fit. They are the outputs of a SplitMix64 generator
-    at a place that the feature and the number determine.
+    The numbers of a feature do not depend on the other features: a feature that joins a model later
+    starts as it would have started in the first fit. They are outputs of a SplitMix64 generator, at
+    positions that the feature and the number determine.
     """
     start = np.random.SeedSequence((seed, output)).generate_state(1, np.uint64)[0]
     places = features[:, None].astype(np.uint64) << np.uint64(32)

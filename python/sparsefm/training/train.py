@@ -43,53 +43,55 @@ def train(
 ) -> Model:
     """Train a factorization machine with mini-batches.
 
-    The result depends on the arguments, the build and the processor's instruction set alone: it is
-    the same bits on any number of threads.
+    The result depends only on the arguments, the build and the processor's instruction set. It is
+    the same, to the bit, on any number of threads.
 
     Parameters
     ----------
     X : sparse matrix, sparse array or array-like of shape (n, d)
-        One row an example. CSR with int32 indices and values of `dtype` (or all one) is used as it
-        is, anything else converted once. Callbacks and other threads must not change it meanwhile.
+        A CSR matrix with int32 indices and values of `dtype` (or all one) is used without a copy.
+        Anything else is converted once. Callbacks and other threads must not change X meanwhile.
     y : array-like of shape (n,)
         Targets; for task "binary" the classes 0 and 1, or -1 and 1.
     X_val, y_val : optional
-        Validation data of the same kind, evaluated after each epoch.
+        Validation rows and their targets, evaluated after each epoch.
     task : {"regression", "binary"}
     loss : {"squared", "huber", "logistic", "hinge"} or Loss, optional
-        Default: squared loss for regression, logistic for binary. An instance such as
-        ``sparsefm.losses.Huber(delta=2.0)`` has other parameters than the default ones.
+        A name, or an instance with parameters such as ``sparsefm.losses.Huber(delta=2.0)``.
+        Default: "squared" for regression, "logistic" for binary.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: 8, or the rank of
         `init`.
     solver : Adam or AdaGrad, optional
-        Optimizer and its settings. Default: ``Adam()``.
+        The optimizer and its hyperparameters. Default: ``Adam()``.
     epochs : int
-        Passes over the data.
+        Number of passes over the training rows.
     batch_size : int, optional
-        Rows a step; the last batch may be smaller. Default: so many that an epoch has 64 steps, but
-        at least 16 and at most 1024 (`AdaGrad`: 256).
+        Rows of a step; the last batch may be smaller. Default: a 64th of the rows, at least 16 and
+        at most 1024 (`AdaGrad`: 256).
     shuffle : bool
-        Shuffle the rows once, then the order of the batches in each epoch. Otherwise both stay as
-        they are.
+        Shuffle the rows once, and the order of the batches in each epoch. If False, rows and
+        batches stay in order.
     init : {"normal", "uniform"}, Model or (w0, w, V)
-        Where to start. A word draws V at random, with w = 0, w0 the constant of least loss, and
-        V = 0 for features that no row has, so that they never contribute.
+        Initial parameters. "normal" and "uniform" are distributions of V; then w = 0, and w0 is
+        the constant with the lowest loss. V = 0 for features that occur in no row, so they never
+        contribute.
     init_scale : float, optional
-        "normal": standard deviation of V's entries, default 0.05. "uniform": they are drawn from
+        "normal": standard deviation of V's entries, default 0.05. "uniform": the entries lie in
         [0, init_scale / sqrt(rank)), default 0.3.
     sample_weight : array-like of shape (n,), optional
-        Non-negative weights of the rows. A weight of zero is the same as leaving the row out.
+        Non-negative weights of the rows. A row of weight zero is left out.
     seed : int or None
-        Of everything random. None takes a new one each time.
+        Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
         Default: every core that the process may use.
     dtype : {"float32", "float64"}
-        Of parameters and arithmetic.
+        Type of parameters and arithmetic.
     callbacks : iterable of callable
-        Each is called with an `Epoch` after each epoch; returning True stops the training.
+        Each is called with an `Epoch` after each epoch. If one returns True, training stops.
     verbose : bool
-        Log each epoch, as INFO, to the logger "sparsefm"; to standard error if nobody listens.
+        Log each epoch, as INFO, to the logger "sparsefm"; print to standard error if nothing
+        listens to that logger.
 
     Returns
     -------
@@ -98,7 +100,7 @@ def train(
     Raises
     ------
     ValueError, TypeError
-        If an argument is not what it should be; nothing has been done then.
+        If an argument is invalid. The check comes before any training.
     DivergenceError
         If the training diverges.
     """
@@ -151,7 +153,7 @@ def train(
 
 
 def _copy_of(learner: Learner) -> Model:
-    """Return a model with parameters of its own."""
+    """Return a model that owns a copy of the parameters."""
     (model,) = learner.models()
     return replace(model)
 

@@ -1,4 +1,4 @@
-"""One output of a model in training: its parameters, its loss and its optimizer."""
+"""Trains one output of a model."""
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from sparsefm.training.parameters import Array, State
 
 
 class Trainer:
-    """Trains the parameters in `state` by the batches of plans.
+    """Trains the parameters in `state` on the batches of plans.
 
     Parameters
     ----------
@@ -22,13 +22,13 @@ class Trainer:
     optimizer : Optimizer
     threads : int
     steps : int
-        That `state` has behind it.
+        Number of steps that `state` has made already.
 
     Attributes
     ----------
     steps : int
     learning_rate : float
-        Of the steps to come.
+        Learning rate of the following steps.
     """
 
     def __init__(
@@ -42,17 +42,17 @@ class Trainer:
         self._work = WorkSplitter()
 
     def run(self, plan: Plan, targets: Array, segment: BatchNumbers, total: float) -> float:
-        """Make a step for each batch of a segment; add to `total` the losses that they found.
+        """Make a step for each batch of a segment; add their losses to `total` and return it.
 
         Parameters
         ----------
         plan : Plan
         targets : ndarray
-            Of the plan's rows.
+            Targets of the plan's rows.
         segment : ndarray of int64
             Batches that the plan has transposed.
         total : float
-            Sum, over rows, of weight and loss. Once it is not finite no more steps are made.
+            Sum, over rows, of weight times loss. Once it is not finite, no more steps are made.
         """
         self._core.begin_segment(plan.core, targets, segment, self.steps, self.learning_rate)
         for begin, end in self._work.calls(len(segment)):
@@ -67,9 +67,9 @@ def run_epoch(
     targets: list[npt.NDArray[np.floating]],
     random: np.random.Generator | None,
 ) -> list[float]:
-    """Run an epoch of all trainers; return for each the mean of the losses that its steps found.
+    """Run an epoch of all trainers; return the mean training loss of each.
 
-    Where the batches do not fit into memory together, each is transposed once for all trainers.
+    If the batches do not fit into memory together, each is transposed once for all trainers.
 
     Parameters
     ----------
@@ -77,9 +77,9 @@ def run_epoch(
         One for each output of a model.
     plan : Plan
     targets : list of ndarray
-        What each is trained on, of the plan's rows.
+        Targets of each trainer, in the order of the plan's rows.
     random : numpy.random.Generator or None
-        Shuffles the batches.
+        Shuffles the batches. None: their order stays.
     """
     totals = [0.0] * len(trainers)
     for segment in plan.segments(plan.order_of(random)):

@@ -1,1 +1,1 @@
-"""The search for hyperparameters that the user leaves open."""
+"""The search for the hyperparameters that the user leaves open."""

@@ -1,4 +1,4 @@
-"""The candidates of a search: hyperparameters of different kinds, and variations of one."""
+"""The candidates of a search: a fixed portfolio, and variations of one candidate."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -6,11 +6,11 @@ from dataclasses import replace
 from sparsefm.optimizers import AdaGrad, Adam
 from sparsefm.training.hyperparameters import LARGEST_SCALE, Hyperparameters
 
-LARGEST_RANK = 32  # that is tried: twice the rank takes twice the time
+LARGEST_RANK = 32  # of a variation: twice the rank takes twice the time
 
 
 def variations(best: Hyperparameters) -> Iterator[Hyperparameters]:
-    """Yield hyperparameters that differ from these in one respect."""
+    """Yield candidates that differ from `best` in one hyperparameter."""
     solver = best.solver
 
     def with_solver(**changes: float) -> Hyperparameters:
@@ -49,8 +49,8 @@ def _adagrad(
     return Hyperparameters(rank, solver, "uniform", scale)
 
 
-# One of these is close to the best for each of many kinds of data; they were found by greedy choice
-# among random ones (docs/defaults.md). Simple ones come first: they win ties.
+# For each of many datasets, one of these is close to the best. They were selected greedily among
+# random candidates (docs/defaults.md). Simple candidates come first: they win ties.
 PORTFOLIO = (
     _adam(0, 0.01, 1.5e-2, (1e-3, 1e-2), 0.05),
     _adam(0, 0.02, 1e-4, (2e-3, 1e-2), 0.05),

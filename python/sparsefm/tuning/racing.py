@@ -1,4 +1,4 @@
-"""Choosing hyperparameters: candidates train side by side, and are scored on validation rows."""
+"""Racing: candidates train side by side and are scored on validation rows."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ from sparsefm.tuning.portfolio import variations
 from sparsefm.tuning.schedule import RATE_DECAY
 
 MAX_EPOCHS = 100
-PATIENCE = 640  # steps without improvement after which a candidate ends: ten epochs, or three
-OPTIMISM = 3.0  # times what the second half of its epochs gained: what a candidate may still gain
-ROUNDS = 2  # of variations of the best, at most
-DECAYS = 3  # times that the learning rate is lowered, at most
+PATIENCE = 640  # a candidate stops after so many steps without improvement (in 3 to 10 epochs)
+OPTIMISM = 3.0  # a candidate may still gain this many times the gain of its second half
+ROUNDS = 2  # of variations, at most
+DECAYS = 3  # of the learning rate, at most
 
 Losses = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Fold:
-    """Rows to train on, and rows to score by."""
+    """Training rows and validation rows."""
 
     training: Dataset
     validation: Dataset
 
 
 class FoldTraining:
-    """Hyperparameters in training on one fold."""
+    """The training of a candidate on one fold."""
 
     def __init__(self, chosen: Hyperparameters, fold: Fold, race: Race) -> None:
         self._validation, self._threads = fold.validation, race.threads
@@ -55,9 +55,9 @@ class FoldTraining:
         return self._plan.n_batches
 
     def run_epoch(self) -> Losses:
-        """Run an epoch; return the loss of each validation row, times its share of the weight.
+        """Run an epoch; return the loss of each validation row times its share of the weight.
 
-        One after the other for each output, shape (outputs * n,).
+        The outputs follow one another, shape (outputs * n,).
         """
         training_losses = run_epoch(self.trainers, self._plan, self._targets, self._random)
         if not np.isfinite(training_losses).all():
@@ -76,7 +76,7 @@ class FoldTraining:
         return replace(self._learner.copy(), steps=self.trainers[0].steps)
 
     def lower_rate(self, snapshot: Learner) -> None:
-        """Go back to a snapshot, and on with a lower learning rate."""
+        """Restore a snapshot and lower the learning rate."""
         for trainer, state in zip(self.trainers, snapshot.states, strict=True):
             trainer.state.assign(state)
             trainer.steps = snapshot.steps
@@ -85,7 +85,7 @@ class FoldTraining:
 
 @dataclass(eq=False)
 class Candidate:
-    """Hyperparameters in the race.
+    """Hyperparameters that are tried.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Candidate:
     losses : list of float
         Mean validation loss after each epoch.
     row_losses : ndarray of float64
-        The loss of each validation row after the best epoch, times its share of the weight.
+        The loss of each validation row after the best epoch, times the row's share of the weight.
     """
 
     hyperparameters: Hyperparameters
@@ -104,7 +104,7 @@ class Candidate:
 
     @property
     def best(self) -> float:
-        """The least loss so far."""
+        """The lowest loss so far."""
         return min(self.losses, default=np.inf)
 
     @property
@@ -114,12 +114,12 @@ class Candidate:
 
     @property
     def has_settled(self) -> bool:
-        """Whether the loss has not improved for a while."""
+        """Whether patience has run out."""
         patience = min(max(PATIENCE // self.folds[0].steps_per_epoch, 3), 10)
         return len(self.losses) - self.epochs >= patience or not np.isfinite(self.losses[-1])
 
     def is_hopeless(self, leader: float) -> bool:
-        """Return whether more epochs will not bring the loss below the leader's."""
+        """Return whether more epochs are unlikely to bring the loss below the leader's."""
         done = len(self.losses)
         gain = self.losses[done // 2 - 1] - self.losses[-1] if done > 1 else np.inf
         return self.best - OPTIMISM * gain > leader
@@ -127,14 +127,14 @@ class Candidate:
 
 @dataclass(frozen=True, eq=False)
 class Race:
-    """Scores hyperparameters by the loss of rows that they were not trained on.
+    """Scores candidates by their loss on validation rows.
 
     Parameters
     ----------
     folds : sequence of Fold
     loss : Loss
     planner : Planner
-        All candidates train by its plans.
+        Makes the plans that the candidates share.
     seed : int
     threads : int
     max_epochs : int
@@ -148,17 +148,17 @@ class Race:
     max_epochs: int = MAX_EPOCHS
 
     def run(self, portfolio: Iterable[Hyperparameters]) -> list[Candidate]:
-        """Return candidates that have been trained as long as there was hope, the best first."""
+        """Train candidates until they stop or are hopeless; return them, the best first."""
         return self._heat(portfolio, np.inf)
 
     def vary(self, ranked: Sequence[Candidate], given: Mapping[str, Any]) -> list[Candidate]:
-        """Vary the best in one respect at a time, as long as that helps; return them ranked again.
+        """Vary the best in one hyperparameter at a time while that helps; return all, ranked.
 
         Parameters
         ----------
         ranked : sequence of Candidate
         given : mapping
-            Hyperparameters that stay.
+            Hyperparameters that are not varied.
         """
         finished = list(ranked)
         tried = {candidate.hyperparameters for candidate in finished}
@@ -173,10 +173,10 @@ class Race:
         return finished
 
     def stages(self, chosen: Hyperparameters, decays: int = DECAYS) -> tuple[int, ...]:
-        """Return how many epochs to run at the learning rate, then at lower and lower ones.
+        """Return the number of epochs at the learning rate, and at each lower one.
 
-        Each stage starts from the best epoch of the one before, and there is no stage that does
-        not improve on it.
+        Each stage starts from the best epoch of the stage before. The stages end when one does not
+        improve the loss.
         """
         folds = self._begin(chosen)
         stages: list[int] = []
@@ -214,11 +214,11 @@ class Race:
             finished += hopeless
             running = [candidate for candidate in running if candidate not in hopeless]
         for candidate in finished:
-            candidate.folds = ()  # and their memory
+            candidate.folds = ()  # to free their memory
         return _ranked(finished)
 
     def _epochs(self, candidate: Candidate) -> Iterator[float]:
-        """Run epochs on all folds; note and yield the mean loss of the validation rows."""
+        """Run epochs on all folds; record and yield the mean loss of the validation rows."""
         for _ in range(self.max_epochs):
             losses = np.concatenate([fold.run_epoch() for fold in candidate.folds])
             loss = float(losses.sum() / sum(len(fold.training.targets) for fold in self.folds))
@@ -229,10 +229,10 @@ class Race:
 
 
 def significant(ranked: Sequence[Candidate]) -> Candidate:
-    """Return the best candidate, or the best without interactions if that may be as good.
+    """Return the best candidate, or the best linear one if the difference may be chance.
 
-    It may if its loss is greater by at most two standard errors of the difference, row by row, and
-    by at most a quarter: few validation rows alone are no reason to give away more.
+    The best linear candidate is returned if its loss is higher by at most two standard errors of
+    the difference, row by row, and by at most a quarter. The quarter matters with few rows.
     """
     best = ranked[0]
     for linear in ranked:

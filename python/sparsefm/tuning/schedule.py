@@ -1,4 +1,4 @@
-"""A learning rate that falls in stages."""
+"""The learning rate schedule of a search: lower in each stage."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from sparsefm.history import Epoch
 from sparsefm.training.callbacks import Training
 
-RATE_DECAY = 0.25  # times the learning rate in the next stage
+RATE_DECAY = 0.25  # the learning rate of a stage, divided by that of the stage before
 
 
 class StagedRate:
@@ -16,7 +16,7 @@ class StagedRate:
     Parameters
     ----------
     stages : sequence of int
-        How many epochs each stage has.
+        The number of epochs of each stage.
     """
 
     def __init__(self, stages: Sequence[int]) -> None:
@@ -24,15 +24,15 @@ class StagedRate:
         self._training: Training | None = None
 
     def begin(self, training: Training) -> None:
-        """Note what is trained."""
+        """Prepare for a training."""
         self._training = training
 
     def __call__(self, epoch: Epoch) -> None:
-        """Lower the rate if the next epoch begins a stage."""
+        """Lower the learning rate if the next epoch begins a stage."""
         assert self._training is not None
         more = self.stage(epoch.epoch + 1) - self.stage(epoch.epoch)
         self._training.learning_rate *= RATE_DECAY**more
 
     def stage(self, epoch: int) -> int:
-        """Return the number of the stage, from 0, that an epoch is in."""
+        """Return the stage of an epoch, from 0."""
         return min(int(np.searchsorted(self._ends, epoch)), len(self._ends) - 1)

@@ -19,23 +19,23 @@ from sparsefm.tuning.splits import folds, split
 
 FEWEST_ROWS = 10  # with fewer there is no search
 FOLDS = 10
-VALIDATION_ROWS = 2_000  # one fold where a tenth of the rows is as many, else several
+VALIDATION_ROWS = 2_000  # one fold if a tenth of the rows is as many, else several
 RACE_ROWS = 50_000  # with more rows, candidates are trained on a sample of so many
-MOST_VALIDATION_ROWS = 20_000  # and scored on up to so many others
-RACE_OUTPUTS = 6  # of more than two classes
-HELD_OUT = 0.1  # of more rows than that, to choose the number of epochs by
+MOST_VALIDATION_ROWS = 20_000  # and scored on up to so many other rows
+RACE_OUTPUTS = 6  # candidates are trained for at most so many classes
+HELD_OUT = 0.1  # share of the rows that chooses the epochs, with more than RACE_ROWS
 DEFAULT_EPOCHS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """What a search found.
+    """The result of a search.
 
     Attributes
     ----------
     hyperparameters : Hyperparameters
     stages : tuple of int
-        How many epochs to run at the learning rate, at a lower one, and so on.
+        The number of epochs at the learning rate, and at each lower one.
     record : dict of str to list
         The candidates, the best first: hyperparameters, validation loss and number of epochs.
     """
@@ -47,14 +47,14 @@ class Choice:
 
 @dataclass(frozen=True, eq=False)
 class Search:
-    """Finds hyperparameters, and for how many epochs to train.
+    """Chooses the hyperparameters that are open, and the number of epochs.
 
     Parameters
     ----------
     given : mapping
-        Hyperparameters that the user asked for.
+        Hyperparameters that the user set.
     epochs : int or None
-        As asked for.
+        The number of epochs, if the user set it.
     loss : Loss
     planner : Planner
     seed : int
@@ -69,7 +69,7 @@ class Search:
     threads: int
 
     def run(self, dataset: Dataset, validation: Dataset | None) -> Choice:
-        """Search; score by the validation rows, or by parts of `dataset` if there are none."""
+        """Search; score candidates on `validation`, or on parts of `dataset` if it is None."""
         n_rows = len(dataset.rows)
         if n_rows < FEWEST_ROWS and validation is None:
             chosen = replace(Hyperparameters(), **self.given)
@@ -92,7 +92,7 @@ class Search:
         return Choice(candidates[0], self._race(parts).stages(candidates[0], decays), record)
 
     def _candidates(self) -> list[Hyperparameters]:
-        """Return hyperparameters to try, the given ones in place."""
+        """Return the candidates, with the given hyperparameters in place."""
         solver = self.given.get("solver")
         fitting = [
             replace(candidate, **self.given)
@@ -104,7 +104,7 @@ class Search:
     def _folds(
         self, dataset: Dataset, validation: Dataset | None, random: np.random.Generator
     ) -> list[Fold]:
-        """Return what to train on and to score by; in several ways if that is few rows."""
+        """Return the folds; several if there are few validation rows."""
         n_rows = len(dataset.rows)
         if n_rows > RACE_ROWS:
             places = random.permutation(n_rows)
@@ -143,7 +143,7 @@ class Search:
 
 
 def _some_outputs(fold: Fold) -> Fold:
-    """Leave out outputs, of many, that would tell much the same: all have one choice."""
+    """Return a fold with at most `RACE_OUTPUTS` outputs; all outputs share hyperparameters."""
     n_outputs = len(fold.training.targets)
     some = np.unique(np.linspace(0, n_outputs - 1, RACE_OUTPUTS).astype(int))
     training, validation = (
