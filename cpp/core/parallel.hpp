@@ -2,10 +2,11 @@
 //
 // Results must be the same bits on any number of threads, so loops are cut into fixed tasks and it
 // never matters who runs one. Machines are busy, so a loop waits for tasks and not for threads: the
-// leader claims tasks like everybody else, and a thread that the system has put to sleep holds up
-// at most the one task it had begun. Everyone begins with a share of their own, which in similar
-// loops touches similar memory, and then takes from the others'. Threads live as long as a call,
-// and only at its end are they all waited for: nothing idles between calls, and a fork finds none.
+// leader claims tasks like everybody else, a thread that the system has put to sleep holds up at
+// most the one task it had begun, and helpers that do not pay are sent away. Everyone begins with a
+// share of their own, which in similar loops touches similar memory, and then takes from the
+// others'. Threads live as long as a call, and only at its end are they all waited for: nothing
+// idles or spins between calls, and a fork finds no threads.
 #pragma once
 
 #ifdef _OPENMP
@@ -17,59 +18,20 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <exception>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "speedup.hpp"
 #include "types.hpp"
 
 namespace sparsefm {
 
-using Nanoseconds = std::int64_t;
-
-inline Nanoseconds now() noexcept {
-  const auto since_start = std::chrono::steady_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(since_start).count();
-}
-
-/// Whether helpers are worth having, which this process learns as it goes.
-///
-/// Where other programs want the cores too, the system puts a helper to sleep in the middle of a
-/// task, and the leader waits for it, often for some milliseconds. So what helpers save is booked
-/// against what they cost. When they have cost more, calls do without them for a while, then try
-/// again; the while doubles each time, until they pay.
-class Balance {
- public:
-  bool helpers_pay() const noexcept { return now() >= alone_until_.load(relaxed); }
-
-  void book(Nanoseconds saved) noexcept {
-    auto balance = std::min(balance_.load(relaxed) + saved, most);
-    if (balance == most) while_.store(shortest, relaxed);
-    if (balance < least) {
-      alone_until_.store(now() + while_.load(relaxed), relaxed);
-      while_.store(std::min(2 * while_.load(relaxed), longest), relaxed);
-      balance = 0;
-    }
-    balance_.store(balance, relaxed);
-  }
-
- private:
-  static constexpr auto relaxed = std::memory_order_relaxed;  // a booking that is lost does no harm
-  static constexpr Nanoseconds ms = 1'000'000;
-  static constexpr Nanoseconds least = -5 * ms, most = 20 * ms;          // of the balance
-  static constexpr Nanoseconds shortest = 50 * ms, longest = 1600 * ms;  // time without helpers
-
-  std::atomic<Nanoseconds> balance_ = 0, alone_until_ = 0, while_ = shortest;
-};
-
-inline Balance balance;
-
 /// A leader and its helpers. The leader runs a program; they share its loops.
 class Team {
  public:
-  explicit Team(int size) : size_(size), shares_(size) {}
+  explicit Team(int size) : size_(size), shares_(size), alone_(size == 1) {}
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
 
@@ -80,30 +42,22 @@ class Team {
   /// rethrown when nothing is running any more.
   template <class Body>
   void for_each(Index tasks, const Body& body) {
+    ran_ += tasks;
     if (alone_ || tasks <= 1) {
       for (Index task = 0; task < tasks; ++task) body(task, 0);
+      own_ += tasks;
       return;
     }
     publish(tasks, &body, [](const void* program, Index task, int member) {
       (*static_cast<const Body*>(program))(task, member);
     });
-    const Nanoseconds begun = now();
-    const Index own = claim_tasks(0);
-    const Nanoseconds done = now();
-    busy_ += done - begun;
-    own_ += own;
-    others_ += tasks - own;
-    const bool slept =
-        pause_until([this] { return unfinished_.load(std::memory_order_acquire) == 0; },
-                    [this] {
-                      if (const auto left = unfinished_.load(std::memory_order_acquire))
-                        unfinished_.wait(left);
-                    });
-    if (slept) {
-      book_wait(now() - done);
-      alone_ = !balance.helpers_pay();
-      if (alone_) dismiss();
-    }
+    own_ += claim_tasks(0);
+    pause_until([this] { return unfinished_.load(std::memory_order_acquire) == 0; },
+                [this] {
+                  if (const auto left = unfinished_.load(std::memory_order_acquire))
+                    unfinished_.wait(left);
+                });
+    if (++loops_ % 16 == 0) review();
     if (failed_.test()) {
       failed_.clear();
       std::rethrow_exception(std::exchange(error_, nullptr));
@@ -130,11 +84,14 @@ class Team {
     }
   }
 
-  /// Leader: books a time of waiting for helpers against the tasks that they took off it.
-  void book_wait(Nanoseconds waited) noexcept {
-    waited_ += waited;
-    const Nanoseconds saved = own_ > 0 ? busy_ * others_ / own_ - waited_ : -waited_;
-    balance.book(saved - std::exchange(booked_, saved));
+  /// Leader: says how fast it went since the last review; sends helpers away that do not pay.
+  void review() noexcept {
+    const auto now = Clocks::now();
+    speedup.add(!alone_, now - std::exchange(reviewed_, now), own_, ran_);
+    own_ = ran_ = 0;
+    if (alone_ || speedup.helpers_pay()) return;
+    alone_ = true;
+    dismiss();
   }
 
   /// Leader: there will be no more loops.
@@ -199,13 +156,11 @@ class Team {
     return claimed;
   }
 
-  /// Tries for some tens of microseconds, longer than the leader is between loops, then sleeps;
-  /// returns whether it did.
+  /// Tries for some tens of microseconds, longer than the leader is between loops, then sleeps.
   template <class Ready, class Sleep>
-  static bool pause_until(const Ready& ready, const Sleep& sleep) noexcept {
-    int spin = 0;
-    for (; !ready(); ++spin) {
-      if (spin < patience) {
+  static void pause_until(const Ready& ready, const Sleep& sleep) noexcept {
+    for (int spin = 0; !ready(); ++spin) {
+      if (spin < 1000) {
 #if defined(__x86_64__) || defined(__i386__)
         __builtin_ia32_pause();
 #endif
@@ -213,14 +168,11 @@ class Team {
         sleep();
       }
     }
-    return spin > patience;
   }
 
   struct alignas(cache_line) Share {
     std::atomic<std::uint64_t> unclaimed = 0;  // round << 32 | tasks that nobody has begun
   };
-
-  static constexpr int patience = 1000;  // pauses
 
   const int size_;
   std::vector<Share> shares_;  // of each member
@@ -232,10 +184,10 @@ class Team {
   std::exception_ptr error_;
   std::atomic_flag failed_;
 
-  // What the leader books: its time in tasks, how many it ran, how many others ran, its waits.
-  bool alone_ = size_ == 1;
-  Nanoseconds busy_ = 0, waited_ = 0, booked_ = 0;
-  Index own_ = 0, others_ = 0;
+  bool alone_;               // the leader is
+  Index own_ = 0, ran_ = 0;  // tasks that it ran, and that all ran, since the last review
+  Clocks reviewed_ = Clocks::now();
+  unsigned loops_ = 0;
 
   std::atomic<bool> dismissed_ = false;
   std::atomic<std::uint32_t> unfinished_ = 0;  // tasks
@@ -313,9 +265,7 @@ class Helpers {
 
   ~Helpers() {
     team_.dismiss();
-    const Nanoseconds begun = now();
     for (auto& thread : threads_) thread.join();
-    team_.book_wait(now() - begun);
   }
 
  private:
@@ -326,13 +276,14 @@ class Helpers {
 /// Runs `program(team)` on this thread, with threads - 1 helpers for its loops.
 template <class Program>
 void with_team(int threads, const Program& program) {
-  Team team(balance.helpers_pay() ? threads : 1);
+  Team team(threads > 1 && speedup.helpers_pay() ? threads : 1);
   if (team.size() == 1) {
     program(team);
   } else {
     const Helpers helpers(team);
     program(team);
   }
+  if (threads > 1) team.review();
 }
 
 /// The OpenMP standard of this build (yyyymm); 0: none, threads are the standard library's.
