@@ -1,5 +1,7 @@
 """Plans: shared by all who train on the same rows, within a budget of memory."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -10,6 +12,9 @@ from sparsefm.data import plan
 from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Plan, Planner
+from sparsefm.estimators import base
+from sparsefm.training.learner import new_planner
+from sparsefm.tuning import search
 
 CorePlan = _core.Plan
 
@@ -61,9 +66,11 @@ def table(n_rows, n_classes, seed=0):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 8])
-@pytest.mark.parametrize("n_rows", [100, 3000])
-def test_a_default_fit_plans_each_batch_of_each_rows_once(made, n_rows, n_classes):
-    X, y = table(n_rows, n_classes)
+@pytest.mark.parametrize("n_folds", [10, 6])
+def test_a_default_fit_plans_each_batch_of_each_rows_once(made, monkeypatch, n_folds, n_classes):
+    X, y = table(200, n_classes)
+    n_outputs = min(n_classes, search.RACE_OUTPUTS) if n_classes > 2 else 1
+    monkeypatch.setattr(search, "VALIDATION_ROWS", 20 * n_outputs * n_folds)
     model = fm.FMClassifier().fit(X, y)
     assert len(model.search_["loss"]) >= 11
     keys = [one.key for one in made]
@@ -73,7 +80,9 @@ def test_a_default_fit_plans_each_batch_of_each_rows_once(made, n_rows, n_classe
         assert one.n_batches == len(set(one.transposed))
         assert not one.forgotten
     batch_sizes = {batch_size for _, batch_size in keys}
-    assert len(keys) <= (10 + 1) * len(batch_sizes)  # ten folds, and all rows
+    assert len(keys) <= (n_folds + 1) * len(batch_sizes)  # the folds, and all rows
+    # Who looks for plans finds one of the same rows, not one of the same data set.
+    assert len({rows for rows, _ in keys}) == n_folds + 1
 
 
 def test_with_validation_data_search_and_training_share_the_plan(made):
@@ -101,8 +110,43 @@ def test_a_planner_makes_each_plan_once():
     assert planner.plan(data, 99) is planner.plan(data, 50)  # no batch is larger than the data
     part = data.choose(np.arange(30))
     assert planner.plan(part, 16) is not first
+    other = planner.plan(part, 16)
     planner.keep_only(data)
     assert planner.plan(data, 16) is first
+    assert planner.plan(part, 16) is not other
+
+
+def test_rows_decide_and_not_what_else_a_data_set_holds():
+    data = dataset()
+    planner = Planner(lambda: np.random.default_rng(0), threads=1)
+    assert planner.plan(replace(data, y=-data.y), 16) is planner.plan(data, 16)
+
+
+def test_memory_of_a_search_is_freed_before_training(monkeypatch):
+    """When the model itself is trained, the plans of the folds are gone."""
+    X, y = table(200, 2)
+    kept = []
+    planners = []
+    monkeypatch.setattr(
+        base, "new_planner", lambda *a, **k: planners.append(new_planner(*a, **k)) or planners[-1]
+    )
+
+    class Watch:
+        def begin(self, training):
+            kept.extend(data.rows for data, _ in planners[-1]._plans.values())
+
+        def __call__(self, epoch):
+            pass
+
+    fm.FMClassifier(epochs=2, callbacks=[Watch()]).fit(X, y)
+    assert {len(rows) for rows in kept} == {200}
+
+
+def test_batches_come_shuffled_if_asked_for():
+    made = Plan(dataset(), 4, None, 1)
+    orders = [made.order_of(np.random.default_rng(seed)).tolist() for seed in (0, 1, 0)]
+    assert orders[0] == orders[2] != orders[1]
+    assert sorted(orders[0]) == made.order_of(None).tolist() == list(range(13))
 
 
 def test_a_plan_is_a_permutation_of_the_rows_that_take_part():

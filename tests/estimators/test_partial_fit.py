@@ -8,6 +8,10 @@ import pytest
 from scipy import sparse
 
 import sparsefm as fm
+from sparsefm.data import plan
+from sparsefm.data.plan import Plan
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.tuning.search import Choice, Search
 
 FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 16}
 BOTH = pytest.mark.parametrize("kind", [fm.FMRegressor, fm.FMClassifier])
@@ -288,6 +292,55 @@ def test_warm_start_with_balanced_classes_and_one_of_them_absent():
     assert warm.fit(X[y == "up"], y[y == "up"]).decision_function(X).mean() > before
 
 
+@BOTH
+def test_each_call_shuffles_anew(kind, monkeypatch):
+    """The same rows come in another order, and so do their batches."""
+    orders = []
+
+    class Spy(Plan):
+        def order_of(self, random):
+            order = super().order_of(random)
+            orders.append((self.rows.tolist(), order.tolist()))
+            return order
+
+    monkeypatch.setattr(plan, "Plan", Spy)
+    X, y = problem()
+    y = targets(kind, y)
+    estimator = kind(**FAST).partial_fit(X, y).partial_fit(X, y)
+    rows, batches = zip(*orders, strict=True)
+    assert sorted(rows[0]) == sorted(rows[1]) == list(range(120))
+    assert sorted(batches[0]) == sorted(batches[1]) == list(range(8))
+    assert rows[0] != rows[1]
+    assert batches[0] != batches[1]
+    orders.clear()
+    assert_same(kind(**FAST).partial_fit(X, y).partial_fit(X, y), estimator, X)
+    assert [tuple(part) for part in zip(*orders, strict=True)] == [rows, batches]
+
+
+@BOTH
+def test_training_goes_on_at_the_rate_that_it_ended_with(kind, monkeypatch):
+    """Where the search had the rate fall twice, all that follows is at a sixteenth."""
+    rates = []
+
+    class Listener:
+        def begin(self, training):
+            self.training = training
+
+        def __call__(self, epoch):
+            rates.append(self.training.learning_rate)
+
+    chosen = Hyperparameters(rank=2, solver=fm.Adam(learning_rate=0.16))
+    monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, (2, 1, 1)))
+    X, y = problem()
+    y = targets(kind, y)
+    estimator = kind(callbacks=[Listener()], warm_start=True).fit(X, y)
+    assert rates == [0.16, 0.16, 0.04, 0.01]  # at the end of each epoch, before the rate falls
+    rates.clear()
+    estimator.partial_fit(X, y)
+    estimator.set_params(epochs=2).fit(X, y)
+    assert rates == [0.01, 0.01, 0.01]
+
+
 # --- calls that fail ------------------------------------------------------------------------------
 
 
@@ -324,6 +377,30 @@ def test_an_interrupted_call_changes_nothing(kind, method, error):
     assert estimator.n_features_in_ == 4
     assert_same(estimator, kept, X)
     assert_same(getattr(estimator.set_params(callbacks=()), fit)(X, y), getattr(kept, fit)(X, y), X)
+
+
+@BOTH
+@SOLVERS
+@pytest.mark.parametrize("calls", [1, 3])
+def test_a_failed_call_leaves_no_trace_in_what_follows(kind, solver, calls):
+    """Nor in features that its rows have not, or that joined in it, nor in moments and steps."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=90)
+    y = targets(kind, x)
+    estimator = kind(**FAST | {"solver": solver})
+    for city in ("rome", "oslo", "lima"):
+        estimator.partial_fit(table(np.resize([city, "rome"], 90), x), y)
+    kept = pickle.loads(pickle.dumps(estimator))
+    for call in range(calls):
+        failing = [Interrupting(RuntimeError("enough"), 1)]
+        with pytest.raises(RuntimeError):
+            estimator.set_params(callbacks=failing).partial_fit(table([f"new {call}"] * 90, x), y)
+    estimator.set_params(callbacks=())
+    known = table(np.resize(["rome", "oslo", "lima"], 90), x)
+    assert_same(estimator, kept, known)
+    for city in ("oslo", "bern", "rome"):
+        more = table([city] * 90, x)
+        assert_same(estimator.partial_fit(more, y), kept.partial_fit(more, y), known)
 
 
 @BOTH

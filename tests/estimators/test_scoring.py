@@ -180,6 +180,38 @@ def test_scorers_may_pick_rows():
     assert history["first_rows"][-1] == first_rows(estimator, X, y)
 
 
+def test_scorers_see_the_same_rows_in_each_epoch_and_cannot_change_them():
+    seen = []
+
+    def first(estimator, X, y):
+        seen.append(X)
+        for part in (X.data, X.indices, X.indptr):
+            with pytest.raises(ValueError, match="read-only"):
+                part[0] = 0
+        return float(len(seen))
+
+    _, (X, _), history = history_of(fm.FMRegressor, first)
+    assert history["first"] == [1, 2, 3, 4, 5, 6]
+    assert all(rows is seen[0] for rows in seen)
+    assert seen[0].shape == X.shape
+
+
+def test_what_a_scorer_makes_of_the_rows_is_predicted():
+    def doubled(estimator, X, y):
+        before = estimator.predict(X)
+        other = X.copy()
+        other.data *= 2
+        expected = estimator.predict(other)
+        assert not np.array_equal(before, expected)
+        kept, X.data = X.data, 2 * X.data
+        assert np.array_equal(estimator.predict(X), expected)
+        X.data = kept
+        assert np.array_equal(estimator.predict(X), before)
+        return 0.0
+
+    history_of(fm.FMRegressor, doubled)
+
+
 @pytest.mark.parametrize(
     ("scoring", "kind", "match"),
     [

@@ -23,6 +23,16 @@ def test_too_large_a_learning_rate_is_named(loss, dtype, given):
 
 
 @pytest.mark.parametrize("loss", LOSSES)
+def test_a_loss_that_is_finite_but_a_thousand_times_too_large(loss):
+    """So is one that was drawn so: it is no fault of the data."""
+    X, y, _, _ = problem(loss, rows=100)
+    with pytest.raises(fm.DivergenceError, match=r"epoch 1: the loss grew to \d"):
+        fit(X, y, loss, init_scale=1e3, rank=8, learning_rate=1e-3)
+    for scale in (0.05, 1.0):  # a loss of some ten
+        fit(X, y, loss, init_scale=scale, learning_rate=1e-3)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 def test_an_overflow_in_the_last_step_is_noticed(loss):
     X, y, _, _ = problem(loss)
     with pytest.raises(fm.DivergenceError, match=r"epoch 1: .*learning rate of 1e\+38"):

@@ -141,6 +141,53 @@ def test_an_eval_set_that_is_a_table_with_unknown_values(kind):
     assert len(estimator.history_["val_loss"]) > 0
 
 
+def told(stopping, figures, name="val_loss"):
+    """Tell of epochs with such figures; return in which one it stops, or None."""
+    for number, figure in enumerate(figures, 1):
+        metrics = {} if name == "val_loss" else {name: figure}
+        if stopping(fm.Epoch(number, len(figures), 0.5, figure, metrics)):
+            return number
+    return None
+
+
+def test_a_figure_that_is_nan_first_may_improve():
+    stopping = fm.EarlyStopping("auc", patience=2)
+    assert told(stopping, [np.nan, 0.6, 0.7, np.nan, 0.6, 0.9], "auc") == 5
+    assert (stopping.best_epoch, stopping.best) == (3, 0.7)
+
+
+def test_the_training_before_does_not_count():
+    stopping = fm.EarlyStopping(patience=2)
+    assert told(stopping, [0.1, 0.2, 0.3]) == 3
+    stopping.begin(None)
+    assert told(stopping, [0.5, 0.4, 0.3]) is None
+    assert (stopping.best_epoch, stopping.best) == (3, 0.3)
+
+
+@pytest.mark.parametrize("solver", [fm.Adam(), fm.Adam(updates="exact"), fm.AdaGrad()])
+def test_after_going_back_an_epoch_is_as_it_was(solver):
+    """A snapshot holds moments and steps, too: the third epoch repeats the second."""
+
+    class Back:
+        def begin(self, training):
+            self.training = training
+
+        def __call__(self, epoch):
+            if epoch.epoch == 1:
+                self.snapshot = self.training.snapshot()
+            elif epoch.epoch == 2:
+                self.training.restore(self.snapshot)
+
+    X, y = problem()
+    options = {"solver": solver, "shuffle": False, "batch_size": 16}
+    model = fm.train(X, y, epochs=3, callbacks=[Back()], **options)
+    twice = fm.train(X, y, epochs=2, **options)
+    assert model.w0 == twice.w0
+    assert np.array_equal(model.w, twice.w)
+    assert np.array_equal(model.V, twice.V)
+    assert model.history[2].train_loss == model.history[1].train_loss
+
+
 # --- the history ----------------------------------------------------------------------------------
 
 

@@ -230,6 +230,50 @@ def test_a_million_rows_are_not_raced(entrants, monkeypatch):
     assert final > 900_000  # the others are repeated
 
 
+@pytest.fixture
+def races(monkeypatch):
+    """Return a list of all races that are run."""
+    found = []
+
+    class Spy(Race):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            found.append(self)
+
+    monkeypatch.setattr(search, "Race", Spy)
+    monkeypatch.setattr(search, "PORTFOLIO", PORTFOLIO[:2])
+    return found
+
+
+@BOTH
+@pytest.mark.parametrize("race_rows", [1000, 100])
+def test_candidates_are_scored_by_rows_that_they_do_not_train_on(
+    kind, race_rows, races, monkeypatch
+):
+    monkeypatch.setattr(search, "RACE_ROWS", race_rows)
+    X, _ = problem(400)
+    y = np.arange(400) % 4 == 0
+    kind(rank=0, dtype="float64").fit(sparse.csr_matrix(X), y)
+    folds = [fold for race in races for fold in race.folds]
+    assert len(folds) == (20 if race_rows == 1000 else 2)  # a race, and the choice of epochs
+    for fold in folds:
+        training = fold.training.take(np.arange(len(fold.training.rows)))
+        both = np.r_[training.X.values, fold.validation.X.values]
+        assert len(np.unique(both)) == len(both)  # the numbers of a row are its own
+        if kind is fm.FMClassifier and race_rows == 1000:
+            for part in (fold.training, fold.validation):
+                assert part.y[part.rows].mean() == 0.25
+
+
+def test_the_rate_of_a_solver_that_is_given_does_not_fall(races):
+    X, y = problem(300)
+    falling = fm.Adam(learning_rate=0.5)
+    given = fm.FMRegressor(rank=2, solver=falling).fit(X, y)
+    assert given._learner.rate_factor == 1
+    chosen = Hyperparameters(2, falling)
+    assert len(races[-1].stages(chosen)) > 1  # though that would have helped
+
+
 # --- candidates that fail -------------------------------------------------------------------------
 
 
