@@ -202,25 +202,24 @@ inline int team_size(int threads, Index longest_loop, Index work) noexcept {
       std::clamp<Index>(std::min(longest_loop, work / work_for_one), 1, threads));
 }
 
+#ifdef _OPENMP
 #if __has_include(<unistd.h>)
-/// The process that loaded this code; asking for its number notices every kind of fork.
-inline const auto home = getpid();
+inline const auto loaded_by = getpid();
 
-/// Whether this is a child made by fork, where OpenMP may wait for threads that its parent has.
-inline bool is_forked_child() noexcept { return getpid() != home; }
+/// Whether this is a child made by fork, where OpenMP may wait for threads that only its parent
+/// has. The number of the process tells however it was forked; a handler is not always called.
+inline bool is_forked_child() noexcept { return getpid() != loaded_by; }
 #else
 inline bool is_forked_child() noexcept { return false; }  // Windows has no fork
 #endif
 
-#ifdef _OPENMP
 /// Whether the system would start so many threads now. If not, GNU's OpenMP ends the process.
 inline bool can_start(int threads) noexcept {
   std::atomic_flag all;
   std::vector<std::thread> started;
   try {
     started.reserve(threads);
-    while (static_cast<int>(started.size()) < threads)
-      started.emplace_back([&] { all.wait(false); });
+    for (int i = 0; i < threads; ++i) started.emplace_back([&] { all.wait(false); });
   } catch (const std::exception&) {
   }
   all.test_and_set();
@@ -234,11 +233,14 @@ inline bool can_start(int threads) noexcept {
 /// its threads taken from those that OpenMP keeps for the caller's thread, perhaps for PyTorch.
 inline void help_with_openmp(Team& team) noexcept {
   const int helpers = can_start(team.size() - 2) ? team.size() - 1 : 1;
+#ifdef KMP_VERSION_MAJOR
+  kmp_set_blocktime(0);  // LLVM's threads go to sleep after the region, and stay
+#endif
   std::atomic<int> member = 0;
 #pragma omp parallel num_threads(helpers)
   team.help(++member);
-#if _OPENMP >= 201811 || (defined(__GNUC__) && __GNUC__ >= 9)  // OpenMP 5.0
-  omp_pause_resource_all(omp_pause_soft);  // frees the threads, or sends them to sleep
+#if defined(__GNUC__) && __GNUC__ >= 9
+  omp_pause_resource_all(omp_pause_soft);  // GNU's end
 #endif
 }
 #endif

@@ -8,9 +8,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <ctime>
-
-#include "types.hpp"
 
 namespace sparsefm {
 
@@ -51,12 +50,12 @@ class Speedup {
   bool helpers_pay() const noexcept { return Clocks::now().wall >= alone_until_; }
 
   /// In a time of so many seconds, `tasks` were run, `own` of them by the leader.
-  void add(bool helped, const Clocks& seconds, Index own, Index tasks) noexcept {
+  void add(bool helped, const Clocks& seconds, std::int64_t own, std::int64_t tasks) noexcept {
     auto& sum = sums_[helped];
     sum = {sum.seconds + seconds, sum.own + own, sum.tasks + tasks};
     if (sum.seconds.wall < enough_seconds) return;
     speeds_[helped] = sum.seconds.cpu / sum.seconds.wall * static_cast<double>(sum.tasks) /
-                      static_cast<double>(std::max<Index>(sum.own, 1));
+                      static_cast<double>(std::max<std::int64_t>(sum.own, 1));
     sum = {};
     decide(helped);
   }
@@ -84,7 +83,7 @@ class Speedup {
 
   struct Sum {
     Clocks seconds;
-    Index own = 0, tasks = 0;
+    std::int64_t own = 0, tasks = 0;
   };
 
   Sum sums_[2];                // without helpers, with them
