@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from estimating import formula
 from scipy import sparse
 from scipy.special import expit, log_expit
 
@@ -17,20 +18,6 @@ def problem(n_classes=2, rows=200, seed=0):
     scores = X[:, 0] * X[:, 1] + X[:, 2]
     edges = np.quantile(scores, np.arange(1, n_classes) / n_classes)
     return X, np.searchsorted(edges, scores)
-
-
-def formula(estimator, X):
-    """Return w0 + sum w_i x_i + sum over pairs of <v_i, v_j> x_i x_j, for each class."""
-    encoded = estimator.encoder_.transform(X).toarray().astype(np.float64)
-    w0, w, V = (np.asarray(p, np.float64) for p in (estimator.w0_, estimator.w_, estimator.V_))
-    if w.ndim == 1:
-        w0, w, V = w0[None], w[None], V[None]
-    scores = w0 + encoded @ w.T
-    for i in range(w.shape[1]):
-        for j in range(i):
-            products = encoded[:, i] * encoded[:, j]
-            scores += products[:, None] * np.einsum("ck,ck->c", V[:, i], V[:, j])
-    return scores[:, 0] if len(w) == 1 else scores
 
 
 # --- labels ---------------------------------------------------------------------------------------
