@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from estimating import formula
+from fitted import set_parameters
 from scipy import sparse
 from scipy.special import expit, log_expit
 
@@ -275,3 +276,13 @@ def test_parameters_are_no_views_of_what_trains_on():
     estimator.partial_fit(X, y)
     assert np.array_equal(w, before)
     assert not np.array_equal(estimator.w_, before)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_a_score_of_zero_is_the_second_class(loss):
+    X = np.eye(4)
+    estimator = fm.FMClassifier(loss=loss, **FAST).fit(X, ["no", "yes"] * 2)
+    set_parameters(estimator, 0.0, np.array([0.0, 0.0, 1.0, -1.0]), np.zeros((4, 2)))
+    assert estimator.decision_function(X)[:2].tolist() == [0, 0]
+    assert estimator.predict(X)[:2].tolist() == ["yes", "yes"]
+    assert sorted(estimator.predict(X)[2:]) == ["no", "yes"]

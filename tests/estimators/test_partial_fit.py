@@ -1,5 +1,6 @@
 """Training that goes on: `partial_fit` and `warm_start`, and calls that fail half-way."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -249,6 +250,29 @@ def test_warm_start_grows_and_validates(kind):
     warm.fit(more, y, eval_set=(more, y))
     assert warm.w_.shape == (4,)
     assert len(warm.history_["val_loss"]) == 3
+
+
+def test_new_features_get_factors_in_a_warm_start(kind):
+    X, y = products()
+    y = targets(kind, y)
+    still = fm.Adam(learning_rate=1e-30)
+    empty = X.copy()
+    empty[:, 1] = 0
+    warm = kind(warm_start=True, **FAST | {"solver": still}).fit(sparse.csr_matrix(empty), y)
+    assert not warm.V_[1].any()
+    assert warm.fit(sparse.csr_matrix(X), y).V_[1].all()
+
+
+def test_a_copy_is_trained_alone(kind):
+    X, y = products()
+    y = targets(kind, y)
+    estimator = kind(**FAST).fit(X, y)
+    kept = pickle.loads(pickle.dumps(estimator))
+    other = copy.copy(estimator)
+    assert_same(other, kept, X)
+    other.partial_fit(X, y)
+    assert_same(estimator, kept, X)
+    assert not np.array_equal(other.w_, kept.w_)
 
 
 def test_warm_start_with_balanced_classes_and_one_of_them_absent():

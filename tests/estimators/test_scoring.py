@@ -33,6 +33,18 @@ def test_figures_are_those_of_scikit_learn():
     assert history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
 
 
+def test_losses_are_in_units_of_the_target():
+    (X, y), (X_val, y_val) = both_parts(fm.FMRegressor)
+    once, scaled = (
+        fm.FMRegressor(**QUICK).fit(X, unit * y, eval_set=(X_val, unit * y_val)).history_
+        for unit in (1.0, 8.0)
+    )
+    for name, factor in {"train_loss": 64, "val_loss": 64, "rmse": 8}.items():
+        np.testing.assert_allclose(scaled[name], factor * np.array(once[name]), rtol=1e-6)
+    constant = np.mean((y - y.mean()) ** 2) / 2  # what training starts near
+    assert 0.5 * constant < once["train_loss"][0] < constant
+
+
 def test_validation_loss_of_several_classes_is_the_sum_of_the_machines():
     X, y = products(300)
     y = np.digitize(y, [-0.7, 0.7])

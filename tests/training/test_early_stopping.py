@@ -1,6 +1,7 @@
 """Watching training: validation data, stopping, callbacks, the log."""
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -126,6 +127,17 @@ def test_the_training_before_does_not_count():
     stopping.begin(None)
     assert told(stopping, [0.5, 0.4, 0.3]) is None
     assert (stopping.best_epoch, stopping.best) == (3, 0.3)
+
+
+def test_a_schedule_puts_the_rate_back():
+    training = SimpleNamespace(learning_rate=0.8)
+    halving = fm.LearningRateSchedule(lambda epoch: 0.5**epoch)
+    halving.begin(training)
+    assert training.learning_rate == 0.4
+    halving(fm.Epoch(1, 2, 0.5))
+    assert training.learning_rate == 0.2
+    halving.close()
+    assert training.learning_rate == 0.8
 
 
 @pytest.mark.parametrize("solver", [fm.Adam(), fm.Adam(updates="exact"), fm.AdaGrad()])
