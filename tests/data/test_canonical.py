@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from estimating import scores_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -44,10 +45,6 @@ def problem(kind, rows=60, seed=0):
     y = scores if kind == "regressor" else np.digitize(scores, [-0.5, 0.5])
     X[50:], y[50:] = X[:10], y[:10]
     return X, y
-
-
-def scores_of(estimator, X):
-    return getattr(estimator, "decision_function", estimator.predict)(X)
 
 
 def rows_of(X, rows):

@@ -94,3 +94,14 @@ def test_long_sums_keep_their_last_rows():
     zero = np.zeros((1, 1), "f4")
     dw0, dw, _ = fm.nn.backward(X, np.ones(rows, "f4"), 0.0, zero[0], zero)
     assert dw0 == dw[0] == rows
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.uint16, np.int64, bool])
+def test_only_integers_that_are_all_one_count_as_ones(kind):
+    X = np.array([[1, 0, 2], [0, 3, 0]]).astype(kind)
+    ones = as_csr(sparse.csr_matrix((X != 0).astype(kind)), np.float32)
+    assert ones.values is None
+    found = as_csr(sparse.csr_matrix(X), np.float32)
+    stored = [1, 2, 3] if kind is not bool else None
+    assert found.values is stored or found.values.tolist() == stored
+    assert np.array_equal(as_scipy(found).toarray(), X)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from estimating import formula
+from fitted import set_parameters
 from scipy import sparse
 from scipy.special import expit, log_expit
 
@@ -17,20 +19,6 @@ def problem(n_classes=2, rows=200, seed=0):
     scores = X[:, 0] * X[:, 1] + X[:, 2]
     edges = np.quantile(scores, np.arange(1, n_classes) / n_classes)
     return X, np.searchsorted(edges, scores)
-
-
-def formula(estimator, X):
-    """Return w0 + sum w_i x_i + sum over pairs of <v_i, v_j> x_i x_j, for each class."""
-    encoded = estimator.encoder_.transform(X).toarray().astype(np.float64)
-    w0, w, V = (np.asarray(p, np.float64) for p in (estimator.w0_, estimator.w_, estimator.V_))
-    if w.ndim == 1:
-        w0, w, V = w0[None], w[None], V[None]
-    scores = w0 + encoded @ w.T
-    for i in range(w.shape[1]):
-        for j in range(i):
-            products = encoded[:, i] * encoded[:, j]
-            scores += products[:, None] * np.einsum("ck,ck->c", V[:, i], V[:, j])
-    return scores[:, 0] if len(w) == 1 else scores
 
 
 # --- labels ---------------------------------------------------------------------------------------
@@ -288,3 +276,13 @@ def test_parameters_are_no_views_of_what_trains_on():
     estimator.partial_fit(X, y)
     assert np.array_equal(w, before)
     assert not np.array_equal(estimator.w_, before)
+
+
+@pytest.mark.parametrize("loss", ["logistic", "hinge"])
+def test_a_score_of_zero_is_the_second_class(loss):
+    X = np.eye(4)
+    estimator = fm.FMClassifier(loss=loss, **FAST).fit(X, ["no", "yes"] * 2)
+    set_parameters(estimator, 0.0, np.array([0.0, 0.0, 1.0, -1.0]), np.zeros((4, 2)))
+    assert estimator.decision_function(X)[:2].tolist() == [0, 0]
+    assert estimator.predict(X)[:2].tolist() == ["yes", "yes"]
+    assert sorted(estimator.predict(X)[2:]) == ["no", "yes"]

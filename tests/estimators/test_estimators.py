@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from estimating import products, scores_of, targets
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
@@ -22,28 +23,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import sparsefm as fm
 
 FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 4}
-BOTH = pytest.mark.parametrize("kind", [fm.FMRegressor, fm.FMClassifier])
 
 
 @parametrize_with_checks([fm.FMRegressor(), fm.FMClassifier(), fm.FMClassifier(loss="hinge")])
 def test_scikit_learn_finds_no_fault(estimator, check):
     check(estimator)
-
-
-def problem(rows=120, seed=0):
-    """Return rows and targets that are numbers; their signs are classes."""
-    rng = np.random.default_rng(seed)
-    X = np.round(rng.normal(size=(rows, 4)), 2) * (rng.random((rows, 4)) < 0.8)
-    return X, X[:, 0] * X[:, 1] + X[:, 2] + 0.1 * rng.normal(size=rows)
-
-
-def targets(kind, y):
-    return y if kind is fm.FMRegressor else np.where(y > 0, "up", "down")
-
-
-def scores_of(estimator, X):
-    """Return predictions in all their bits."""
-    return getattr(estimator, "decision_function", estimator.predict)(X)
 
 
 # --- parameters -----------------------------------------------------------------------------------
@@ -79,7 +63,7 @@ def test_every_parameter_is_tried():
 
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_parameter_is_named_when_it_is_used(name):
-    X, y = problem()
+    X, y = products()
     for value in WRONG[name]:
         estimator = fm.FMClassifier(**{name: value})  # no error yet
         with pytest.raises((TypeError, ValueError), match=name):
@@ -88,9 +72,8 @@ def test_a_wrong_parameter_is_named_when_it_is_used(name):
             estimator.predict(X)
 
 
-@BOTH
 def test_fit_changes_no_parameter(kind):
-    X, y = problem()
+    X, y = products()
     encoder = fm.TableEncoder(numeric="bin", dtype="float32")
     estimator = kind(encoder=encoder, dtype="float64", **FAST)
     before = estimator.get_params()
@@ -102,9 +85,8 @@ def test_fit_changes_no_parameter(kind):
     assert estimator.encoder_.numeric == "bin"
 
 
-@BOTH
 def test_clone_has_the_parameters_and_nothing_else(kind):
-    X, y = problem()
+    X, y = products()
     estimator = kind(encoder=fm.TableEncoder(n_bins=7), **FAST).fit(X, targets(kind, y))
     copied = clone(estimator)
     assert copied.encoder is not estimator.encoder
@@ -119,7 +101,6 @@ def test_clone_has_the_parameters_and_nothing_else(kind):
     )
 
 
-@BOTH
 def test_nothing_is_there_before_fit(kind):
     estimator = kind()
     for name in ("w0_", "w_", "V_", "classes_", "n_iter_", "history_", "encoder_"):
@@ -132,10 +113,9 @@ def test_nothing_is_there_before_fit(kind):
 # --- composition ----------------------------------------------------------------------------------
 
 
-@BOTH
 def test_in_a_pipeline_behind_a_column_transformer(kind):
     pd = pytest.importorskip("pandas")
-    X, y = problem()
+    X, y = products()
     table = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "c": np.where(X[:, 2] > 0, "u", "v")})
     columns = make_column_transformer((MinMaxScaler(), ["a", "b"]), (OneHotEncoder(), ["c"]))
     model = make_pipeline(columns, kind(**FAST)).fit(table, targets(kind, y))
@@ -147,9 +127,8 @@ def test_in_a_pipeline_behind_a_column_transformer(kind):
     )
 
 
-@BOTH
 def test_grid_search_in_parallel(kind):
-    X, y = problem()
+    X, y = products()
     grid = {
         "rank": [0, 2],
         "solver": [fm.Adam(), fm.AdaGrad(learning_rate=0.3)],
@@ -164,15 +143,13 @@ def test_grid_search_in_parallel(kind):
     assert np.array_equal(alone.cv_results_["mean_test_score"], found)
 
 
-@BOTH
 def test_cross_validation(kind):
-    X, y = problem(400)
+    X, y = products(400)
     assert cross_val_score(kind(), X, targets(kind, y), cv=3).mean() > 0.85
 
 
-@BOTH
 def test_weights_and_validation_data_are_routed(kind):
-    X, y = problem()
+    X, y = products()
     y, weights = targets(kind, y), np.arange(120) % 3
     with config_context(enable_metadata_routing=True):
         asking = kind(**FAST).set_fit_request(sample_weight=True, eval_set=True)
@@ -205,7 +182,7 @@ WRAPPERS = {
 
 @pytest.mark.parametrize("name", WRAPPERS)
 def test_inside_other_estimators(name):
-    X, y = problem(300)
+    X, y = products(300)
     kind = fm.FMRegressor if name == "targets" else fm.FMClassifier
     estimator = WRAPPERS[name](kind).fit(X, targets(kind, y))
     assert estimator.score(X, targets(kind, y)) > (0.3 if kind is fm.FMRegressor else 0.7)
@@ -229,11 +206,10 @@ COPIES = {
 }
 
 
-@BOTH
 @pytest.mark.parametrize("how", COPIES)
 @pytest.mark.parametrize("solver", [fm.Adam(), fm.Adam(updates="exact"), fm.AdaGrad()])
 def test_copies_predict_and_train_alike(kind, how, solver, tmp_path):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     estimator = kind(**FAST | {"solver": solver}).fit(X, y)
     copied = COPIES[how](estimator, tmp_path)
@@ -249,9 +225,8 @@ def test_copies_predict_and_train_alike(kind, how, solver, tmp_path):
 # --- forms of input -------------------------------------------------------------------------------
 
 
-@BOTH
 def test_sparse_formats_are_one(kind):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     expected = scores_of(kind(**FAST).fit(sparse.csr_matrix(X), y), sparse.csr_matrix(X))
     for form in ("csr", "csc", "coo", "lil", "dok", "bsr"):
@@ -260,9 +235,8 @@ def test_sparse_formats_are_one(kind):
             assert np.array_equal(scores_of(found, make(X)), expected), make
 
 
-@BOTH
 def test_types_of_ones_are_one(kind):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     for form in (np.asarray, sparse.csr_matrix):
         expected = scores_of(kind(**FAST).fit(form(X > 0.0), y), form(X > 0.0))
@@ -277,9 +251,8 @@ def test_types_of_ones_are_one(kind):
     assert np.array_equal(scores_of(kind(**FAST).fit(redundant, y), redundant), expected)
 
 
-@BOTH
 def test_dense_formats_are_one(kind):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     estimator = kind(**FAST).fit(X, y)
     expected = scores_of(estimator, X)
@@ -288,13 +261,12 @@ def test_dense_formats_are_one(kind):
         assert np.array_equal(scores_of(kind(**FAST).fit(same, list(y)), X), expected)
 
 
-@BOTH
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
 def test_tables_are_one(kind, library):
     pytest.importorskip("narwhals")
     pd = pytest.importorskip("pandas")
     module = pytest.importorskip(library)
-    X, y = problem()
+    X, y = products()
     text = [["a", "b", "c", None][int(x * 100) % 4] for x in X[:, 2]]
     data = {"x": X[:, 0].tolist(), "text": text, "flag": (X[:, 1] > 0).tolist()}
     table = module.table(data) if library == "pyarrow" else module.DataFrame(data)
@@ -309,10 +281,9 @@ def test_tables_are_one(kind, library):
     assert "text=missing" in list(found.get_feature_names_out())
 
 
-@BOTH
 def test_column_names_are_checked(kind):
     pd = pytest.importorskip("pandas")
-    X, y = problem()
+    X, y = products()
     table = pd.DataFrame(X, columns=list("abcd"))
     estimator = kind(**FAST).fit(table, targets(kind, y))
     assert estimator.n_features_in_ == 4
@@ -328,9 +299,8 @@ def test_column_names_are_checked(kind):
 # --- types and threads ----------------------------------------------------------------------------
 
 
-@BOTH
 def test_dtype_is_that_of_the_parameters_in_training(kind):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     single, double = (  # in one batch: which rows share one depends on their last bits
         kind(dtype=dtype, batch_size=1000, **FAST).fit(X, y) for dtype in ("float32", "float64")
@@ -344,10 +314,9 @@ def test_dtype_is_that_of_the_parameters_in_training(kind):
     assert np.array_equal(scores_of(single.fit(X, y), X), scores_of(double, X))
 
 
-@BOTH
 @pytest.mark.parametrize("settings", [{}, {"rank": 3, "solver": fm.Adam(updates="exact")}])
 def test_threads_change_no_bit(kind, settings):
-    X, y = problem(300)
+    X, y = products(300)
     y = targets(kind, y)
     found = [kind(n_threads=threads, **settings).fit(X, y) for threads in (1, 2, 3)]
     for other in found[1:]:
@@ -358,9 +327,8 @@ def test_threads_change_no_bit(kind, settings):
     assert not np.array_equal(scores_of(again, X), scores_of(found[0], X))
 
 
-@BOTH
 def test_random_states_of_all_kinds(kind):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
 
     def fit(random_state):

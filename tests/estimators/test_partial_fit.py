@@ -5,6 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
+from estimating import assert_same, products, scores_of, targets
 from scipy import sparse
 
 import sparsefm as fm
@@ -14,20 +15,9 @@ from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.tuning.search import Choice, Search
 
 FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 16}
-BOTH = pytest.mark.parametrize("kind", [fm.FMRegressor, fm.FMClassifier])
 SOLVERS = pytest.mark.parametrize(
     "solver", [fm.Adam(), fm.Adam(updates="exact"), fm.AdaGrad()], ids=["lazy", "exact", "adagrad"]
 )
-
-
-def problem(rows=120, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(rows, 4)) * (rng.random((rows, 4)) < 0.8)
-    return X, X[:, 0] * X[:, 1] + X[:, 2]
-
-
-def targets(kind, y):
-    return y if kind is fm.FMRegressor else np.where(y > 0, "up", "down")
 
 
 def table(values, numbers):
@@ -35,25 +25,13 @@ def table(values, numbers):
     return pd.DataFrame({"city": values, "x": numbers})
 
 
-def scores_of(estimator, X):
-    return getattr(estimator, "decision_function", estimator.predict)(X)
-
-
-def assert_same(a, b, X):
-    """Bit for bit."""
-    assert np.array_equal(scores_of(a, X), scores_of(b, X))
-    for name in ("w0_", "w_", "V_"):
-        assert np.array_equal(getattr(a, name), getattr(b, name))
-
-
 # --- partial_fit ----------------------------------------------------------------------------------
 
 
-@BOTH
 @SOLVERS
 @pytest.mark.parametrize("start", ["fit", "partial_fit"])
 def test_goes_on_from_a_pickle_as_without_a_break(kind, solver, start):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     first = kind(**FAST | {"solver": solver})
     getattr(first, start)(X[:60], y[:60])
@@ -66,19 +44,17 @@ def test_goes_on_from_a_pickle_as_without_a_break(kind, solver, start):
         assert_same(first, second, X)
 
 
-@BOTH
 def test_one_pass_a_call(kind):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     estimator = kind(**FAST | {"epochs": 50})
     assert estimator.partial_fit(X, y).n_iter_ == 1
     assert len(estimator.partial_fit(X, y).history_["epoch"]) == 1
 
 
-@BOTH
 @SOLVERS
 def test_passes_learn_as_epochs_do(kind, solver):
-    X, y = problem(400)
+    X, y = products(400)
     y = targets(kind, y)
     estimator = kind(rank=4, solver=solver)
     losses = [estimator.partial_fit(X, y).history_["train_loss"][0] for _ in range(30)]
@@ -89,7 +65,7 @@ def test_passes_learn_as_epochs_do(kind, solver):
 
 def test_in_one_batch_it_is_the_definition():
     """Two calls in float64 are Adam's first two steps, moments and step count included."""
-    X, y = problem(40)
+    X, y = products(40)
     X = (X > 0) * 1.0
     solver = fm.Adam(updates="exact", l2_linear=0.0, l2_factors=0.0)
     settings = {"rank": 0, "solver": solver, "batch_size": 99, "dtype": "float64"}
@@ -110,7 +86,6 @@ def test_in_one_batch_it_is_the_definition():
     np.testing.assert_allclose(estimator.w0_, w0, atol=1e-12)
 
 
-@BOTH
 def test_new_categories_join_the_model(kind):
     rng = np.random.default_rng(0)
     x = rng.normal(size=90)
@@ -136,7 +111,6 @@ def test_new_categories_join_the_model(kind):
     ).all()
 
 
-@BOTH
 def test_growing_alone_changes_no_prediction(kind):
     rng = np.random.default_rng(0)
     x, city = rng.normal(size=90), rng.choice(["rome", "oslo"], 90)
@@ -151,10 +125,9 @@ def test_growing_alone_changes_no_prediction(kind):
     assert before.shape == first.shape
 
 
-@BOTH
 def test_new_columns_and_missing_values_join_the_model(kind):
     pd = pytest.importorskip("pandas")
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     wide = pd.DataFrame(X, columns=list("abcd"))
     estimator = kind(**FAST).partial_fit(wide[["a", "b"]], y)
@@ -169,10 +142,9 @@ def test_new_columns_and_missing_values_join_the_model(kind):
         estimator.predict(wide[["a", "b"]])
 
 
-@BOTH
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 def test_wider_arrays_grow_and_narrower_ones_are_errors(kind, form):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     estimator = kind(**FAST).partial_fit(form(X[:, :3]), y)
     before = scores_of(estimator, form(X[:, :3]))
@@ -188,9 +160,8 @@ def test_wider_arrays_grow_and_narrower_ones_are_errors(kind, form):
         estimator.partial_fit(form(X[:, :3]), y)
 
 
-@BOTH
 def test_a_column_that_was_empty_comes_to_life(kind):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     empty = X.copy()
     empty[:, 1] = 0
@@ -208,7 +179,7 @@ def test_a_column_that_was_empty_comes_to_life(kind):
 
 
 def test_classes_are_announced_once():
-    X, y = problem()
+    X, y = products()
     y = np.digitize(y, [-0.5, 0.5])
     estimator = fm.FMClassifier(**FAST)
     estimator.partial_fit(X[y < 2], y[y < 2], classes=[2, 0, 1])
@@ -229,7 +200,7 @@ def test_classes_are_announced_once():
 
 @pytest.mark.parametrize("loss", ["logistic", "hinge"])
 def test_a_stream_sorted_by_class_can_be_learned(loss):
-    X, y = problem(600)
+    X, y = products(600)
     y = (X[:, 0] + X[:, 1] > 0) * 1
     order = np.argsort(y, kind="stable")
     estimator = fm.FMClassifier(rank=0, solver=fm.Adam(learning_rate=0.03), loss=loss)
@@ -243,10 +214,9 @@ def test_a_stream_sorted_by_class_can_be_learned(loss):
 # --- warm_start -----------------------------------------------------------------------------------
 
 
-@BOTH
 @SOLVERS
 def test_warm_start_goes_on_with_moments_and_steps(kind, solver):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     warm = kind(warm_start=True, **FAST | {"solver": solver}).fit(X, y)
     cold = kind(**FAST | {"solver": solver}).fit(X, y)
@@ -261,9 +231,8 @@ def test_warm_start_goes_on_with_moments_and_steps(kind, solver):
     assert warm.fit(X, y)._learner.steps == steps * 3 // 2 > steps
 
 
-@BOTH
 def test_warm_start_runs_the_epochs_that_are_asked_for(kind):
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     warm = kind(warm_start=True, **FAST).fit(X, y)
     assert warm.set_params(epochs=7).fit(X, y).n_iter_ == 7
@@ -272,7 +241,6 @@ def test_warm_start_runs_the_epochs_that_are_asked_for(kind):
     assert found.fit(X, y).n_iter_ == n_iter
 
 
-@BOTH
 def test_warm_start_grows_and_validates(kind):
     rng = np.random.default_rng(0)
     x, city = rng.normal(size=90), rng.choice(["rome", "oslo"], 90)
@@ -284,15 +252,37 @@ def test_warm_start_grows_and_validates(kind):
     assert len(warm.history_["val_loss"]) == 3
 
 
+def test_new_features_get_factors_in_a_warm_start(kind):
+    X, y = products()
+    y = targets(kind, y)
+    still = fm.Adam(learning_rate=1e-30)
+    empty = X.copy()
+    empty[:, 1] = 0
+    warm = kind(warm_start=True, **FAST | {"solver": still}).fit(sparse.csr_matrix(empty), y)
+    assert not warm.V_[1].any()
+    assert warm.fit(sparse.csr_matrix(X), y).V_[1].all()
+
+
+def test_a_copy_is_trained_alone(kind):
+    X, y = products()
+    y = targets(kind, y)
+    estimator = kind(**FAST).fit(X, y)
+    kept = pickle.loads(pickle.dumps(estimator))
+    other = copy.copy(estimator)
+    assert_same(other, kept, X)
+    other.partial_fit(X, y)
+    assert_same(estimator, kept, X)
+    assert not np.array_equal(other.w_, kept.w_)
+
+
 def test_warm_start_with_balanced_classes_and_one_of_them_absent():
-    X, y = problem()
+    X, y = products()
     y = targets(fm.FMClassifier, y)
     warm = fm.FMClassifier(warm_start=True, class_weight="balanced", **FAST).fit(X, y)
     before = warm.decision_function(X).mean()
     assert warm.fit(X[y == "up"], y[y == "up"]).decision_function(X).mean() > before
 
 
-@BOTH
 def test_each_call_shuffles_anew(kind, monkeypatch):
     """The same rows come in another order, and so do their batches."""
     orders = []
@@ -304,7 +294,7 @@ def test_each_call_shuffles_anew(kind, monkeypatch):
             return order
 
     monkeypatch.setattr(plan, "Plan", Spy)
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     estimator = kind(**FAST).partial_fit(X, y).partial_fit(X, y)
     rows, batches = zip(*orders, strict=True)
@@ -317,7 +307,6 @@ def test_each_call_shuffles_anew(kind, monkeypatch):
     assert [tuple(part) for part in zip(*orders, strict=True)] == [rows, batches]
 
 
-@BOTH
 def test_training_goes_on_at_the_rate_that_it_ended_with(kind, monkeypatch):
     """Where the search had the rate fall twice, all that follows is at a sixteenth."""
     rates = []
@@ -331,7 +320,7 @@ def test_training_goes_on_at_the_rate_that_it_ended_with(kind, monkeypatch):
 
     chosen = Hyperparameters(rank=2, solver=fm.Adam(learning_rate=0.16))
     monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, (2, 1, 1)))
-    X, y = problem()
+    X, y = products()
     y = targets(kind, y)
     estimator = kind(callbacks=[Listener()], warm_start=True).fit(X, y)
     assert rates == [0.16, 0.16, 0.04, 0.01]  # at the end of each epoch, before the rate falls
@@ -341,104 +330,9 @@ def test_training_goes_on_at_the_rate_that_it_ended_with(kind, monkeypatch):
     assert rates == [0.01, 0.01, 0.01]
 
 
-# --- calls that fail ------------------------------------------------------------------------------
-
-
-class Interrupting:
-    """Raises when it has been told of some epochs."""
-
-    def __init__(self, error, epochs):
-        self.error, self.left = error, epochs
-
-    def __call__(self, epoch):
-        self.left -= 1
-        if not self.left:
-            raise self.error
-
-
-@BOTH
-@pytest.mark.parametrize("method", ["fit", "partial_fit", "warm fit"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("enough")])
-def test_an_interrupted_call_changes_nothing(kind, method, error):
-    X, y = problem()
-    y = targets(kind, y)
-    estimator = kind(**FAST, warm_start=method == "warm fit")
-    interrupting = {"callbacks": [Interrupting(error, 1 if method == "partial_fit" else 2)]}
-    fit = {"warm fit": "fit"}.get(method, method)
-    with pytest.raises(type(error)):
-        getattr(estimator.set_params(**interrupting), fit)(X, y)
-    assert not hasattr(estimator, "n_features_in_")
-    assert not hasattr(estimator, "encoder_")
-    getattr(estimator.set_params(callbacks=()), fit)(X, y)
-    kept = pickle.loads(pickle.dumps(estimator))
-    interrupting["callbacks"][0].left = 1
-    with pytest.raises(type(error)):
-        getattr(estimator.set_params(**interrupting), fit)(np.c_[X, X] if fit == "fit" else X, y)
-    assert estimator.n_features_in_ == 4
-    assert_same(estimator, kept, X)
-    assert_same(getattr(estimator.set_params(callbacks=()), fit)(X, y), getattr(kept, fit)(X, y), X)
-
-
-@BOTH
-@SOLVERS
-@pytest.mark.parametrize("calls", [1, 3])
-def test_a_failed_call_leaves_no_trace_in_what_follows(kind, solver, calls):
-    """Nor in features that its rows have not, or that joined in it, nor in moments and steps."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=90)
-    y = targets(kind, x)
-    estimator = kind(**FAST | {"solver": solver})
-    for city in ("rome", "oslo", "lima"):
-        estimator.partial_fit(table(np.resize([city, "rome"], 90), x), y)
-    kept = pickle.loads(pickle.dumps(estimator))
-    for call in range(calls):
-        failing = [Interrupting(RuntimeError("enough"), 1)]
-        with pytest.raises(RuntimeError):
-            estimator.set_params(callbacks=failing).partial_fit(table([f"new {call}"] * 90, x), y)
-    estimator.set_params(callbacks=())
-    known = table(np.resize(["rome", "oslo", "lima"], 90), x)
-    assert_same(estimator, kept, known)
-    for city in ("oslo", "bern", "rome"):
-        more = table([city] * 90, x)
-        assert_same(estimator.partial_fit(more, y), kept.partial_fit(more, y), known)
-
-
-@BOTH
-def test_a_call_with_wrong_arguments_changes_nothing(kind):
-    rng = np.random.default_rng(0)
-    x, city = rng.normal(size=90), rng.choice(["rome", "oslo"], 90)
-    old, y = table(city, x), targets(kind, x * (city == "rome"))
-    estimator = kind(**FAST).fit(old, y)
-    kept = pickle.loads(pickle.dumps(estimator))
-    new = table(["lima"] * 90, x)
-    for method in ("fit", "partial_fit"):
-        for arguments in ((new, y[:-1]), (new, y, -np.ones(90)), (new[["x"]].iloc[:0], [])):
-            keywords = dict(zip(("X", "y", "sample_weight"), arguments, strict=False))
-            with pytest.raises(ValueError):  # noqa: PT011
-                getattr(estimator, method)(**keywords)
-            assert_same(estimator, kept, old)
-    estimator.partial_fit(new, y)
-    assert_same(estimator, kept.partial_fit(new, y), old)
-
-
-@BOTH
-def test_divergence_leaves_what_was_there(kind):
-    X, y = problem()
-    y = targets(kind, y)
-    wild = kind(**FAST | {"solver": fm.Adam(learning_rate=1e30)})
-    with pytest.raises(fm.DivergenceError, match="learning rate"):
-        wild.fit(X, y)
-    assert not hasattr(wild, "encoder_")
-    estimator = kind(**FAST).fit(X, y)
-    kept = pickle.loads(pickle.dumps(estimator))
-    with pytest.raises(fm.DivergenceError):
-        estimator.set_params(solver=wild.solver).fit(X, y)
-    assert_same(estimator, kept, X)
-
-
-@BOTH
+@pytest.mark.parametrize("kind", [fm.FMRegressor, fm.FMClassifier])
 def test_a_shallow_copy_goes_its_own_way(kind):
-    X, y = problem()
+    X, y = products(150)
     y = targets(kind, y)
     first = kind(**FAST).partial_fit(X, y)
     second = copy.copy(first)

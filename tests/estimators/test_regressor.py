@@ -2,28 +2,12 @@
 
 import numpy as np
 import pytest
+from estimating import formula, products
 from scipy import sparse
 
 import sparsefm as fm
 
 FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 5}
-
-
-def problem(rows=150, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(rows, 4)) * (rng.random((rows, 4)) < 0.8)
-    return X, X[:, 0] * X[:, 1] + X[:, 2] + 0.1 * rng.normal(size=rows)
-
-
-def formula(estimator, X):
-    """Return w0 + sum w_i x_i + sum over pairs of <v_i, v_j> x_i x_j, pair by pair."""
-    encoded = estimator.encoder_.transform(X).toarray().astype(np.float64)
-    w0, w, V = (np.asarray(p, np.float64) for p in (estimator.w0_, estimator.w_, estimator.V_))
-    scores = w0 + encoded @ w
-    for i in range(len(w)):
-        for j in range(i):
-            scores += (V[i] @ V[j]) * encoded[:, i] * encoded[:, j]
-    return scores
 
 
 def r2(y, predicted):
@@ -34,7 +18,7 @@ def r2(y, predicted):
 
 
 def test_learns_products_that_a_linear_model_cannot():
-    X, y = problem(600)
+    X, y = products(600)
     estimator = fm.FMRegressor().fit(X[:400], y[:400])
     assert estimator.score(X[400:], y[400:]) > 0.95
     assert fm.FMRegressor(rank=0).fit(X[:400], y[:400]).score(X[400:], y[400:]) < 0.8
@@ -44,7 +28,7 @@ def test_learns_products_that_a_linear_model_cannot():
 @pytest.mark.parametrize("unit", [1.0, 1e-6, 1e9])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 def test_parameters_are_in_the_users_units(rank, unit, form):
-    X, y = problem()
+    X, y = products(150)
     y = unit * (y + 3)
     for dtype, tolerance in (("float64", 1e-12), ("float32", 1e-5)):
         estimator = fm.FMRegressor(**FAST | {"rank": rank}, dtype=dtype).fit(form(X), y)
@@ -58,7 +42,7 @@ def test_parameters_are_in_the_users_units(rank, unit, form):
 
 def test_insight_adds_up_to_predictions():
     pd = pytest.importorskip("pandas")
-    X, y = problem()
+    X, y = products(150)
     table = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "c": np.where(X[:, 2] > 0, "u", "v")})
     estimator = fm.FMRegressor(**FAST).fit(table, 1000 * y)
     explanation = estimator.explain(table[:20])
@@ -91,7 +75,7 @@ def test_shares_of_pairs_count_repeated_rows(form):
     [(1, 100.0), (1000.0, 0), (2.0**40, 0), (1e-3, -5.0), (1e250, 0), (1e-250, 0)],
 )
 def test_targets_shifted_and_scaled(settings, scale, shift):
-    X, y = problem()
+    X, y = products(150)
     settings = {**settings, "dtype": "float64"}
     plain = fm.FMRegressor(**settings).fit(X, y)
     other = fm.FMRegressor(**settings).fit(X, scale * y + shift)
@@ -110,7 +94,7 @@ def test_targets_shifted_and_scaled(settings, scale, shift):
 
 
 def test_history_is_in_the_users_units():
-    X, y = problem()
+    X, y = products(150)
     y = 1000 * y + 5
     estimator = fm.FMRegressor(**FAST).fit(X, y, eval_set=(X[:50], y[:50]))
     squares = np.square(estimator.predict(X[:50]) - y[:50]).mean()
@@ -122,7 +106,7 @@ def test_history_is_in_the_users_units():
 @pytest.mark.parametrize("scale", [1e300, 1e-300])
 @pytest.mark.parametrize("settings", [FAST, {}, FAST | {"validation_fraction": 0.2, "epochs": 30}])
 def test_extreme_targets(scale, settings):
-    X, y = problem()
+    X, y = products(150)
     estimator = fm.FMRegressor(**settings).fit(X, scale * y)
     plain = fm.FMRegressor(**settings).fit(X, y)
     np.testing.assert_allclose(estimator.predict(X) / scale, plain.predict(X), atol=0.01)
@@ -131,7 +115,7 @@ def test_extreme_targets(scale, settings):
 
 
 def test_tiny_targets_in_an_ocean_of_offset():
-    X, y = problem()
+    X, y = products(150)
     estimator = fm.FMRegressor(dtype="float32").fit(X, 1e-4 * y + 1e4)
     assert r2(1e-4 * y, estimator.predict(X) - 1e4) > 0.9
 
@@ -141,7 +125,7 @@ def test_tiny_targets_in_an_ocean_of_offset():
 
 @pytest.mark.parametrize("constant", [0.0, 7.5, -1e300])
 def test_constant_targets(constant):
-    X, _ = problem()
+    X, _ = products(150)
     estimator = fm.FMRegressor().fit(X, np.full(150, constant))
     np.testing.assert_allclose(estimator.predict(X), constant, rtol=1e-6, atol=1e-6)
 
@@ -149,7 +133,7 @@ def test_constant_targets(constant):
 @pytest.mark.parametrize("rows", [1, 2, 3, 9, 10, 11])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 def test_few_rows(rows, form):
-    X, y = problem()
+    X, y = products(150)
     estimator = fm.FMRegressor().fit(form(X[:rows]), y[:rows])
     found = estimator.predict(form(X))
     assert np.isfinite(found).all()
@@ -159,7 +143,7 @@ def test_few_rows(rows, form):
 
 def test_missing_values_of_tables_and_arrays():
     pd = pytest.importorskip("pandas")
-    X, y = problem(400)
+    X, y = products(400)
     holes = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
     y = y + 3 * np.isnan(holes[:, 3])
     for data in (holes, pd.DataFrame(holes, columns=list("abcd"))):
@@ -169,7 +153,7 @@ def test_missing_values_of_tables_and_arrays():
 
 
 def test_missing_values_that_training_never_saw_contribute_nothing():
-    X, y = problem()
+    X, y = products(150)
     estimator = fm.FMRegressor(**FAST).fit(X, y)
     found = estimator.predict(np.full((1, 4), np.nan))
     assert found == pytest.approx(estimator.w0_, rel=1e-5)
@@ -178,7 +162,7 @@ def test_missing_values_that_training_never_saw_contribute_nothing():
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 def test_infinite_values_are_errors(value):
     pd = pytest.importorskip("pandas")
-    X, y = problem()
+    X, y = products(150)
     estimator = fm.FMRegressor(**FAST).fit(X, y)
     bad = X.copy()
     bad[3, 1] = value
@@ -197,7 +181,7 @@ def test_infinite_values_are_errors(value):
 @pytest.mark.parametrize("factor", [1e6, 1e30, 1e300])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 def test_rows_far_out_predict_finite_numbers_or_an_error_that_says_so(factor, form):
-    X, y = problem()
+    X, y = products(150)
     estimator = fm.FMRegressor(**FAST).fit(form(X), y)
     try:
         found = estimator.predict(form(factor * X))
@@ -226,7 +210,7 @@ def test_all_columns_constant():
 
 
 def test_targets_of_all_types():
-    X, y = problem()
+    X, y = products(150)
     expected = fm.FMRegressor(**FAST).fit(X, y).predict(X)
     for same in (list(y), y.astype(object), y[:, None][:, 0], y.astype(">f8")):
         assert np.array_equal(fm.FMRegressor(**FAST).fit(X, same).predict(X), expected)
@@ -245,7 +229,7 @@ def test_targets_of_all_types():
     "weights", [-np.ones(150), np.zeros(150), np.full(150, np.nan), np.ones(3), ["a"] * 150]
 )
 def test_wrong_weights(weights):
-    X, y = problem()
+    X, y = products(150)
     with pytest.raises((ValueError, TypeError), match="sample_weight"):
         fm.FMRegressor(**FAST).fit(X, y, sample_weight=weights)
 
@@ -253,7 +237,7 @@ def test_wrong_weights(weights):
 @pytest.mark.parametrize("unit", [1e308, 1e-300, 2.0**-1000])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 def test_units_of_weights_do_not_matter(unit, form):
-    X, y = problem()
+    X, y = products(150)
     # In one batch: weights that differ by rounding put the rows in another order.
     settings = FAST | {"dtype": "float64", "batch_size": 150, "init": "normal"}
     weights = np.arange(150) / 150

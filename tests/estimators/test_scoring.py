@@ -2,40 +2,16 @@
 
 import numpy as np
 import pytest
+from estimating import QUICK, both_parts, overfitting, products
 from sklearn import metrics
 
 import sparsefm as fm
 from sparsefm.estimators.scoring import find_metric
 
-FAST = {"rank": 2, "solver": fm.Adam(learning_rate=0.03), "epochs": 6, "batch_size": 16}
-
-
-def problem(rows=150, seed=0, noise=0.5):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(rows, 4))
-    return X, X[:, 0] * X[:, 1] + X[:, 2] + noise * rng.normal(size=rows)
-
-
-def targets(kind, y):
-    return y if kind is fm.FMRegressor else np.where(y > 0, "up", "down")
-
-
-def both_parts(kind, rows=150):
-    """Return training and validation data."""
-    X, y = problem(rows + 100)
-    y = targets(kind, y)
-    return (X[:rows], y[:rows]), (X[rows:], y[rows:])
-
-
-def overfitting(kind, **options):
-    """Return an estimator that soon does worse on validation data."""
-    solver = fm.Adam(learning_rate=0.1, epsilon=1e-8, l2_linear=0, l2_factors=0)
-    return kind(**{"rank": 8, "solver": solver, "epochs": 40, "init_scale": 0.5} | options)
-
 
 def history_of(kind, scoring, **options):
     train, held_out = both_parts(kind)
-    estimator = kind(scoring=scoring, early_stopping=False, **FAST | options)
+    estimator = kind(scoring=scoring, early_stopping=False, **QUICK | options)
     estimator.fit(*train, eval_set=held_out)
     return estimator, held_out, estimator.history_
 
@@ -57,10 +33,22 @@ def test_figures_are_those_of_scikit_learn():
     assert history["val_loss"][-1] == pytest.approx(loss, rel=1e-5)
 
 
+def test_losses_are_in_units_of_the_target():
+    (X, y), (X_val, y_val) = both_parts(fm.FMRegressor)
+    once, scaled = (
+        fm.FMRegressor(**QUICK).fit(X, unit * y, eval_set=(X_val, unit * y_val)).history_
+        for unit in (1.0, 8.0)
+    )
+    for name, factor in {"train_loss": 64, "val_loss": 64, "rmse": 8}.items():
+        np.testing.assert_allclose(scaled[name], factor * np.array(once[name]), rtol=1e-6)
+    constant = np.mean((y - y.mean()) ** 2) / 2  # what training starts near
+    assert 0.5 * constant < once["train_loss"][0] < constant
+
+
 def test_validation_loss_of_several_classes_is_the_sum_of_the_machines():
-    X, y = problem(300)
+    X, y = products(300)
     y = np.digitize(y, [-0.7, 0.7])
-    estimator = fm.FMClassifier(**FAST, early_stopping=False)
+    estimator = fm.FMClassifier(**QUICK, early_stopping=False)
     estimator.fit(X[:200], y[:200], eval_set=(X[200:], y[200:]))
     scores = estimator.decision_function(X[200:])
     signs = 2.0 * (y[200:, None] == np.arange(3)) - 1
@@ -153,7 +141,7 @@ def test_brier_score_judges_probabilities():
     (X, y), (X_val, y_val) = both_parts(fm.FMClassifier)
     y, y_val = (y == "up") * 1, (y_val == "up") * 1
     for scoring in (metrics.brier_score_loss, "neg_brier_score"):
-        estimator = fm.FMClassifier(scoring=scoring, early_stopping=False, **FAST)
+        estimator = fm.FMClassifier(scoring=scoring, early_stopping=False, **QUICK)
         estimator.fit(X, y, eval_set=(X_val, y_val))
         squares = np.square(estimator.predict_proba(X_val)[:, 1] - y_val).mean()
         assert estimator.history_["brier_score"][-1] == pytest.approx(squares)
@@ -224,7 +212,7 @@ def test_what_a_scorer_makes_of_the_rows_is_predicted():
 def test_wrong_scoring(scoring, kind, match):
     (X, y), _ = both_parts(fm.FMClassifier)
     with pytest.raises(kind, match=match):
-        fm.FMClassifier(scoring=scoring, **FAST).fit(X, y)
+        fm.FMClassifier(scoring=scoring, **QUICK).fit(X, y)
 
 
 def test_metrics_of_scikit_learn_know_their_direction():

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from fitted import FIELDS, NAMES, Fitted, draw_fitted, draw_rows
+from fitted import FIELDS, NAMES, draw_fitted, draw_table, encode, fit_known, set_parameters
 from scipy import sparse
 
 import sparsefm as fm
@@ -13,11 +13,6 @@ from sparsefm.inspection import explanation, fields, interactions
 from sparsefm.inspection.interactions import strongest_interactions
 
 CLASSES = ["early", "late", "lost"]
-
-
-@pytest.fixture
-def rng():
-    return np.random.default_rng(0)
 
 
 @pytest.fixture
@@ -43,9 +38,10 @@ def by_least_squares(X, V):
 
 @pytest.mark.parametrize("given", [False, True])
 def test_interactions_by_name(fitted, rng, given):
-    X = draw_rows(rng, 200) if given else None
+    X = draw_table(rng, 200) if given else None
     found = fitted.interactions(top=1000, X=X)
-    expected = by_least_squares(X if given else fitted._sample.toarray(), fitted.V_)
+    rows = encode(fitted, X) if given else fitted._sample.toarray()
+    expected = by_least_squares(rows, fitted.V_)
     assert list(found) == ["first", "second", "weight", "share", "strength"]
     assert len(found["first"]) == len(expected) < 1000
     assert (np.diff(found["strength"]) <= 0).all()
@@ -62,9 +58,8 @@ def test_a_rare_pair_of_great_weight_does_not_come_first():
     X[:500, 0] = X[250:750, 1] = 1  # together in a quarter of the rows
     X[500, 2] = X[500, 3] = X[501, 2] = X[502, 3] = 1  # together in one row of a thousand
     V = np.array([[1.0], [1.0], [3.0], [3.0]])
-    names = ["a=1", "b=1", "c=rare", "d=rare"]
-    found = Fitted(0.0, np.zeros(4), V, names, X).interactions()
-    assert (found["first"][0], found["second"][0]) == ("a=1", "b=1")
+    found = fit_known(X, 0.0, np.zeros(4), V).interactions()
+    assert (found["first"][0], found["second"][0]) == ("x0", "x1")
     assert found["weight"].max() == 9
 
 
@@ -79,7 +74,7 @@ def test_pairs_whose_products_cancel_are_found():
 @pytest.mark.parametrize("rounded", [True, False])
 def test_blocks_of_pairs_change_nothing(fitted, monkeypatch, rounded):
     if rounded:  # equal strengths keep their order, too
-        fitted.V_ = np.sign(fitted.V_)
+        set_parameters(fitted, 0.0, fitted.w_, np.sign(fitted.V_))
         fitted._sample = (fitted._sample != 0).astype(float)
     whole = fitted.interactions(top=15)
     monkeypatch.setattr(interactions, "PAIRS_AT_ONCE", 7)
@@ -88,12 +83,14 @@ def test_blocks_of_pairs_change_nothing(fitted, monkeypatch, rounded):
 
 
 def test_without_factors_or_rows_there_are_no_pairs(rng, fitted):
-    for found in (draw_fitted(rng, rank=0).interactions(), fitted.interactions(X=np.ones((0, 13)))):
-        assert [len(column) for column in found.values()] == [0] * 5
+    found = draw_fitted(rng, rank=0).interactions()
+    assert [len(column) for column in found.values()] == [0] * 5
+    pairs = interactions.rank_pairs(fitted.V_, sparse.csr_matrix((0, 13)), 5)
+    assert [len(column) for column in pairs.arrays()] == [0] * 5
 
 
 def test_without_training_rows_they_must_be_given(fitted, rng):
-    X = draw_rows(rng, 50)
+    X = draw_table(rng, 50)
     expected = fitted.interactions(X=X), fitted.field_interactions(X)
     fitted._sample = None  # as after loading
     message = r"^the training rows were not saved.*pass X=, or save it with training_rows=True$"
@@ -111,7 +108,7 @@ def test_results_are_tables(fitted):
     table = pd.DataFrame(fitted.interactions(top=5))
     assert table.shape == (5, 5)
     assert table["first"].isin(NAMES).all()
-    terms = pd.DataFrame(fitted.explain(draw_rows(np.random.default_rng(1), 2)).to_dict(1))
+    terms = pd.DataFrame(fitted.explain(draw_table(np.random.default_rng(1), 2)).to_dict(1))
     assert list(terms) == ["part", "first", "second", "contribution"]
 
 
@@ -120,16 +117,20 @@ def test_results_are_tables(fitted):
 
 def test_each_of_many_classes_is_a_model_of_its_own(rng):
     fitted = draw_fitted(rng, classes=CLASSES)
-    X = draw_rows(rng, 4)
+    table, X = draw_table(rng, 300, holes=0), draw_table(rng, 100)
+    w0, w, V = rng.normal(size=3), rng.normal(size=(3, 13)), rng.normal(size=(3, 13, 2))
+    fitted = fit_known(table, w0, w, V, CLASSES)
     for c, label in enumerate(CLASSES):
-        sample = fitted._sample
-        single = Fitted(fitted.w0_[c], fitted.w_[c], fitted.V_[c], NAMES, sample)
-        for column, values in fitted.interactions(target=label).items():
-            np.testing.assert_array_equal(values, single.interactions()[column])
+        single = fit_known(table, w0[c], w[c], V[c])
+        for column, values in fitted.interactions(X=X, target=label).items():
+            np.testing.assert_array_equal(values, single.interactions(X=X)[column])
         np.testing.assert_array_equal(
             fitted.explain(X, target=label).scores, single.explain(X).scores
         )
         np.testing.assert_array_equal(
+            fitted.field_interactions(X, target=label), single.field_interactions(X)
+        )
+        np.testing.assert_allclose(  # of the training rows, in another order
             fitted.field_interactions(target=label), single.field_interactions()
         )
 
@@ -139,7 +140,7 @@ def test_wrong_targets(rng):
     with pytest.raises(ValueError, match=r"target is needed.*'early', 'late', 'lost'"):
         many.interactions()
     with pytest.raises(ValueError, match="target is 'gone', which is no class"):
-        many.explain(draw_rows(rng, 1), target="gone")
+        many.explain(draw_table(rng, 1), target="gone")
     with pytest.raises(ValueError, match="leave it out; got 'yes'"):
         two.field_interactions(target="yes")
 
@@ -147,9 +148,9 @@ def test_wrong_targets(rng):
 def test_not_fitted():
     from sklearn.exceptions import NotFittedError
 
-    empty = Fitted.__new__(Fitted)
-    with pytest.raises(NotFittedError):
-        empty.interactions()
+    for method in ("interactions", "field_interactions"):
+        with pytest.raises(NotFittedError):
+            getattr(fm.FMRegressor(), method)()
 
 
 # --- explain --------------------------------------------------------------------------------------
@@ -163,9 +164,10 @@ def dense_score(x, w0, w, V):
 @pytest.mark.parametrize("rank", [0, 1, 5])
 def test_contributions_add_up_to_the_score(rng, rank):
     fitted = draw_fitted(rng, rank=rank)
-    X = draw_rows(rng, 40)
-    X[7] = 0  # only the bias
-    parts = fitted.explain(sparse.csr_matrix(X))
+    table = draw_table(rng, 40)
+    table.loc[7] = None  # only the bias
+    parts = fitted.explain(table)
+    X = encode(fitted, table)
     expected = [dense_score(x, fitted.w0_, fitted.w_, fitted.V_) for x in X]
     np.testing.assert_allclose(parts.scores, expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(parts.linear.toarray(), X * fitted.w_, rtol=1e-15)
@@ -186,14 +188,15 @@ def test_contributions_add_up_to_the_score(rng, rank):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_scores_are_those_of_the_engine(rng, dtype):
     fitted = draw_fitted(rng, dtype=dtype)
-    X = draw_rows(rng, 100)
-    scores = fm.Model(fitted.w0_, fitted.w_, fitted.V_).score(X)
+    X = draw_table(rng, 100)
+    scores = fitted.predict(X)
+    assert scores.std() > 1
     tolerance = 50 * np.finfo(dtype).eps
     np.testing.assert_allclose(fitted.explain(X).scores, scores, rtol=tolerance, atol=tolerance)
 
 
 def test_scores_are_those_of_the_estimators(rng):
-    X, y = draw_rows(rng, 200), rng.normal(size=200)
+    X, y = draw_table(rng, 200), rng.normal(size=200)
     regressor = fm.FMRegressor(rank=4, epochs=3).fit(X, y)
     np.testing.assert_allclose(
         regressor.explain(X).scores, regressor.predict(X), rtol=1e-4, atol=1e-5
@@ -209,8 +212,8 @@ def test_scores_are_those_of_the_estimators(rng):
 
 
 def test_one_row_by_name(fitted, rng):
-    X = draw_rows(rng, 5)
-    parts = fitted.explain(X)
+    table = draw_table(rng, 5)
+    parts, X = fitted.explain(table), encode(fitted, table)
     for row in range(5):
         terms = parts.to_dict(row)
         m = np.count_nonzero(X[row])
@@ -230,10 +233,13 @@ def test_one_row_by_name(fitted, rng):
 
 
 def test_what_is_printed():
+    pd = pytest.importorskip("pandas")
     V = np.array([[1.0], [2.0], [-1.5]])
-    names = ["carrier=UA", "origin=EWR", "hour"]
-    fitted = Fitted(0.5, np.array([1.0, -4.0, 0.25]), V, names, np.ones((1, 3)))
-    parts = fitted.explain([[1.0, 1.0, 2.0], [0, 0, 0]])
+    table = pd.DataFrame({"carrier": ["UA"] * 2, "origin": ["EWR"] * 2, "hour": [0.0, 1.0]})
+    fitted = fit_known(table, 0.5, np.array([1.0, -4.0, 0.25]), V)
+    nothing = pd.DataFrame({"carrier": ["XX"], "origin": [None], "hour": [0.0]})
+    late = table[:1].assign(hour=2.0)  # columns of 0 and 1 stay as they are
+    parts = fitted.explain(pd.concat([late, nothing]))
     assert str(parts).splitlines() == [
         "   -6.0000  origin=EWR x hour",
         "   -4.0000  origin=EWR",
@@ -251,15 +257,16 @@ def test_what_is_printed():
         "   +1.0000  (5 others)",
         "   -9.0000  = score of row 0",
     ]
-    assert str(fitted.explain([[0.0, 0, 0]])) == "   +0.5000  (bias)\n   +0.5000  = score of row 0"
+    assert str(fitted.explain(nothing)) == "   +0.5000  (bias)\n   +0.5000  = score of row 0"
     assert repr(parts) == "Explanation(2 rows, 3 features, 3 pairs)"
-    assert str(fitted.explain(np.ones((0, 3)))).startswith("Explanation(0 rows")
+    empty = explanation.explain_rows(0.5, fitted.w_, V, sparse.csr_matrix((0, 3)), list("abc"))
+    assert str(empty).startswith("Explanation(0 rows")
     with pytest.raises(FrozenInstanceError):
         parts.bias = 0.0
 
 
 def test_rows_out_of_range(fitted, rng):
-    parts = fitted.explain(draw_rows(rng, 3))
+    parts = fitted.explain(draw_table(rng, 3))
     with pytest.raises(ValueError, match="row must be less than 3, the rows explained; got 3"):
         parts.to_dict(3)
     with pytest.raises(ValueError, match="row must be at least 0"):
@@ -269,11 +276,11 @@ def test_rows_out_of_range(fitted, rng):
 
 
 def test_too_many_pairs_are_refused_before_they_are_made(fitted, rng, monkeypatch):
-    X = np.ones((10, 13))  # 78 pairs a row
-    monkeypatch.setattr(explanation, "MAX_PAIRS", 5 * 78)
-    with pytest.raises(ValueError, match=r"10 rows of X have 780 pairs.*more than 390.*X\[:5\]"):
+    X = draw_table(rng, 10, holes=0)  # 6 pairs a row
+    monkeypatch.setattr(explanation, "MAX_PAIRS", 5 * 6)
+    with pytest.raises(ValueError, match=r"10 rows of X have 60 pairs.*more than 30.*X\[:5\]"):
         fitted.explain(X)
-    assert len(fitted.explain(X[:5]).pairwise["row"]) == 390
+    assert len(fitted.explain(X[:5]).pairwise["row"]) == 30
 
 
 # --- fields ---------------------------------------------------------------------------------------
@@ -293,10 +300,10 @@ def dense_field_strengths(X, V, fields, n_fields):
 def test_field_strength(fitted, rng, monkeypatch, numbers_at_once):
     monkeypatch.setattr(fields, "NUMBERS_AT_ONCE", numbers_at_once)
     of = fitted.encoder_.fields_
-    X = draw_rows(rng, 150)
+    X = draw_table(rng, 150)
     for found, rows in (
         (fitted.field_interactions(), fitted._sample.toarray()),
-        (fitted.field_interactions(X), X),
+        (fitted.field_interactions(X), encode(fitted, X)),
     ):
         expected = dense_field_strengths(rows, fitted.V_, of, len(FIELDS))
         np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
@@ -304,19 +311,28 @@ def test_field_strength(fitted, rng, monkeypatch, numbers_at_once):
         assert (found[~np.eye(4, dtype=bool)] > 0).all()
 
 
-def test_features_of_a_field_need_not_be_neighbours(fitted):
-    order = np.random.default_rng(3).permutation(len(NAMES))
-    names = [NAMES[i] for i in order]
-    mixed = Fitted(0.0, fitted.w_[order], fitted.V_[order], names, fitted._sample[:, order])
-    place = [mixed.encoder_.field_names_.index(field) for field in FIELDS]
-    np.testing.assert_allclose(
-        mixed.field_interactions()[np.ix_(place, place)], fitted.field_interactions(), rtol=1e-12
+def test_features_of_a_field_need_not_be_neighbours(fitted, rng):
+    """Categories that join a model later come behind all others."""
+    table, X = draw_table(rng, 300, holes=0), draw_table(rng, 150)
+    few = table[(table["carrier"] < "2") & (table["hour"] > "1")]
+    mixed = fm.FMRegressor(rank=3, solver=fm.Adam(), dtype="float64")
+    mixed.partial_fit(few, np.resize([-1.0, 1.0], len(few)))
+    mixed.partial_fit(table, np.ones(300))
+    names = list(mixed.get_feature_names_out())
+    assert set(names) == set(NAMES)
+    assert (np.diff(mixed.encoder_.fields_) < 0).any()
+    order = [NAMES.index(name) for name in names]
+    set_parameters(mixed, 0.0, fitted.w_[order], fitted.V_[order])
+    X["distance"] = 0.0  # its scale is another
+    found, expected = (
+        estimator.field_interactions(X)[:3, :3] / estimator._target.scale
+        for estimator in (mixed, fitted)
     )
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_what_depends_on_one_field_alone_is_no_interaction(rng):
-    X = draw_rows(rng, 200)
-    X[:, 4:7] = [0, 1, 0]  # every flight leaves from the same airport
+    X = draw_table(rng, 200).assign(origin="1")  # every flight leaves from the same airport
     fitted = draw_fitted(rng)
     assert (fitted.field_interactions(X)[1] < 1e-12).all()
     assert fitted.field_interactions(X)[0, 2] > 0.1
@@ -324,7 +340,8 @@ def test_what_depends_on_one_field_alone_is_no_interaction(rng):
 
 def test_without_factors_fields_do_not_interact(rng):
     assert not draw_fitted(rng, rank=0).field_interactions().any()
-    assert not draw_fitted(rng).field_interactions(np.ones((0, 13))).any()
+    no_rows = sparse.csr_matrix((0, 13))
+    assert not fields.field_strengths(np.ones((13, 3)), no_rows, np.arange(13), 13).any()
 
 
 def test_too_many_fields_are_refused(fitted, monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 import reference
 
 import sparsefm as fm
+from sparsefm import losses
 from sparsefm.losses import LOSSES, Huber, find_loss, sigmoid
 
 TYPES = {"float32": 1e-6, "float64": 1e-14}
@@ -208,3 +209,13 @@ def test_text_labels_are_refused():
     for y in (np.where(CLASSES, "1", "0"), np.where(CLASSES, "yes", "no").astype(object)):
         with pytest.raises(TypeError, match=r"^y must hold real numbers"):
             classify(y)
+
+
+def test_where_a_constant_starts():
+    """At the log odds; an absent class tells nothing, as it may be there in other rows."""
+    logistic = losses.Logistic()
+    assert logistic.constant(0.75) == pytest.approx(np.log(3))
+    assert logistic.constant(0.0) == logistic.constant(1.0) == logistic.constant(0.5) == 0
+    assert -40 < logistic.constant(1e-300) < -30
+    assert [losses.Hinge().constant(mean) for mean in (0.0, 0.4, 0.5, 0.7)] == [-1, -1, 0, 1]
+    assert losses.Squared().constant(2.5) == 2.5

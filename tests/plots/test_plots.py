@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
-from fitted import NAMES, Fitted, draw_fitted, draw_rows
+from fitted import NAMES, draw_fitted, draw_table, encode, fit_known
 
 import sparsefm as fm
 from sparsefm.plots.label_placement import place_labels, shorten
@@ -73,7 +74,7 @@ def test_without_training_rows_they_must_be_given(fitted, name):
     with pytest.raises(ValueError, match=r"training rows were not saved.*pass X="):
         DRAW[name](fitted)
     assert not plt.get_fignums()
-    X = draw_rows(np.random.default_rng(0), 50)
+    X = draw_table(np.random.default_rng(0), 50)
     options = {"field": "hour"} if name == "factors" else {}
     assert getattr(plots, name)(fitted, X=X, **options).has_data()
 
@@ -109,7 +110,7 @@ def test_without_validation_there_is_one_curve(given):
 
 
 def test_curves_of_a_model():
-    X, y = draw_rows(np.random.default_rng(0), 50), np.arange(50.0)
+    X, y = np.random.default_rng(0).normal(size=(50, 4)), np.arange(50.0)
     model = fm.train(X, y, X, y, rank=2, epochs=3)
     train, validation, _ = plots.learning_curves(model).lines
     assert train.get_ydata().tolist() == [epoch.train_loss for epoch in model.history]
@@ -128,7 +129,7 @@ def test_no_history():
 
 @pytest.mark.parametrize("given", [False, True])
 def test_heatmap_shows_each_pair_once(fitted, given):
-    X = draw_rows(np.random.default_rng(1), 60) if given else None
+    X = draw_table(np.random.default_rng(1), 60) if given else None
     axes = plots.field_heatmap(fitted, X)
     strength = fitted.field_interactions(X)
     shown = axes.images[0].get_array()
@@ -146,7 +147,8 @@ def test_heatmap_shows_each_pair_once(fitted, given):
 
 
 def test_one_field_has_no_pairs():
-    single = Fitted(0.0, np.zeros(2), np.ones((2, 1)), ["a=1", "a=2"], np.eye(2))
+    table = pd.DataFrame({"a": ["1", "2"]})
+    single = fit_known(table, 0.0, np.zeros(2), np.ones((2, 1)))
     with pytest.raises(ValueError, match="only 'a'"):
         plots.field_heatmap(single)
 
@@ -191,10 +193,12 @@ def test_each_class_has_its_own_picture():
 
 
 def test_map_is_the_principal_components_of_the_rows(fitted):
-    axes = plots.factors(fitted, "hour")
+    table = draw_table(np.random.default_rng(1), 300)
+    axes = plots.factors(fitted, "hour", X=table)
     hours = [i for i, name in enumerate(NAMES) if name.startswith("hour=")]
-    X = fitted._sample.toarray()[:, hours]
+    X = encode(fitted, table)[:, hours]
     X = X[X.any(axis=1)]  # rows that have the field
+    assert 200 < len(X) < 300
     u = X @ fitted.V_[hours]
     _, axes_of_u = np.linalg.eigh(np.cov(u.T))
     expected = (fitted.V_[hours] - u.mean(axis=0)) @ axes_of_u[:, ::-1][:, :2]
@@ -221,8 +225,7 @@ def test_names_stand_beside_their_points(fitted):
 
 
 def test_rows_to_count_in(fitted):
-    X = np.zeros((4, len(NAMES)))
-    X[:, NAMES.index("hour=3")] = 1
+    X = draw_table(np.random.default_rng(0), 4).assign(hour="3")
     sizes = plots.factors(fitted, "hour", X=X).collections[0].get_sizes()
     assert sizes.tolist() == [612] + [12] * 4
 

@@ -88,6 +88,14 @@ def test_no_false_alarm_over_targets_in_order():
     fm.train(X, y, epochs=1, sample_weight=np.where(y > 0, 1e-3, 1))
 
 
+def test_no_false_alarm_over_a_rare_row_where_zeros_are_right():
+    X = np.zeros((5000, 2))
+    X[1, 1] = 1  # none of the rows that are looked at before training
+    init = (0.0, np.array([0.0, 1.0]), np.zeros((2, 1)))
+    model = fit(X, np.zeros(5000), init=init, shuffle=False)
+    assert model.history[0].train_loss > 0
+
+
 def test_rows_of_weight_zero_are_not_judged():
     X, y, _, _ = problem(form="dense", rows=101)
     X[0], y[0] = 1e5, 1e9

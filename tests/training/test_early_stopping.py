@@ -1,48 +1,18 @@
 """Watching training: validation data, stopping, callbacks, the log."""
 
 import logging
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from estimating import QUICK, both_parts, overfitting, products, scores_of
 from sklearn.metrics import log_loss
 
 import sparsefm as fm
 
-FAST = {"rank": 2, "solver": fm.Adam(learning_rate=0.03), "epochs": 6, "batch_size": 16}
-BOTH = pytest.mark.parametrize("kind", [fm.FMRegressor, fm.FMClassifier])
-
-
-def problem(rows=150, seed=0, noise=0.5):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(rows, 4))
-    return X, X[:, 0] * X[:, 1] + X[:, 2] + noise * rng.normal(size=rows)
-
-
-def targets(kind, y):
-    return y if kind is fm.FMRegressor else np.where(y > 0, "up", "down")
-
-
-def both_parts(kind, rows=150):
-    """Return training and validation data."""
-    X, y = problem(rows + 100)
-    y = targets(kind, y)
-    return (X[:rows], y[:rows]), (X[rows:], y[rows:])
-
-
-def overfitting(kind, **options):
-    """Return an estimator that soon does worse on validation data."""
-    solver = fm.Adam(learning_rate=0.1, epsilon=1e-8, l2_linear=0, l2_factors=0)
-    return kind(**{"rank": 8, "solver": solver, "epochs": 40, "init_scale": 0.5} | options)
-
-
-def scores_of(estimator, X):
-    return getattr(estimator, "decision_function", estimator.predict)(X)
-
-
 # --- stopping -------------------------------------------------------------------------------------
 
 
-@BOTH
 @pytest.mark.parametrize("how", ["eval_set", "validation_fraction"])
 def test_the_best_epoch_is_kept(kind, how):
     (X, y), held_out = both_parts(kind, 60)
@@ -68,7 +38,6 @@ def test_the_best_epoch_is_kept(kind, how):
     assert through.history_["val_loss"][: len(losses)] == losses
 
 
-@BOTH
 def test_patience(kind):
     (X, y), held_out = both_parts(kind, 60)
     for patience in (1, 2, 7):
@@ -80,12 +49,11 @@ def test_patience(kind):
             assert since < patience
 
 
-@BOTH
 def test_min_delta(kind):
     (X, y), held_out = both_parts(kind)
-    free = kind(**FAST | {"epochs": 40}).fit(X, y, eval_set=held_out)
+    free = kind(**QUICK | {"epochs": 40}).fit(X, y, eval_set=held_out)
     gain = free.history_["val_loss"][0] - free.history_["val_loss"][1]
-    strict = kind(min_delta=10 * gain, patience=2, **FAST | {"epochs": 40})
+    strict = kind(min_delta=10 * gain, patience=2, **QUICK | {"epochs": 40})
     strict.fit(X, y, eval_set=held_out)
     best, losses = 0, strict.history_["val_loss"]
     for epoch, loss in enumerate(losses):
@@ -94,7 +62,6 @@ def test_min_delta(kind):
     assert strict.n_iter_ == min(best + 3, 40) < free.n_iter_
 
 
-@BOTH
 def test_training_goes_on_from_the_best_epoch(kind):
     (X, y), held_out = both_parts(kind, 60)
     stopped = overfitting(kind, patience=4, warm_start=True).fit(X, y, eval_set=held_out)
@@ -105,10 +72,9 @@ def test_training_goes_on_from_the_best_epoch(kind):
     )
 
 
-@BOTH
 def test_an_eval_set_is_no_training_data(kind):
     (X, y), (X_val, y_val) = both_parts(kind)
-    settings = FAST | {"init": "normal", "early_stopping": False}
+    settings = QUICK | {"init": "normal", "early_stopping": False}
     alone = kind(**settings).fit(X, y)
     watched = kind(**settings).fit(X, y, eval_set=(X_val, y_val))
     assert np.array_equal(scores_of(watched, X), scores_of(alone, X))
@@ -127,16 +93,15 @@ def test_an_eval_set_is_no_training_data(kind):
 def test_a_fraction_of_a_single_row_is_an_error():
     for rows in (1, 3):  # which are the same
         with pytest.raises(ValueError, match="validation_fraction needs at least 2"):
-            fm.FMRegressor(validation_fraction=0.5, **FAST).fit(np.ones((rows, 2)), np.ones(rows))
+            fm.FMRegressor(validation_fraction=0.5, **QUICK).fit(np.ones((rows, 2)), np.ones(rows))
 
 
-@BOTH
 def test_an_eval_set_that_is_a_table_with_unknown_values(kind):
     pd = pytest.importorskip("pandas")
     (X, y), (X_val, y_val) = both_parts(kind)
     train = pd.DataFrame({"a": X[:, 0], "b": np.where(X[:, 1] > 0, "u", "v")})
     other = pd.DataFrame({"a": X_val[:, 0], "b": "w"})
-    estimator = kind(**FAST).fit(train, y, eval_set=(other, y_val))
+    estimator = kind(**QUICK).fit(train, y, eval_set=(other, y_val))
     assert estimator.w_.shape == (3,)
     assert len(estimator.history_["val_loss"]) > 0
 
@@ -164,6 +129,17 @@ def test_the_training_before_does_not_count():
     assert (stopping.best_epoch, stopping.best) == (3, 0.3)
 
 
+def test_a_schedule_puts_the_rate_back():
+    training = SimpleNamespace(learning_rate=0.8)
+    halving = fm.LearningRateSchedule(lambda epoch: 0.5**epoch)
+    halving.begin(training)
+    assert training.learning_rate == 0.4
+    halving(fm.Epoch(1, 2, 0.5))
+    assert training.learning_rate == 0.2
+    halving.close()
+    assert training.learning_rate == 0.8
+
+
 @pytest.mark.parametrize("solver", [fm.Adam(), fm.Adam(updates="exact"), fm.AdaGrad()])
 def test_after_going_back_an_epoch_is_as_it_was(solver):
     """A snapshot holds moments and steps, too: the third epoch repeats the second."""
@@ -178,7 +154,7 @@ def test_after_going_back_an_epoch_is_as_it_was(solver):
             elif epoch.epoch == 2:
                 self.training.restore(self.snapshot)
 
-    X, y = problem()
+    X, y = products(150)
     options = {"solver": solver, "shuffle": False, "batch_size": 16}
     model = fm.train(X, y, epochs=3, callbacks=[Back()], **options)
     twice = fm.train(X, y, epochs=2, **options)
@@ -191,13 +167,12 @@ def test_after_going_back_an_epoch_is_as_it_was(solver):
 # --- the history ----------------------------------------------------------------------------------
 
 
-@BOTH
 def test_histories_are_tables(kind):
     pd = pytest.importorskip("pandas")
     train, held_out = both_parts(kind)
     for given in ({}, {"eval_set": held_out}):
         for options in ({}, {"scoring": "mae" if kind is fm.FMRegressor else "f1_macro"}):
-            estimator = kind(**FAST | options).fit(*train, **given)
+            estimator = kind(**QUICK | options).fit(*train, **given)
             frame = pd.DataFrame(estimator.history_)
             assert frame["epoch"].tolist() == list(range(1, estimator.n_iter_ + 1))
             assert frame.notna().all().all()
@@ -231,7 +206,6 @@ def test_early_stopping_of_train():
         fm.EarlyStopping("own")
 
 
-@BOTH
 def test_callbacks_of_estimators(kind):
     (X, y), _ = both_parts(kind)
     rates, seen = [], []
@@ -245,23 +219,22 @@ def test_callbacks_of_estimators(kind):
             seen.append(scores_of(self.training.model, X))
 
     halving = fm.LearningRateSchedule(lambda epoch: 0.5 ** (epoch - 1))
-    estimator = kind(callbacks=[halving, Listener()], **FAST).fit(X, y)
+    estimator = kind(callbacks=[halving, Listener()], **QUICK).fit(X, y)
     np.testing.assert_allclose(rates, 0.03 * 0.5 ** np.arange(1, 7))  # of the next epoch
     assert np.array_equal(seen[-1], scores_of(estimator, X))
     assert not np.array_equal(seen[0], seen[-1])
-    plain = kind(**FAST).fit(X, y)
+    plain = kind(**QUICK).fit(X, y)
     assert not np.array_equal(scores_of(plain, X), seen[-1])
     rates.clear()
     estimator.set_params(callbacks=[Listener()]).partial_fit(X, y)
     assert rates == [0.03]  # put back
     own = fm.EarlyStopping("train_loss", patience=1, min_delta=1e9)
-    stopped = kind(callbacks=[own], **FAST).fit(X, y)
+    stopped = kind(callbacks=[own], **QUICK).fit(X, y)
     assert (own.best_epoch, stopped.n_iter_) == (1, 2)
-    stopping = kind(callbacks=[lambda epoch: epoch.epoch == 3], **FAST).fit(X, y)
+    stopping = kind(callbacks=[lambda epoch: epoch.epoch == 3], **QUICK).fit(X, y)
     assert stopping.n_iter_ == 3
 
 
-@BOTH
 def test_checkpoints_of_estimators(kind, tmp_path):
     pytest.importorskip("safetensors")
     from sparsefm.loading import load
@@ -269,7 +242,7 @@ def test_checkpoints_of_estimators(kind, tmp_path):
 
     (X, y), held_out = both_parts(kind)
     checkpoint = Checkpoint(tmp_path / "epoch-{epoch}.safetensors", every=2)
-    estimator = kind(**FAST | {"callbacks": [checkpoint], "early_stopping": False})
+    estimator = kind(**QUICK | {"callbacks": [checkpoint], "early_stopping": False})
     estimator.fit(X, y, eval_set=held_out)
     assert len(list(tmp_path.iterdir())) == 3
     last = load(tmp_path / "epoch-6.safetensors")
@@ -282,19 +255,17 @@ def test_checkpoints_of_estimators(kind, tmp_path):
 # --- the log --------------------------------------------------------------------------------------
 
 
-@BOTH
 def test_silent_by_default(kind, capfd, caplog):
     train, held_out = both_parts(kind)
-    kind(**FAST).fit(*train, eval_set=held_out).partial_fit(*train)
+    kind(**QUICK).fit(*train, eval_set=held_out).partial_fit(*train)
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 
 
-@BOTH
 def test_verbose_logs_each_epoch(kind, capfd, caplog):
     caplog.set_level(logging.INFO, "sparsefm")
     train, held_out = both_parts(kind)
-    estimator = kind(verbose=True, scoring="r2" if kind is fm.FMRegressor else "f1_macro", **FAST)
+    estimator = kind(verbose=True, scoring="r2" if kind is fm.FMRegressor else "f1_macro", **QUICK)
     estimator.fit(*train, eval_set=held_out)
     assert len(caplog.messages) == estimator.n_iter_  # the search does not log
     for text in ("epoch 1/6", "train loss", "val loss", "r2" if kind is fm.FMRegressor else "f1"):

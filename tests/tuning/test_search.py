@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from estimating import products, scores_of, targets
 from scipy import sparse
 
 import sparsefm as fm
@@ -12,22 +13,6 @@ from sparsefm.training.learner import Learner
 from sparsefm.tuning import search
 from sparsefm.tuning.portfolio import PORTFOLIO
 from sparsefm.tuning.racing import Race
-
-BOTH = pytest.mark.parametrize("kind", [fm.FMRegressor, fm.FMClassifier])
-
-
-def problem(rows=150, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(rows, 4)) * (rng.random((rows, 4)) < 0.9)
-    return X, X[:, 0] * X[:, 1] + X[:, 2] + 0.1 * rng.normal(size=rows)
-
-
-def targets(kind, y):
-    return y if kind is fm.FMRegressor else np.where(y > 0, "up", "down")
-
-
-def scores_of(estimator, X):
-    return getattr(estimator, "decision_function", estimator.predict)(X)
 
 
 @pytest.fixture
@@ -55,12 +40,11 @@ GIVEN = {
 }
 
 
-@BOTH
 @pytest.mark.parametrize(
     "names", [[name] for name in GIVEN] + [["rank", "solver"], ["rank", "init_scale"]]
 )
 def test_what_is_given_is_kept(kind, names, entrants):
-    X, y = problem()
+    X, y = products(150)
     given = {name: GIVEN[name] for name in names}
     estimator = kind(**given).fit(X, targets(kind, y))
     assert len(entrants) > 1
@@ -74,18 +58,16 @@ def test_what_is_given_is_kept(kind, names, entrants):
         assert estimator.V_.shape == (4, 3)
 
 
-@BOTH
 @pytest.mark.parametrize("rank", [None, 0, 2])
 def test_epochs_are_those_that_are_given(kind, rank, entrants):
-    X, y = problem()
+    X, y = products(150)
     estimator = kind(rank=rank, epochs=4).fit(X, targets(kind, y))
     assert estimator.n_iter_ == len(estimator.history_["epoch"]) == 4
     assert max(estimator.search_["epochs"]) <= 4
 
 
-@BOTH
 def test_no_search_where_nothing_is_open(kind, entrants):
-    X, y = problem()
+    X, y = products(150)
     everything = GIVEN | {"epochs": 3}
     estimator = kind(**everything).fit(X, targets(kind, y))
     assert len(entrants) == 1
@@ -94,10 +76,9 @@ def test_no_search_where_nothing_is_open(kind, entrants):
     assert estimator.n_iter_ == 3
 
 
-@BOTH
 def test_the_search_is_a_table_the_best_first(kind):
     pd = pytest.importorskip("pandas")
-    X, y = problem()
+    X, y = products(150)
     frame = pd.DataFrame(kind().fit(X, targets(kind, y)).search_)
     assert list(frame) == ["solver", "rank", "init", "init_scale", "loss", "epochs"]
     assert len(frame) >= len(PORTFOLIO)
@@ -108,9 +89,8 @@ def test_the_search_is_a_table_the_best_first(kind):
 # --- what is found --------------------------------------------------------------------------------
 
 
-@BOTH
 def test_repeatable(kind):
-    X, y = problem()
+    X, y = products(150)
     y = targets(kind, y)
     first, again = kind().fit(X, y), kind().fit(X, y)
     assert np.array_equal(scores_of(first, X), scores_of(again, X))
@@ -123,7 +103,6 @@ def test_repeatable(kind):
     assert first.search_ == shuffled.search_
 
 
-@BOTH
 def test_linear_data_get_a_small_rank_and_products_a_larger_one(kind):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(1000, 5))
@@ -135,7 +114,6 @@ def test_linear_data_get_a_small_rank_and_products_a_larger_one(kind):
     assert products.score(X, targets(kind, X[:, 0] * X[:, 1] + X[:, 2] * X[:, 3])) > 0.9
 
 
-@BOTH
 def test_pure_noise_is_not_learned(kind):
     rng = np.random.default_rng(0)
     X = sparse.csr_matrix(
@@ -161,10 +139,9 @@ def test_a_validation_set_decides(entrants):
 # --- few rows, many rows --------------------------------------------------------------------------
 
 
-@BOTH
 @pytest.mark.parametrize("rows", range(2, 14))
 def test_few_rows(kind, rows):
-    X, y = problem(rows)
+    X, y = products(rows)
     y = y if kind is fm.FMRegressor else np.arange(rows) % 2
     estimator = kind().fit(X, y)
     assert np.isfinite(scores_of(estimator, X)).all()
@@ -175,7 +152,7 @@ def test_few_rows(kind, rows):
 @pytest.mark.parametrize("loss", ["logistic", "hinge"])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_a_class_that_is_in_no_fold_or_in_one(rare, loss, n_classes):
-    X, _ = problem(60)
+    X, _ = products(60)
     y = np.arange(60) % (n_classes - 1) + 1
     y[:rare] = 0
     estimator = fm.FMClassifier(loss=loss).fit(X, y)
@@ -189,9 +166,8 @@ def test_a_class_that_is_in_no_fold_or_in_one(rare, loss, n_classes):
     assert np.isfinite(estimator.history_["val_loss"]).all()
 
 
-@BOTH
 def test_ten_classes_and_their_outputs(kind, entrants):
-    X, y = problem(300)
+    X, y = products(300)
     if kind is fm.FMClassifier:
         y = np.argsort(np.argsort(y)) // 30
     kind().fit(X, y)
@@ -201,10 +177,9 @@ def test_ten_classes_and_their_outputs(kind, entrants):
     assert {count for *_, count in raced} == {min(outputs, search.RACE_OUTPUTS)}
 
 
-@BOTH
 def test_of_many_rows_only_some_take_part(kind, entrants, monkeypatch):
     monkeypatch.setattr(search, "RACE_ROWS", 200)
-    X, y = problem(2000)
+    X, y = products(2000)
     y = targets(kind, y)
     estimator = kind().fit(X, y)
     *raced, last, final = [rows for _, rows, _ in entrants]
@@ -245,13 +220,12 @@ def races(monkeypatch):
     return found
 
 
-@BOTH
 @pytest.mark.parametrize("race_rows", [1000, 100])
 def test_candidates_are_scored_by_rows_that_they_do_not_train_on(
     kind, race_rows, races, monkeypatch
 ):
     monkeypatch.setattr(search, "RACE_ROWS", race_rows)
-    X, _ = problem(400)
+    X, _ = products(400)
     y = np.arange(400) % 4 == 0
     kind(rank=0, dtype="float64").fit(sparse.csr_matrix(X), y)
     folds = [fold for race in races for fold in race.folds]
@@ -266,7 +240,7 @@ def test_candidates_are_scored_by_rows_that_they_do_not_train_on(
 
 
 def test_the_rate_of_a_solver_that_is_given_does_not_fall(races):
-    X, y = problem(300)
+    X, y = products(300)
     falling = fm.Adam(learning_rate=0.5)
     given = fm.FMRegressor(rank=2, solver=falling).fit(X, y)
     assert given._learner.rate_factor == 1
@@ -277,9 +251,8 @@ def test_the_rate_of_a_solver_that_is_given_does_not_fall(races):
 # --- candidates that fail -------------------------------------------------------------------------
 
 
-@BOTH
 def test_candidates_that_diverge_lose(kind, monkeypatch):
-    X, y = problem()
+    X, y = products(150)
     y = targets(kind, y)
     wild = Hyperparameters(4, fm.Adam(learning_rate=1e20), "normal", 0.05)
     monkeypatch.setattr(search, "PORTFOLIO", (wild, *PORTFOLIO[3:5]))
@@ -292,9 +265,8 @@ def test_candidates_that_diverge_lose(kind, monkeypatch):
             kind(**options, solver=wild.solver).fit(X, y)
 
 
-@BOTH
 def test_an_absurd_init_scale_is_an_error_or_a_model(kind):
-    X, y = problem()
+    X, y = products(150)
     y = targets(kind, y)
     for scale in (0.0, 1e-30, LARGEST_SCALE):
         try:
@@ -307,9 +279,8 @@ def test_an_absurd_init_scale_is_an_error_or_a_model(kind):
         kind(init_scale=2 * LARGEST_SCALE).fit(X, y)
 
 
-@BOTH
 def test_ctrl_c_in_the_search(kind, monkeypatch):
-    X, y = problem()
+    X, y = products(150)
 
     def interrupt(self, portfolio):
         raise KeyboardInterrupt

@@ -186,12 +186,12 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         threads = resolve_threads(self.n_threads)
         self._learner, self._owner = learner, id(self)
         staged = StagedRate(stages)
-        callbacks = [staged, *self.callbacks]  # a schedule of the user's has the last word
+        callbacks = [*self.callbacks, staged]
         own = [callback for callback in callbacks if isinstance(callback, EarlyStopping)]
         stopping = own[0] if own else None
         if validation is not None and self.early_stopping:
             stopping = self._early_stopping()
-            callbacks.append(stopping)
+            callbacks.insert(len(self.callbacks), stopping)
         run = TrainingRun(
             learner,
             dataset,
