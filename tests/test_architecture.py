@@ -170,7 +170,7 @@ def test_versions_agree():
 @pytest.mark.parametrize("path", CPP + PYTHON + TESTS, ids=name)
 def test_files_stay_short(path):
     limit = 300 if path.suffix == ".hpp" else 400
-    assert len(path.read_text("utf-8").splitlines()) < limit
+    assert len(path.read_text("utf-8").splitlines()) <= limit
 
 
 @pytest.mark.parametrize("path", [path for path in CPP if path.suffix == ".hpp"], ids=name)
