@@ -1,5 +1,9 @@
 """A data set: which rows take part, what they weigh, and copies of some."""
 
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 
@@ -57,3 +61,37 @@ def test_places_are_spread_evenly(n, size):
     assert len(places) == min(n, size)
     assert (places[0], places[-1]) == (0, n - 1)
     assert np.ptp(np.diff(places)) <= 1 if len(places) > 1 else True
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("name", ["used_features", "total_weight"])
+def test_no_lock_is_held_while_something_is_computed(name):
+    """A child that was forked meanwhile hung: `cached_property` has one lock for all data sets."""
+    inside, leave = threading.Event(), threading.Event()
+
+    class Slow:
+        """Stands for X or the weights, and takes its time."""
+
+        def features_of(self, rows):
+            inside.set()
+            leave.wait(30)
+            return np.ones(len(rows))
+
+        __getitem__ = features_of
+
+    def dataset(X, weights):
+        return Dataset(X, np.ones(2), (np.ones(2),), weights, np.arange(2))
+
+    thread = threading.Thread(target=lambda: getattr(dataset(Slow(), Slow()), name))
+    thread.start()
+    assert inside.wait(30)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)  # ends the child
+        getattr(dataset(as_csr(np.ones((2, 2)), np.float64), np.ones(2)), name)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    leave.set()
+    thread.join()
+    assert status == 0

@@ -1,7 +1,6 @@
 """Datasets: the rows of X with their targets and weights, checked together."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -90,17 +89,25 @@ class Dataset:
         """Type of the arithmetic."""
         return self.targets[0].dtype
 
-    @cached_property
+    # The next two are made once, not by `functools.cached_property`: before Python 3.12 it has one
+    # lock for all data sets, and a child that is forked while a thread holds it waits for ever.
+
+    @property
     def total_weight(self) -> float:
         """Sum of the weights of the rows that take part."""
-        if self.weights is None:
-            return float(len(self.rows))
-        return float(self.weights[self.rows].sum(dtype=np.float64))
+        if "_total_weight" not in vars(self):
+            total = (
+                len(self.rows) if self.weights is None else self.weights[self.rows].sum(dtype=float)
+            )
+            vars(self)["_total_weight"] = float(total)
+        return vars(self)["_total_weight"]  # type: ignore[no-any-return]
 
-    @cached_property
+    @property
     def used_features(self) -> npt.NDArray[np.int64]:
-        """The features that occur in the rows that take part, ascending."""
-        return self.X.features_of(self.rows)
+        """The features that occur in a row that takes part, ascending."""
+        if "_used_features" not in vars(self):
+            vars(self)["_used_features"] = self.X.features_of(self.rows)
+        return vars(self)["_used_features"]  # type: ignore[no-any-return]
 
     def mean(self, values: Array) -> float:
         """Return the weighted mean of `values`, one for each of the n rows."""

@@ -115,8 +115,14 @@ class _Storage:
         return _extended(np.where(since > version, 0, scales), n_columns)
 
     def put(self, columns: Columns, scales: Array, version: int, n_columns: int) -> bool:
-        """Set scales that are 0 in a version, for the next one; False if there is a next one."""
-        with self._lock:
+        """Set scales that are 0 in a version, for the next one; False if there is a next one.
+
+        False, too, if another thread is at it: the caller then copies. Nobody waits: a child that
+        is forked meanwhile would wait for ever.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
             if version != self._latest:
                 return False
             known, since = self._arrays
@@ -127,6 +133,8 @@ class _Storage:
             known[columns] = scales
             self._arrays, self._latest = (known, since), version + 1
             return True
+        finally:
+            self._lock.release()
 
 
 def _extended(array: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
