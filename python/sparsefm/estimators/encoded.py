@@ -48,6 +48,6 @@ class Encoded(sp.csr_matrix):  # type: ignore[misc]
 
 def _read_only(array: Array) -> Array:
     """Return a view: the array itself may be the user's."""
-    view = array.view()
+    view: Array = np.asarray(array.view())
     view.flags.writeable = False
     return view
