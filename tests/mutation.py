@@ -8,6 +8,7 @@ noticed. Needs Python 3.11.
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -21,7 +22,8 @@ import tomllib
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = (".git", "__pycache__", ".*_cache", "build", "dist", "_build")
 TIMEOUT = 600  # seconds: a mutant that makes training endless is noticed too
-PASSED, FAILED = 0, 1  # exit statuses of pytest; any other means that the tests did not run
+PASSED, FAILED = 0, 1  # exit statuses of pytest
+CRASHED = (-signal.SIGABRT, -signal.SIGFPE, -signal.SIGSEGV)  # any other: the tests did not run
 
 
 @dataclass(frozen=True)
@@ -92,9 +94,8 @@ class Copy:
             status = self.test(mutant.tests)
         finally:
             path.write_text(original, "utf-8")
-        if status is None or (mutant.is_compiled and status < 0):
-            return "killed"  # out of time, or by a signal
-        names = {PASSED: "survived", FAILED: "killed"}
+        names = {PASSED: "survived", FAILED: "killed", None: "killed"}
+        names |= dict.fromkeys(CRASHED, "killed")
         return names.get(status, f"tests did not run: status {status}")
 
     def build(self) -> bool:

@@ -90,6 +90,7 @@ def bench(*arguments):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
+@pytest.mark.slow
 def test_throughput_says_what_it_measured_and_what_not():
     done = bench("throughput", "--quick", "--data", "a")
     assert done.returncode == 0, done.stderr

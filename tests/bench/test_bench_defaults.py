@@ -186,6 +186,7 @@ def test_a_fixed_split_is_not_repeated(defaults, monkeypatch):
     assert len(found.losses["constant"]) == 5000
 
 
+@pytest.mark.slow
 def test_command_line(tmp_path):
     command = [sys.executable, "-m", "bench", "defaults", "--no-tuned", "--only", "tiny"]
     command += ["--only", "breast_cancer", "--json", str(tmp_path / "found.json")]

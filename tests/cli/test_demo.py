@@ -16,6 +16,7 @@ def sparsefm(*arguments):
     )
 
 
+@pytest.mark.slow
 def test_demo_beats_logistic_regression():
     from sparsefm.cli.demo import run
 

@@ -105,3 +105,63 @@ def test_only_integers_that_are_all_one_count_as_ones(kind):
     stored = [1, 2, 3] if kind is not bool else None
     assert found.values is stored or found.values.tolist() == stored
     assert np.array_equal(as_scipy(found).toarray(), X)
+
+
+VALUES = pytest.mark.parametrize("dtype", [np.float32, np.float64, None])  # None: all are one
+
+
+def borrowed(columns, dtype, values=(2.0, 3.0)):
+    """Return a matrix of three columns whose second row holds two entries, as they are."""
+    offsets, columns = np.array([0, 0, 2, 2], np.int32), np.array(columns, np.int32)
+    return _core.Csr(offsets, columns, None if dtype is None else np.array(values, dtype), 3, "X")
+
+
+@VALUES
+@pytest.mark.parametrize("column", [-(2**31), -1, 3, 4, 2**31 - 1])
+@pytest.mark.parametrize("place", [0, 1])
+def test_columns_are_in_range(column, place, dtype):
+    columns = [1, 1]
+    columns[place] = column
+    with pytest.raises(ValueError, match=f"^X has column {column} in row 1, but only 3 columns"):
+        borrowed(columns, dtype)
+    assert borrowed([0, 2], dtype).n_nonzeros == 2
+
+
+@VALUES
+def test_columns_of_canonical_rows_ascend(dtype):
+    assert borrowed([1, 2], dtype).canonical
+    assert not borrowed([2, 1], dtype).canonical
+    assert not borrowed([1, 1], dtype).canonical
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_canonical_rows_hold_finite_numbers_that_are_not_zero(dtype):
+    assert not borrowed([1, 2], dtype, (1.0, 0.0)).canonical
+    assert borrowed([1, 2], dtype, (1.0, 1.0)).all_ones
+    assert not borrowed([1, 2], dtype, (1.0, -1.0)).all_ones
+    for value, name in ((np.nan, "NaN"), (np.inf, "infinity"), (-np.inf, "infinity")):
+        with pytest.raises(ValueError, match=f"^X holds {name} at row 1, column 2"):
+            borrowed([1, 2], dtype, (1.0, value))
+
+
+def test_neighbours_of_the_same_column_are_summed():
+    offsets = np.array([0, 3], np.int32)
+    X = sparse.csr_matrix((np.array([2.0, 3.0, 1.0]), np.array([1, 1, 2]), offsets), (1, 3))
+    found = as_csr(X, np.float64)
+    assert (found.indices.tolist(), found.values.tolist()) == ([1, 2], [5, 1])
+
+
+@pytest.mark.parametrize("wide", [np.int32, np.int64])
+@pytest.mark.parametrize(
+    ("offsets", "message"),
+    [
+        ([1, 1, 2], "begin with 0, got 1"),
+        ([-1, 1, 2], "begin with 0, got -1"),
+        ([0, 2, 1], "not decrease: row 1 begins at 2 and ends at 1"),
+        ([0, 1, 3], r"indices is shorter than its indptr says \(2 < 3\)"),
+    ],
+)
+def test_offsets_are_within_the_arrays(offsets, message, wide):
+    columns = np.array([0, 1], np.int32)
+    with pytest.raises(ValueError, match=message):
+        _core.Csr(np.array(offsets, wide), columns, np.ones(2), 3, "X")

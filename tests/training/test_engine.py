@@ -65,6 +65,7 @@ def zipf():
     return X, (rng.random(rows) < 0.5) * 1.0, init
 
 
+@pytest.mark.slow  # thousands of dense steps; tests of the optimizer take fewer
 @pytest.mark.parametrize("epsilon", [1e-8, 1e-3])
 def test_exact_updates_of_100_000_features(epsilon):
     X, y, init = zipf()
