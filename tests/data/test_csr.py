@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 
 import sparsefm as fm
+from sparsefm import _core
 from sparsefm.data.csr import as_csr, as_dtype, as_scipy, with_values
 
 
