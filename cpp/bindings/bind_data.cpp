@@ -4,7 +4,7 @@
 
 namespace sparsefm {
 
-void bind_data(py::module_& m) {
+void bind_data(const py::module_& m) {
   py::class_<Csr>(m, "Csr")
       .def(py::init<const py::object&, const py::object&, const py::object&, Index,
                     const std::string&>(),

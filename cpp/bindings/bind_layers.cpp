@@ -35,7 +35,7 @@ ModelView<Real> model_view(Index features, double w0, const py::object& w, const
 void bind_forward(py::module_& m) {
   m.def("forward", [](const py::object& scores, const Csr& X, Index first, double w0,
                       const py::object& w, const py::object& V, int threads) {
-    for_real(scores, [&]<class Real>() {
+    for_real(scores, [&]<class Real> {
       const auto model = model_view<Real>(X.features(), w0, w, V);
       const auto view = X.view<Real>();
       const Index rows = as_array<Real>(scores, "scores").size();
@@ -80,7 +80,7 @@ void bind_adam_update(py::module_& m) {
   m.def("adam_update", [](const py::object& theta, const py::object& gradient,
                           const py::object& moment1, const py::object& moment2, Index t,
                           double learning_rate, double beta1, double beta2, double epsilon) {
-    for_real(theta, [&]<class Real>() {
+    for_real(theta, [&]<class Real> {
       const Settings adam{"adam",
                           {{"beta1", beta1},
                            {"beta2", beta2},

@@ -30,7 +30,7 @@ class TrainerHandle {
       : alive_{bias, scalars, factors} {
     require(threads >= 1, "threads must be at least 1");
     const auto settings = settings_of(optimizer);
-    for_real(factors, [&]<class Real>() {
+    for_real(factors, [&]<class Real> {
       const auto state = state_view<Real>(bias, scalars, factors, moments_of(settings));
       features_ = state.features;
       trainer_ = make_trainer(state, settings_of(loss), settings, threads);
@@ -94,7 +94,7 @@ void bind_training(py::module_& m) {
   m.def(
       "refresh_norms",
       [](const py::object& scalars, const py::object& factors, const py::object& features) {
-        for_real(factors, [&]<class Real>() {
+        for_real(factors, [&]<class Real> {
           const auto shape = as_array<Real>(factors, "factors");
           require(shape.ndim() == 3 && shape.shape(1) >= 1, "factors must be three-dimensional");
           const Index n = shape.shape(0), moments = shape.shape(1) - 1, width = shape.shape(2);
@@ -106,7 +106,7 @@ void bind_training(py::module_& m) {
                                       static_cast<int>(moments)};
           if (features.is_none()) return refresh_norms<Real>(state, nullptr, n);
           const Index count = as_array<Index>(features, "features").size();
-          const Index* feature = input<Index>(features, {count}, "features");
+          const auto* feature = input<Index>(features, {count}, "features");
           require(std::all_of(feature, feature + count, [n](Index i) { return i >= 0 && i < n; }),
                   "there is no such feature");
           refresh_norms<Real>(state, feature, count);

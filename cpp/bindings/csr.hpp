@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "../core/data/csr_scan.hpp"
@@ -51,7 +52,7 @@ class Csr {
   /// are sorted; otherwise there is a mark for each feature.
   Array<Index> features_of(const py::object& some_rows) const {
     const Index count = as_array<Index>(some_rows, "rows").size();
-    const Index* row = input<Index>(some_rows, {count}, "rows");
+    const auto* row = input<Index>(some_rows, {count}, "rows");
     require(std::all_of(row, row + count, [&](Index r) { return 0 <= r && r < rows_; }),
             "the matrix has no such row");
     std::vector<Index> found;
@@ -72,7 +73,7 @@ class Csr {
       }
       std::sort(found.begin(), found.end());
       found.erase(std::unique(found.begin(), found.end()), found.end());
-      for (Index i = 0; i < static_cast<Index>(occurs.size()); ++i) {
+      for (Index i = 0; std::cmp_less(i, occurs.size()); ++i) {
         if (occurs[i]) found.push_back(i);
       }
     }

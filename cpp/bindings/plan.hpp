@@ -24,10 +24,10 @@ class PlanHandle {
   }
 
   Index rows() const noexcept { return rows_; }
-  Index features() const noexcept {
+  Index features() const {
     return std::visit([](const auto& plan) { return plan->features(); }, plan_);
   }
-  Index batches() const noexcept {
+  Index batches() const {
     return std::visit([](const auto& plan) { return plan->batches(); }, plan_);
   }
 
@@ -73,7 +73,7 @@ class PlanHandle {
 
   std::span<const Index> batches_of(const py::object& batches) const {
     const Index size = as_array<Index>(batches, "batches").size();
-    const Index* batch = input<Index>(batches, {size}, "batches");
+    const auto* batch = input<Index>(batches, {size}, "batches");
     std::vector<bool> seen(this->batches());
     for (Index q = 0; q < size; ++q) {
       require(batch[q] >= 0 && batch[q] < this->batches() && !seen[batch[q]],
@@ -87,7 +87,7 @@ class PlanHandle {
   template <class Real>
   void build(const Csr& X, const py::object& rows, const py::object& weights, Index batch_size) {
     rows_ = as_array<Index>(rows, "rows").size();
-    const Index* row = input<Index>(rows, {rows_}, "rows");
+    const auto* row = input<Index>(rows, {rows_}, "rows");
     require(std::all_of(row, row + rows_, [&](Index r) { return r >= 0 && r < X.rows(); }),
             "rows holds a row that X does not have");
     require((rows_ + batch_size - 1) / batch_size <= max_int32,

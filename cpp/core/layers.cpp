@@ -87,8 +87,8 @@ void adam_update(Real* theta, const Real* gradient, Real* m, Real* v, Index size
   const AdamStep<Real> step(constants, adam_rate(constants, adam["learning_rate"], t));
   MixedPieces<Real>::visit(size, [&]<class L>(Index first) {
     const Eigen::Map<const L> g(gradient + first);
-    Eigen::Map<L> theta_(theta + first), m_(m + first), v_(v + first);
-    step.apply(theta_, m_, v_, g);
+    Eigen::Map<L> parameters(theta + first), means(m + first), squares(v + first);
+    step.apply(parameters, means, squares, g);
   });
 }
 

@@ -47,11 +47,11 @@ struct CsrRow {
 /// `Values` is `const Real*` or `Ones<Real>`.
 template <class Values>
 struct CsrView {
-  Index rows;
-  Index features;
-  Offsets offsets;         // (rows + 1,)
-  const Feature* columns;  // (non-zeros,)
-  Values values;           // (non-zeros,)
+  Index rows = 0;
+  Index features = 0;
+  Offsets offsets;                   // (rows + 1,)
+  const Feature* columns = nullptr;  // (non-zeros,)
+  Values values{};                   // (non-zeros,)
 
   Index nonzeros() const noexcept { return offsets[rows]; }
 

@@ -14,7 +14,7 @@ Plan<Real>::Plan(const MatrixView<Real>& X, std::span<const Index> rows, const R
       transposes_((size() + batch_size - 1) / batch_size) {}
 
 template <class Real>
-Index Plan<Real>::features() const noexcept {
+Index Plan<Real>::features() const {
   return std::visit([](const auto& X) { return X.features; }, X_);
 }
 

@@ -23,7 +23,7 @@ class Plan {
        Index batch_size);
 
   const MatrixView<Real>& matrix() const noexcept { return X_; }
-  Index features() const noexcept;
+  Index features() const;
   Index batches() const noexcept { return static_cast<Index>(transposes_.size()); }
   Index largest_batch() const noexcept { return std::min(batch_size_, size()); }
 

@@ -28,7 +28,7 @@ class Rowwise final : public Loss<Real> {
 template <class Real>
 std::unique_ptr<const Loss<Real>> make_loss(const Settings& settings) {
   std::unique_ptr<const Loss<Real>> loss;
-  PointwiseLosses::visit(settings.name, [&]<class Pointwise>() {
+  PointwiseLosses::visit(settings.name, [&]<class Pointwise> {
     loss = std::make_unique<Rowwise<Real, Pointwise>>(settings);
   });
   return loss;

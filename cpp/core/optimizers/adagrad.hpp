@@ -30,11 +30,11 @@ class AdaGrad {
   Missed missed(Index) const noexcept { return {}; }
 
   template <class L>
-  void apply(Real* theta, Index stride, const L& g, Missed) const noexcept {
-    Eigen::Map<L> theta_(theta), h(theta + stride);
+  void apply(Real* parameter, Index stride, const L& g, Missed) const noexcept {
+    Eigen::Map<L> theta(parameter), h(parameter + stride);
     const L sum = rows_ * g;
     h += sum.square();
-    theta_ -= learning_rate_ * sum / h.sqrt();
+    theta -= learning_rate_ * sum / h.sqrt();
   }
 
  private:

@@ -16,10 +16,8 @@ struct AdamConstants {
   double beta2;
   double epsilon;
 
-  AdamConstants(double beta1_, double beta2_, double epsilon_) noexcept
-      : beta1(beta1_), beta2(beta2_), epsilon(epsilon_) {}
   explicit AdamConstants(const Settings& settings)
-      : AdamConstants(settings["beta1"], settings["beta2"], settings["epsilon"]) {}
+      : beta1(settings["beta1"]), beta2(settings["beta2"]), epsilon(settings["epsilon"]) {}
 };
 
 /// Returns c_t; expm1 is accurate while b^t is close to 1.
@@ -41,13 +39,13 @@ struct AdamStep {
   Real complement2;
   Real rate;  // c_t
 
-  AdamStep(const AdamConstants& s, double rate_) noexcept
+  AdamStep(const AdamConstants& s, double c_t) noexcept
       : beta1(static_cast<Real>(s.beta1)),
         beta2(static_cast<Real>(s.beta2)),
         epsilon(static_cast<Real>(s.epsilon)),
         complement1(static_cast<Real>(1 - s.beta1)),
         complement2(static_cast<Real>(1 - s.beta2)),
-        rate(static_cast<Real>(rate_)) {}
+        rate(static_cast<Real>(c_t)) {}
 
   template <class Array, class Gradient>
   void remember(Array& m, Array& v, const Gradient& g) const noexcept {
@@ -85,9 +83,9 @@ class LazyAdam {
   Missed missed(Index) const noexcept { return {}; }
 
   template <class L>
-  void apply(Real* theta, Index stride, const L& g, Missed) const noexcept {
-    Eigen::Map<L> theta_(theta), m(theta + stride), v(theta + 2 * stride);
-    step_.apply(theta_, m, v, g);
+  void apply(Real* parameter, Index stride, const L& g, Missed) const noexcept {
+    Eigen::Map<L> theta(parameter), m(parameter + stride), v(parameter + 2 * stride);
+    step_.apply(theta, m, v, g);
   }
 
  private:

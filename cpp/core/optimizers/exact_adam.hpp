@@ -80,16 +80,17 @@ class ExactAdam {
   }
 
   template <class L>
-  void apply(Real* theta, Index stride, const L& g, const Missed& missed) const noexcept {
-    L m = Eigen::Map<const L>(theta + stride), v = Eigen::Map<const L>(theta + 2 * stride);
+  void apply(Real* parameter, Index stride, const L& g, const Missed& missed) const noexcept {
+    L m = Eigen::Map<const L>(parameter + stride), v = Eigen::Map<const L>(parameter + 2 * stride);
     step_.remember(m, v, g);
-    move<L>(theta, stride, m, v, step_.rate, missed);
+    move<L>(parameter, stride, m, v, step_.rate, missed);
   }
 
   template <class L>
-  void skip(Real* theta, Index stride, const Missed& missed) const noexcept {
-    const L m = Eigen::Map<const L>(theta + stride), v = Eigen::Map<const L>(theta + 2 * stride);
-    move<L>(theta, stride, m, v, Real{0}, missed);
+  void skip(Real* parameter, Index stride, const Missed& missed) const noexcept {
+    const L m = Eigen::Map<const L>(parameter + stride);
+    const L v = Eigen::Map<const L>(parameter + 2 * stride);
+    move<L>(parameter, stride, m, v, Real{0}, missed);
   }
 
  private:
@@ -110,7 +111,7 @@ class ExactAdam {
 
   /// Makes a step of the given rate and the missed steps, which share its root and its division.
   template <class L>
-  void move(Real* theta, Index stride, const L& m, const L& v, Real rate,
+  void move(Real* parameter, Index stride, const L& m, const L& v, Real rate,
             const Missed& missed) const noexcept {
     const L root = v.sqrt();
     const L inverse = (root + step_.epsilon).inverse();
@@ -121,11 +122,11 @@ class ExactAdam {
       for (int p = terms_ - 2; p >= 0; --p) series = series * y + missed.coefficients[p];
       sum += series;
     }
-    Eigen::Map<L> theta_(theta);
-    theta_ -= m * inverse * sum;
-    if (terms_ == 0) replay(theta_, m, v, missed.steps);
-    Eigen::Map<L>(theta + stride) = m * missed.decay1;
-    Eigen::Map<L>(theta + 2 * stride) = v * missed.decay2;
+    Eigen::Map<L> theta(parameter);
+    theta -= m * inverse * sum;
+    if (terms_ == 0) replay(theta, m, v, missed.steps);
+    Eigen::Map<L>(parameter + stride) = m * missed.decay1;
+    Eigen::Map<L>(parameter + 2 * stride) = v * missed.decay2;
   }
 
   /// Makes the missed steps one by one, until the rest is below rounding.

@@ -23,20 +23,20 @@
 namespace sparsefm {
 
 template <class O, class Real>
-concept OptimizerOf =
-    std::constructible_from<O, const Settings&> &&
-    requires(O optimizer, const O moving, Index n, double rate, Real* theta, Lanes<Real, 4> g,
-             typename O::Missed missed) {
-      { O::name } -> std::convertible_to<std::string_view>;
-      { O::moments } -> std::convertible_to<int>;
-      { O::catches_up } -> std::convertible_to<bool>;
-      optimizer.begin_segment(n, n, rate);
-      { optimizer.begin_step(n, n) } noexcept;
-      { moving.missed(n) } noexcept -> std::same_as<typename O::Missed>;
-      { moving.apply(theta, n, g, missed) } noexcept;
-    } &&
-    (!O::catches_up || requires(const O moving, Index n, Real* theta, typename O::Missed missed) {
-      { moving.template skip<Lanes<Real, 4>>(theta, n, missed) } noexcept;
-    });
+concept OptimizerOf = std::constructible_from<O, const Settings&> &&
+                      requires(O optimizer, const O moving, Index n, double rate, Real* parameter,
+                               Lanes<Real, 4> g, typename O::Missed missed) {
+                        { O::name } -> std::convertible_to<std::string_view>;
+                        { O::moments } -> std::convertible_to<int>;
+                        { O::catches_up } -> std::convertible_to<bool>;
+                        optimizer.begin_segment(n, n, rate);
+                        { optimizer.begin_step(n, n) } noexcept;
+                        { moving.missed(n) } noexcept -> std::same_as<typename O::Missed>;
+                        { moving.apply(parameter, n, g, missed) } noexcept;
+                      } &&
+                      (!O::catches_up || requires(const O moving, Index n, Real* parameter,
+                                                  typename O::Missed missed) {
+                        { moving.template skip<Lanes<Real, 4>>(parameter, n, missed) } noexcept;
+                      });
 
 }  // namespace sparsefm

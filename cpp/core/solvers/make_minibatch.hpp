@@ -16,7 +16,7 @@ std::unique_ptr<Trainer<Real>> make_trainer(const StateView<Real>& state, const 
                                 " needs several scores of a row, but a trainer has one");
   }
   std::unique_ptr<Trainer<Real>> trainer;
-  Optimizers<Real>::visit(optimizer.name, [&]<class Optimizer>() {
+  Optimizers<Real>::visit(optimizer.name, [&]<class Optimizer> {
     trainer = std::make_unique<Minibatch<Real, Optimizer, Fm>>(state, std::move(losses), optimizer,
                                                                threads);
   });
