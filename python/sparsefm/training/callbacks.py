@@ -140,8 +140,9 @@ class LearningRateSchedule:
     Parameters
     ----------
     factor : callable
-        ``factor(epoch)`` is called for the epochs 1, 2, 3 and so on. The solver's learning rate is
-        multiplied by its result.
+        ``factor(epoch)`` is called for the epochs 1, 2, 3 and so on. The learning rate is
+        multiplied by its result: the solver's rate, or where the parameters were searched for, that
+        of the stage of training.
 
     Examples
     --------
@@ -154,11 +155,13 @@ class LearningRateSchedule:
             raise TypeError(f"factor must be a function of the epoch, got {factor!r:.80}")
         self.factor = factor
         self._training: Training | None = None
-        self._base = 0.0
+        self._base = 0.0  # the rate without this schedule
+        self._rate = 0.0  # the rate that this schedule set last
 
     def begin(self, training: Training) -> None:
         """Set the learning rate of the first epoch."""
-        self._training, self._base = training, training.learning_rate
+        self._training = training
+        self._base = self._rate = training.learning_rate
         self._set(1)
 
     def __call__(self, epoch: Epoch) -> None:
@@ -174,7 +177,9 @@ class LearningRateSchedule:
     def _set(self, epoch: int) -> None:
         assert self._training is not None
         factor = check_real(self.factor(epoch), f"factor({epoch})", above=0)
-        self._training.learning_rate = self._base * factor
+        if self._training.learning_rate != self._rate:  # another callback changed it
+            self._base *= self._training.learning_rate / self._rate
+        self._rate = self._training.learning_rate = self._base * factor
 
 
 class ProgressBar:
