@@ -4,10 +4,10 @@
 run threads of their own; after ``fork`` the child does what follows.
 """
 
+import faulthandler
 import os
-import re
-import signal
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -51,17 +51,31 @@ def fork():
     child = os.fork()
     if child:
         sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0)
-    signal.alarm(60)
+    limit_time()
+
+
+def limit_time():
+    """End a process that waits for threads; a fork's child needs a watchdog of its own."""
+
+    def end():
+        faulthandler.dump_traceback()
+        os._exit(1)
+
+    watchdog = threading.Timer(60, end)
+    watchdog.daemon = True
+    watchdog.start()
 
 
 def runtimes():
     """Return the names of the OpenMP libraries in this process."""
-    found = re.findall(r"\S*/(\S*(?:gomp|omp5|iomp)\S*)", Path("/proc/self/maps").read_text())
-    return sorted(set(found))
+    from threadpoolctl import threadpool_info
+
+    libraries = threadpool_info()
+    return sorted(Path(lib["filepath"]).name for lib in libraries if lib["user_api"] == "openmp")
 
 
 if __name__ == "__main__":
-    signal.alarm(60)  # ends a process that waits for threads
+    limit_time()
     for step in sys.argv[1:]:
         {"train": train, "sklearn": sklearn, "torch": torch, "fork": fork}[step]()
     level = getattr(sys.modules.get("sparsefm._core"), "isa", "not imported")

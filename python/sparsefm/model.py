@@ -61,7 +61,7 @@ class Model:
         object.__setattr__(self, "loss", find_loss(self.task, self.loss).name)
 
     @classmethod
-    def view(cls, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], loss: Loss) -> "Model":
+    def _view(cls, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], loss: Loss) -> "Model":
         """Return a model that borrows its parameters; their owner may change them."""
         model = object.__new__(cls)  # without the checks and copies that the constructor makes
         vars(model).update(w0=w0, w=w, V=V, task=loss.task, loss=loss.name, history=())
@@ -90,11 +90,11 @@ class Model:
 
     def score(self, X: Any, *, n_threads: int | None = None) -> npt.NDArray[Any]:
         """Return the scores s(x), shape (n_rows,), in the model's dtype."""
-        return self.score_csr(
+        return self._score_csr(
             as_csr(X, self.dtype, n_features=self.n_features), resolve_threads(n_threads)
         )
 
-    def score_csr(self, X: _core.Csr, threads: int) -> npt.NDArray[Any]:
+    def _score_csr(self, X: _core.Csr, threads: int) -> npt.NDArray[Any]:
         """Return the scores of a checked matrix, which must be finite."""
         scores = score_rows(X, self.w0, self.w, self.V, threads)
         if not np.isfinite(scores).all():

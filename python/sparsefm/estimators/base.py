@@ -248,7 +248,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         matrix = self._encode(X)
         few = self.n_threads is None and matrix.n_rows < ROWS_FOR_THREADS
         threads = 1 if few else resolve_threads(self.n_threads)
-        scores = [model.score_csr(matrix, threads) for model in self._models]
+        scores = [model._score_csr(matrix, threads) for model in self._models]
         return np.column_stack(scores).astype(np.float64)
 
     @property

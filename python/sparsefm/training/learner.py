@@ -96,7 +96,7 @@ class Learner:
     def models(self) -> list[Model]:
         """Return a model for each output; they share the parameters and see every change."""
         return [
-            Model.view(float(state.bias[0]), state.w, state.V, self.loss) for state in self.states
+            Model._view(float(state.bias[0]), state.w, state.V, self.loss) for state in self.states
         ]
 
     def scores(self, X: _core.Csr, threads: int) -> npt.NDArray[np.float64]:
