@@ -1,5 +1,6 @@
 // The extension module, built once for each level of the instruction set.
 #include "../core/build.hpp"
+#include "../core/speedup.hpp"
 #include "bind.hpp"
 
 PYBIND11_MODULE(SPARSEFM_MODULE, m) {
@@ -7,6 +8,7 @@ PYBIND11_MODULE(SPARSEFM_MODULE, m) {
   sparsefm::bind_losses(m);
   sparsefm::bind_layers(m);
   sparsefm::bind_training(m);
+  m.def("keep_helpers", [](bool always) { sparsefm::always_help = always; });
   const auto build = sparsefm::build();
   m.attr("compiler") = build.compiler;
   m.attr("eigen_version") = build.eigen;

@@ -43,6 +43,7 @@ backward = _module.backward
 compiler = _module.compiler
 eigen_version = _module.eigen_version
 forward = _module.forward
+keep_helpers = _module.keep_helpers
 loss_slopes = _module.loss_slopes
 loss_values = _module.loss_values
 openmp_version = _module.openmp_version

@@ -181,11 +181,14 @@ def test_sparse_columns_are_divided_by_their_root_mean_square(form):
     np.testing.assert_array_equal(X.toarray(), before)
 
 
-def test_ones_are_not_copied():
+def test_ones_are_copied_only_for_the_user():
     X = (RANDOM != 0).astype("f4")
     fitted = TableEncoder().fit(X)
-    assert np.shares_memory(fitted.transform(X).data, X.data)
-    assert np.shares_memory(fitted.transform(X).indices, X.indices)
+    assert np.shares_memory(fitted._encode(X, fitted).indices, X.indices)
+    for encoded in (fitted.transform(X), fitted.fit_transform(X)):
+        for name in ("data", "indices", "indptr"):
+            assert not np.shares_memory(getattr(encoded, name), getattr(X, name))
+        assert (encoded != X).nnz == 0
     assert fitted.fields_.tolist() == list(range(8))
 
 

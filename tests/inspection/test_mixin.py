@@ -139,7 +139,7 @@ def test_wrong_targets(rng):
     many, two = draw_fitted(rng, classes=CLASSES), draw_fitted(rng, classes=["no", "yes"])
     with pytest.raises(ValueError, match=r"target is needed.*'early', 'late', 'lost'"):
         many.interactions()
-    with pytest.raises(ValueError, match="target is 'gone', which is no class"):
+    with pytest.raises(ValueError, match="target is 'gone', which is not a class"):
         many.explain(draw_table(rng, 1), target="gone")
     with pytest.raises(ValueError, match="leave it out; got 'yes'"):
         two.field_interactions(target="yes")

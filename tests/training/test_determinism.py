@@ -19,6 +19,14 @@ LOSSES = {"squared": "regression", "huber": "regression", "logistic": "binary", 
 DTYPES = ["float32", "float64"]
 
 
+@pytest.fixture(autouse=True)
+def _helpers():
+    """Have helpers in every call: otherwise a busy machine would test one thread only."""
+    _core.keep_helpers(True)
+    yield
+    _core.keep_helpers(False)
+
+
 @cache
 def problem(ones=False):
     """Draw data of which a batch of 700 fills blocks of rows, features and pieces of features."""

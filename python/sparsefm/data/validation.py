@@ -70,13 +70,15 @@ def as_array(values: Any, name: str) -> npt.NDArray[Any]:
     try:
         array = np.asarray(values)
     except ValueError as error:  # rows of different length
-        raise ValueError(f"{name} is no array: {error}") from None
+        raise ValueError(f"{name} is not an array: {error}") from None
     if array.dtype == object and not any(isinstance(value, str | bytes) for value in array.flat):
         try:
             array = array.astype(np.float64)
+        except OverflowError:
+            raise ValueError(f"{name} holds an integer that is too large for float64") from None
         except (TypeError, ValueError):
             raise TypeError(
-                f"{name} must hold real numbers, but holds objects that are none"
+                f"{name} must hold real numbers, but holds objects that are not numbers"
             ) from None
     if array.dtype == np.float16:  # unknown to scipy
         array = array.astype(np.float32)

@@ -121,12 +121,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> sp.csr_matrix:
         """Do both; in less time than one after the other, but with all columns in memory."""
-        return as_scipy(self._fit_encode(X, sample_weight, self), check_dtype(self.dtype))
+        return self._owned(self._fit_encode(X, sample_weight, self))
 
     def transform(self, X: Any) -> sp.csr_matrix:
         """Return the features of `X`, a CSR matrix of shape (n, d) with sorted int32 indices."""
         check_is_fitted(self)
-        return as_scipy(self._encode(X, self), check_dtype(self.dtype))
+        return self._owned(self._encode(X, self))
+
+    def _owned(self, X: _core.Csr) -> sp.csr_matrix:
+        """Return features as a matrix of its own; those of a matrix may borrow its arrays."""
+        matrix = as_scipy(X, check_dtype(self.dtype))
+        return matrix.copy() if self._encodings is None else matrix
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """Return the features' names: "column=value", "column", "column in [a, b)", "column#3".
@@ -319,7 +324,7 @@ def _resolve_hashed(hashed: Mapping[Any, int] | None, names: list[str]) -> dict[
     for key, count in hashed.items():
         is_position = isinstance(key, Integral) and not isinstance(key, bool)
         if key not in (range(len(names)) if is_position else names):
-            raise ValueError(f"hashed names a column {key!r}, but X has none such")
+            raise ValueError(f"hashed names a column {key!r}, but X has no such column")
         buckets[int(key) if is_position else names.index(key)] = check_integer(
             count, f"hashed[{key!r}]", 1
         )

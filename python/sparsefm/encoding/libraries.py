@@ -123,7 +123,7 @@ def _read_pandas(series: Any, name: str) -> Column:
             found = uniques.tolist()
     except TypeError as error:
         raise TypeError(
-            f"column {name!r} holds objects that are no plain values ({error}): "
+            f"column {name!r} holds objects that are not plain values ({error}): "
             "convert them to text or numbers, or drop the column"
         ) from None
     return as_column(codes, found, name, is_categorical=is_categorical)

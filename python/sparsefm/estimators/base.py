@@ -47,7 +47,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
 
     encoder_: TableEncoder
     _learner: Learner
-    _owner: int | None = None  # the id of the estimator that trained `_learner`
+    _is_shared: bool = False  # whether a shallow copy has the same `_learner`
     _target: Numbers | Classes
 
     def __init__(
@@ -109,6 +109,13 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         check_is_fitted(self)
         return self.encoder_.get_feature_names_out(input_features)
 
+    def __copy__(self: Self) -> Self:
+        # `partial_fit` changes a learner in place, unless somebody else has it too.
+        self._is_shared = True
+        copied = object.__new__(type(self))
+        vars(copied).update(vars(self))
+        return copied
+
     # --- training -------------------------------------------------------------------------------
 
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Self:
@@ -167,8 +174,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         if not go_on:
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
-            # A shallow copy of an estimator shares its learner, which is changed in place.
-            learner = self._learner if self._owner == id(self) else self._learner.copy()
+            learner = self._learner.copy() if self._is_shared else self._learner
             learner = learner.grown(dataset.X.n_features)
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
         with learner.learning(dataset.used_features):
@@ -184,12 +190,12 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
     ) -> None:
         """Run epochs with callbacks; with validation rows stop early and record metrics."""
         threads = resolve_threads(self.n_threads)
-        self._learner, self._owner = learner, id(self)
+        self._learner, self._is_shared = learner, False
         staged = StagedRate(stages)
         callbacks = [*self.callbacks, staged]
         own = [callback for callback in callbacks if isinstance(callback, EarlyStopping)]
         stopping = own[0] if own else None
-        if validation is not None and self.early_stopping:
+        if validation is not None and self.early_stopping and not own:
             stopping = self._early_stopping()
             callbacks.insert(len(self.callbacks), stopping)
         run = TrainingRun(
@@ -199,7 +205,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
             threads=threads,
             random_start=learner.steps == 0,
             loss_unit=self._target.loss_unit,
-            model=lambda: self,
+            model=lambda: self._after(run),
         )
 
         def validate() -> tuple[float | None, Mapping[str, float]]:
@@ -216,6 +222,12 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         self.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
         learner.rate_factor *= RATE_DECAY ** staged.stage(self.best_epoch_)
         self.history_ = as_columns(history)
+
+    def _after(self: Self, run: TrainingRun) -> Self:
+        """Return this estimator with the records of the epochs so far."""
+        if run.history:
+            self.history_ = as_columns(run.history)
+        return self
 
     def _own_metric(self, validation: Dataset) -> Metrics:
         """Return the metric of the parameter `scoring`, if it is set."""

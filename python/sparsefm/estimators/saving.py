@@ -206,8 +206,8 @@ def _read_state(reader: Reader, chosen: Hyperparameters, n_features: int | None)
     rank, solver = chosen.rank, chosen.solver
     w = reader.numbers("w", (n_features,), REALS)
     n_features, real = len(w), (w.dtype.name,)
+    V = reader.numbers("V", (n_features, rank), real)  # before there is memory for that rank
     state = State.begin(n_features, rank, solver, w.dtype)
-    V = reader.numbers("V", (n_features, rank), real)
     state.set_parameters(float(reader.numbers("w0", (1,), real)[0]), w, V)
     if reader.has_array("moments.bias"):
         n = solver.moments

@@ -124,7 +124,8 @@ def explain_rows(w0: float, w: Array, V: Array, X: sp.csr_matrix, names: Array) 
 
     `X` is of float64 and shape (n, d), without duplicates or stored zeros and with sorted columns.
     """
-    linear = sp.csr_matrix((w[X.indices] * X.data, X.indices, X.indptr), X.shape)
+    linear = X.copy()  # X may be the user's
+    linear.data = w[X.indices] * X.data
     left, right, row = _pairs_of_rows(X if V.shape[1] else X[:, :0])
     first, second = X.indices[left], X.indices[right]
     contribution = pair_weights(V, first, second)

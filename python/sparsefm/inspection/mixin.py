@@ -137,7 +137,7 @@ class InsightMixin:
         if len(found) != 1:
             some = ", ".join(map(repr, self.classes_[:10].tolist()))
             some += ", ..." if len(self.classes_) > 10 else ""
-            given = "is needed" if target is None else f"is {target!r}, which is no class"
+            given = "is needed" if target is None else f"is {target!r}, which is not a class"
             raise ValueError(f"target {given}: each class has its own score; pick one of {some}")
         c = int(found[0])
         return float(self.w0_[c]), self.w_[c], self.V_[c]

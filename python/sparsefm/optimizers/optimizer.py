@@ -40,7 +40,9 @@ class Optimizer:
     @property
     def moment_starts(self) -> tuple[float, ...]:
         """The initial value of each moment of a parameter."""
-        raise TypeError(f"{type(self).__name__} is no optimizer: use one such as sparsefm.Adam()")
+        raise TypeError(
+            f"{type(self).__name__} is not an optimizer: use one such as sparsefm.Adam()"
+        )
 
     @property
     def moments(self) -> int:

@@ -47,8 +47,8 @@ def check_callbacks(callbacks: Any) -> Sequence[Callback]:
         raise TypeError(f"callbacks must be a list of callables, got {callbacks!r:.80}")
     listeners = tuple(callbacks)
     for listener in listeners:
-        if not callable(listener):
-            raise TypeError(f"callbacks must be callables, got {listener!r:.80}")
+        if not callable(listener) or isinstance(listener, type):
+            raise TypeError(f"callbacks must be callables, such as objects, got {listener!r:.80}")
     return listeners
 
 
@@ -165,8 +165,9 @@ class LearningRateSchedule:
         self._set(1)
 
     def __call__(self, epoch: Epoch) -> None:
-        """Set the learning rate of the next epoch."""
-        self._set(epoch.epoch + 1)
+        """Set the learning rate of the next epoch, if there is one."""
+        if epoch.epoch < epoch.epochs:
+            self._set(epoch.epoch + 1)
 
     def close(self) -> None:
         """Restore the solver's learning rate."""

@@ -59,7 +59,8 @@ class DivergenceWatch:
         for part in (self._dataset, sample):
             target = part.targets[output]
             zeros.append(part.mean(loss.values(target, np.zeros_like(target))))
-        limits = HOPELESS * max(zeros[0], start), HOPELESS * max(*zeros, start)
+        least = self._learner.hyperparameters.solver.learning_rate**2  # what a step may cause
+        limits = HOPELESS * max(zeros[0], start, least), HOPELESS * max(*zeros, start, least)
         if not math.isfinite(limits[1]):
             target = self._dataset.targets[output]
             raise ValueError(

@@ -59,7 +59,7 @@ class Learner:
     ) -> Learner:
         """Return a model at the start of training.
 
-        w is zero, and w0 is the constant with the lowest loss. V is random for features that occur
+        w is zero, and w0 is a constant with a low loss. V is random for features that occur
         in a row, and zero for others, so that they never contribute.
         """
         learner = cls(hyperparameters, loss, [], seed)

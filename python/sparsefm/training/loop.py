@@ -58,6 +58,7 @@ class TrainingRun:
     ) -> None:
         batch_size = learner.hyperparameters.batch_size_for(len(dataset.rows))
         self.epoch = 0
+        self.history: list[Epoch] = []
         self._learner, self._loss_unit, self._model = learner, loss_unit, model
         self._trainers = learner.trainers(threads)
         self._plan = planner.plan(dataset, batch_size)
@@ -115,7 +116,6 @@ class TrainingRun:
         announce : callable
             Called with each record as a string.
         """
-        history: list[Epoch] = []
         started = time.perf_counter()
         with ExitStack() as stack:
             for callback in callbacks:
@@ -127,13 +127,13 @@ class TrainingRun:
                 val_loss, metrics = evaluate()
                 seconds = time.perf_counter() - started
                 record = Epoch(epoch, epochs, train_loss, val_loss, metrics, seconds)
-                history.append(record)
+                self.history.append(record)
                 announce(str(record))
                 answers = [callback(record) for callback in callbacks]  # call every one
                 if any(isinstance(answer, bool | np.bool_) and answer for answer in answers):
                     break
         self._watch.check_end(self.epoch)
-        return tuple(history)
+        return tuple(self.history)
 
     def _run_epoch(self) -> float:
         """Run an epoch; return the training loss, summed over the outputs."""

@@ -74,7 +74,7 @@ def train(
         batches stay in order.
     init : {"normal", "uniform"}, Model or (w0, w, V)
         Initial parameters. "normal" and "uniform" are distributions of V; then w = 0, and w0 is
-        the constant with the lowest loss. V = 0 for features that occur in no row, so they never
+        a constant with a low loss. V = 0 for features that occur in no row, so they never
         contribute.
     init_scale : float, optional
         "normal": standard deviation of V's entries, default 0.05. "uniform": the entries lie in
@@ -133,7 +133,7 @@ def train(
         threads=threads,
         shuffle=shuffle,
         random_start=given is None,
-        model=lambda: _copy_of(learner),
+        model=lambda: _copy_of(learner, run),
     )
 
     def validate() -> tuple[float | None, Mapping[str, float]]:
@@ -148,14 +148,14 @@ def train(
         run.check_validation(losses, validation)
         return losses[0], metrics
 
-    history = run.run(epochs, validate, listeners, announcer(verbose))
-    return replace(_copy_of(learner), history=history)
+    run.run(epochs, validate, listeners, announcer(verbose))
+    return _copy_of(learner, run)
 
 
-def _copy_of(learner: Learner) -> Model:
-    """Return a model that owns a copy of the parameters."""
+def _copy_of(learner: Learner, run: TrainingRun) -> Model:
+    """Return a model that owns a copy of the parameters, with the history so far."""
     (model,) = learner.models()
-    return replace(model)
+    return replace(model, history=tuple(run.history))
 
 
 def _check_start(init: Any, init_scale: Any, rank: Any) -> tuple[Hyperparameters, Model | None]:
