@@ -113,7 +113,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         # `partial_fit` changes a learner in place, unless somebody else has it too.
         self._is_shared = True
         copied = object.__new__(type(self))
-        vars(copied).update(vars(self))
+        copied.__dict__.update(self.__dict__)
         return copied
 
     # --- training -------------------------------------------------------------------------------

@@ -60,9 +60,8 @@ class ExamplesMixin:
         weights = self._class_weighted(codes, rows, weights)
         if weights is not None:
             weights = as_weights(weights, len(y), self._real, "class_weight")
-            rows = rows[
-                weights[rows] > 0
-            ]  # classes may have no weight, and tiny weights round to 0
+        if weights is not None:  # some may be zero now: those of a class, or what rounds to zero
+            rows = rows[weights[rows] > 0]
             if len(rows) == 0:
                 raise ValueError(f"all rows have a weight of zero in {self._real}")
         return self._dataset(matrix, y, codes, weights, rows)

@@ -41,7 +41,7 @@ class Optimizer:
     def moment_starts(self) -> tuple[float, ...]:
         """The initial value of each moment of a parameter."""
         raise TypeError(
-            f"{type(self).__name__} is not an optimizer: use one such as sparsefm.Adam()"
+            f"{type(self).__name__} is not an optimizer: use sparsefm.Adam()"
         )
 
     @property
