@@ -40,9 +40,7 @@ class Optimizer:
     @property
     def moment_starts(self) -> tuple[float, ...]:
         """The initial value of each moment of a parameter."""
-        raise TypeError(
-            f"{type(self).__name__} is not an optimizer: use sparsefm.Adam()"
-        )
+        raise TypeError(f"{type(self).__name__} is not an optimizer: use sparsefm.Adam()")
 
     @property
     def moments(self) -> int:
