@@ -18,6 +18,7 @@ from sparsefm.training.learner import Learner
 Array = npt.NDArray[Any]
 
 HOPELESS = 1000.0  # times the loss of scores that are all zero
+LARGE_RATE = 0.1  # up to this learning rate, what a step may cause is no divergence
 OUTLYING = 100.0  # times the median scale of the columns
 SAMPLE_SIZE = 1024  # rows that the loss at the start and at the end is computed on
 
@@ -59,7 +60,8 @@ class DivergenceWatch:
         for part in (self._dataset, sample):
             target = part.targets[output]
             zeros.append(part.mean(loss.values(target, np.zeros_like(target))))
-        least = self._learner.hyperparameters.solver.learning_rate**2  # what a step may cause
+        rate = self._learner.hyperparameters.solver.learning_rate
+        least = min(rate, LARGE_RATE) ** 2  # what a step may cause
         limits = HOPELESS * max(zeros[0], start, least), HOPELESS * max(*zeros, start, least)
         if not math.isfinite(limits[1]):
             target = self._dataset.targets[output]
