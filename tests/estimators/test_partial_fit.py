@@ -260,7 +260,21 @@ def test_new_features_get_factors_in_a_warm_start(kind):
     empty[:, 1] = 0
     warm = kind(warm_start=True, **FAST | {"solver": still}).fit(sparse.csr_matrix(empty), y)
     assert not warm.V_[1].any()
-    assert warm.fit(sparse.csr_matrix(X), y).V_[1].all()
+    assert np.abs(warm.fit(sparse.csr_matrix(X), y).V_[1]).min() > 1e-4  # a step moves it by 1e-30
+
+
+def test_a_warm_start_that_fails_changes_nothing(kind):
+    X, y = products()
+    y = targets(kind, y)
+    warm = kind(warm_start=True, **FAST).fit(X, y)
+    before = scores_of(warm, X)
+
+    def fail(epoch):
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        warm.set_params(callbacks=[fail]).fit(X, y)
+    assert np.array_equal(scores_of(warm, X), before)
 
 
 def test_a_copy_is_trained_alone(kind):
