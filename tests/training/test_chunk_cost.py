@@ -95,8 +95,11 @@ def chunk_seconds(n_features, known, repeats=9):
 
 
 def test_a_chunk_costs_the_same_however_many_features_the_model_has():
-    few, many = chunk_seconds(10_000, 10_000), chunk_seconds(1_000_000, 10_000)
-    assert many < 2 * few  # it had been 37 times
+    def ratio():
+        return chunk_seconds(1_000_000, 10_000) / chunk_seconds(10_000, 10_000)
+
+    # It had been 37 times. Other programs may disturb one measurement, but hardly all.
+    assert any(ratio() < 2 for _ in range(3))
 
 
 def test_features_that_are_new_cost_what_they_are():

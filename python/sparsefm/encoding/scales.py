@@ -189,7 +189,8 @@ def _root_mean_squares(columns: Columns, values: Array, weights: Array, n_column
     chosen = uneven[columns]
     columns, values, weights = columns[chosen], values[chosen], weights[chosen]
 
-    order = np.lexsort((weights, values, columns))
+    keys = (values, columns) if (weights == weights[:1]).all() else (weights, values, columns)
+    order = np.lexsort(keys)
     columns, values, weights = columns[order], values[order], weights[order]
     begins = (np.diff(columns, prepend=-1) != 0) | (np.diff(values, prepend=0) != 0)
     starts = np.flatnonzero(begins)
