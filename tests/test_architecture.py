@@ -83,7 +83,17 @@ def imports(path):
 # Each part of the package, a folder or a module, imports only parts that stand before it.
 ORDER = (
     *("_cpu", "_core", "errors", "interrupts", "history", "io", "data", "threads"),
-    *("losses", "optimizers", "model", "nn", "training", "tuning", "encoding", "inspection"),
+    *(
+        "losses",
+        "optimizers",
+        "model",
+        "nn",
+        "sampling",
+        "training",
+        "tuning",
+        "encoding",
+        "inspection",
+    ),
     *("plots", "estimators", "loading", "versions", "__init__", "datasets", "cli"),
 )
 

@@ -11,12 +11,39 @@ namespace sparsefm {
 template <class Real, int width>
 using Lanes = Eigen::Array<Real, width, 1>;
 
+/// sum + a * b with one rounding, where the processor has an instruction for it. The compiler makes
+/// none of its own accord (see CMakeLists.txt).
+template <class Real, int width>
+inline void add_product(Lanes<Real, width>& sum, const Lanes<Real, width>& a,
+                        const Lanes<Real, width>& b) noexcept {
+  namespace packets = Eigen::internal;
+  using Packet = typename packets::find_best_packet<Real, width>::type;
+  for (int i = 0; i < width; i += packets::unpacket_traits<Packet>::size) {
+    packets::pstoreu(sum.data() + i, packets::pmadd(packets::ploadu<Packet>(a.data() + i),
+                                                    packets::ploadu<Packet>(b.data() + i),
+                                                    packets::ploadu<Packet>(sum.data() + i)));
+  }
+}
+
 /// The factors [0, width) in pieces of the size of an L; the width is a multiple of it.
 template <class L>
 struct Pieces {
+  static constexpr Index width(Index given) noexcept { return given; }
+
   template <class Body>
   static void visit(Index width, const Body& body) {
     for (Index f = 0; f < width; f += L::SizeAtCompileTime) body.template operator()<L>(f);
+  }
+};
+
+/// The same where the compiler knows the width: it needs no loops then.
+template <class L>
+struct OnePiece {
+  static constexpr Index width(Index) noexcept { return L::SizeAtCompileTime; }
+
+  template <class Body>
+  static void visit(Index, const Body& body) {
+    body.template operator()<L>(0);
   }
 };
 
@@ -32,6 +59,20 @@ struct MixedPieces {
     for (; f < width; ++f) body.template operator()<Lanes<Real, 1>>(f);
   }
 };
+
+/// Calls `body(pieces)` for a width of 0, 8, 16 or a multiple of 8: OnePiece where it can.
+template <class Real, class Body>
+void with_known_pieces(Index width, const Body& body) {
+  if (width == 16) {
+    body(OnePiece<Lanes<Real, 16>>());
+  } else if (width == 8) {
+    body(OnePiece<Lanes<Real, 8>>());
+  } else if (width % 16 == 0) {
+    body(Pieces<Lanes<Real, 16>>());
+  } else {
+    body(Pieces<Lanes<Real, 8>>());
+  }
+}
 
 /// Calls `body(Pieces<L>())` with the largest L of up to 64 bytes that divides `width`, a multiple
 /// of 4. It is called once for many rows, so the loops over rows are compiled for each L.

@@ -19,6 +19,7 @@ from sparsefm.history import Epoch
 from sparsefm.loading import load
 from sparsefm.model import Model, predict
 from sparsefm.optimizers import AdaGrad, Adam
+from sparsefm.sampling import ALS, Gibbs, SampledModel
 from sparsefm.training.callbacks import EarlyStopping, LearningRateSchedule, ProgressBar
 from sparsefm.training.checkpoint import Checkpoint
 from sparsefm.training.train import train
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from sparsefm.estimators import FMClassifier, FMRegressor
 
 __all__ = [
+    "ALS",
     "AdaGrad",
     "Adam",
     "Checkpoint",
@@ -45,9 +47,11 @@ __all__ = [
     "FMClassifier",
     "FMRegressor",
     "FileFormatError",
+    "Gibbs",
     "LearningRateSchedule",
     "Model",
     "ProgressBar",
+    "SampledModel",
     "TableEncoder",
     "load",
     "nn",

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ eigen_version: str
 openmp_version: int
 
 class Described(Protocol):
-    """A loss or an optimizer."""
+    """A loss, an optimizer or a sampler."""
 
     @property
     def core_name(self) -> str: ...
@@ -83,6 +84,29 @@ class Trainer:
     ) -> None: ...
     def run(self, begin: int, end: int, loss: float) -> float: ...
 
+class Gibbs:
+    def __init__(
+        self,
+        X: Csr,
+        y: Real,
+        weights: Real | None,
+        fields: npt.NDArray[np.int32],
+        settings: Described,
+        w0: Real,
+        w: Real,
+        V: Real,
+        alpha: npt.NDArray[np.float64],
+        means: npt.NDArray[np.float64],
+        precisions: npt.NDArray[np.float64],
+        seed: int,
+        chain: int,
+    ) -> None: ...
+    def sweep(self, t: int, threads: int) -> float: ...
+
+def philox(counter: Sequence[int], key: Sequence[int]) -> list[int]: ...
+def normal_draws(out: npt.NDArray[np.float64], seed: int, sweep: int) -> None: ...
+def gamma_draws(out: npt.NDArray[np.float64], shape: float, seed: int, sweep: int) -> None: ...
+def normal_draw_above(above: float, u: float) -> float: ...
 def refresh_norms(scalars: Real, factors: Real, features: npt.NDArray[np.int64] | None) -> None: ...
 def forward(
     scores: npt.NDArray[Any],

@@ -11,6 +11,7 @@ from sparsefm.io.reader import Reader
 # The module of each class that a file may hold; scikit-learn is imported only for its estimators.
 CLASSES = {
     "model": ("sparsefm.model", "Model"),
+    "sampled model": ("sparsefm.sampling", "SampledModel"),
     "FMRegressor": ("sparsefm.estimators", "FMRegressor"),
     "FMClassifier": ("sparsefm.estimators", "FMClassifier"),
 }
@@ -31,7 +32,7 @@ def load(path: FilePath) -> Any:
 
     Returns
     -------
-    Model, FMRegressor or FMClassifier
+    Model, SampledModel, FMRegressor or FMClassifier
 
     Raises
     ------

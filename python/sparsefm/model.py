@@ -135,9 +135,7 @@ class Model:
         ImportError
             If safetensors is not installed.
         """
-        history = [_epoch_to_json(epoch) for epoch in self.history]
-        for entries in history:  # a history made by hand may hold anything: fail now, not in `load`
-            _read_epoch(Reader(entries, {}))
+        history = history_to_json(self.history)
         header = {"kind": "model", "task": self.task, "loss": self.loss, "history": history}
         write_file(path, header, {"w0": np.array(self.w0), "w": self.w, "V": self.V})
 
@@ -148,8 +146,7 @@ class Model:
         V = reader.numbers("V", (len(w), None), (w.dtype.name,))
         w0 = reader.array("w0", (), ("float64",))
         task, loss = reader.entry("task", str), reader.entry("loss", str)
-        epochs = reader.entry("history", list)
-        history = tuple(_read_epoch(reader.part("history", entries)) for entries in epochs)
+        history = read_history(reader)
         # The constructor would make an unnecessary copy of the parameters.
         model = cls(w0, w[:0], V[:0], task, loss, history)  # type: ignore[arg-type]
         vars(model).update(w=w, V=V)
@@ -175,6 +172,20 @@ def score_rows(
     for first in range(0, X.n_rows, ROWS_PER_CALL):
         _core.forward(scores[first : first + ROWS_PER_CALL], X, first, w0, w, V, threads)
     return scores
+
+
+def history_to_json(history: tuple[Epoch, ...]) -> list[dict[str, Any]]:
+    """Return records as JSON values."""
+    stored = [_epoch_to_json(epoch) for epoch in history]
+    for entries in stored:  # a history made by hand may hold anything: fail now, not in `load`
+        _read_epoch(Reader(entries, {}))
+    return stored
+
+
+def read_history(reader: Reader) -> tuple[Epoch, ...]:
+    """Return the records that `history_to_json` stored as the entry "history"."""
+    epochs = reader.entry("history", list)
+    return tuple(_read_epoch(reader.part("history", entries)) for entries in epochs)
 
 
 def _epoch_to_json(epoch: Epoch) -> dict[str, Any]:

@@ -22,9 +22,12 @@ HISTORY = {
     "epoch": [1, 2, 3, 4],
     "train_loss": [0.7, 0.6, 0.5, 0.4],
     "val_loss": [0.8, 0.65, 0.6, 0.7],
+    "r_hat": [np.nan, 1.5, 1.2, 1.1],
+    "ess": [np.nan, 3.0, 7.0, 9.0],
 }
 DRAW = {
     "learning_curves": plots.learning_curves,
+    "convergence": plots.convergence,
     "field_heatmap": plots.field_heatmap,
     "top_interactions": plots.top_interactions,
     "factors": lambda fitted, ax=None: plots.factors(fitted, "hour", ax),
@@ -120,8 +123,60 @@ def test_curves_of_a_model():
 def test_no_history():
     with pytest.raises(TypeError, match=r"dict of columns 'epoch' and 'train_loss', got \[1, 2\]"):
         plots.learning_curves([1, 2])
-    with pytest.raises(ValueError, match="no epochs"):
-        plots.learning_curves(fm.Model(0.0, np.zeros(2), np.zeros((2, 1))))
+    with pytest.raises(TypeError, match=r"columns 'epoch', 'r_hat' and 'ess', got \[1, 2\]"):
+        plots.convergence([1, 2])
+    for draw in (plots.learning_curves, plots.convergence):
+        with pytest.raises(ValueError, match="no epochs"):
+            draw(fm.Model(0.0, np.zeros(2), np.zeros((2, 1))))
+
+
+# --- convergence ----------------------------------------------------------------------------------
+
+
+def curves(axes):
+    """Return the points of R-hat and of the effective sample size."""
+    (twin,) = (other for other in axes.figure.axes if other is not axes)
+    ratios, at_one = axes.lines
+    assert at_one.get_ydata() == [1, 1]
+    (sizes,) = twin.lines
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == [ratios.get_label(), sizes.get_label()]
+    assert labels == ["largest R-hat", "smallest effective sample size"]
+    for side, line in ((axes, ratios), (twin, sizes)):
+        assert side.yaxis.label.get_color() == line.get_color()
+    assert twin.get_ylim()[0] == 0
+    return ratios.get_xydata(), sizes.get_xydata()
+
+
+def test_convergence_begins_where_it_is_known(fitted):
+    for source in (fitted, HISTORY):
+        ratios, sizes = curves(plots.convergence(source))
+        np.testing.assert_array_equal(ratios, np.c_[2:5, HISTORY["r_hat"][1:]])
+        np.testing.assert_array_equal(sizes, np.c_[2:5, HISTORY["ess"][1:]])
+
+
+def test_convergence_of_a_sampling():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(50, 4)), rng.normal(size=50)
+    solver = fm.Gibbs(burn_in=2, chains=2)
+    model = fm.train(X, y, rank=2, solver=solver, epochs=12)
+    known = model.history[9:]  # eight sweeps after burn-in
+    ratios, sizes = curves(plots.convergence(model))
+    np.testing.assert_array_equal(ratios, [[e.epoch, e.metrics["r_hat"]] for e in known])
+    np.testing.assert_array_equal(sizes, [[e.epoch, e.metrics["ess"]] for e in known])
+    estimator = fm.FMRegressor(rank=2, solver=solver, epochs=12).fit(X, y)
+    assert curves(plots.convergence(estimator))[0][:, 0].tolist() == [10, 11, 12]
+
+
+def test_without_chains_there_is_nothing_to_compare():
+    X, y = np.random.default_rng(0).normal(size=(50, 4)), np.arange(50.0)
+    for solver in (fm.Adam(), fm.ALS()):
+        model = fm.train(X, y, rank=2, epochs=2, solver=solver)
+        with pytest.raises(ValueError, match=r"no chains to compare: fit with .*Gibbs"):
+            plots.convergence(model)
+    with pytest.raises(ValueError, match="eight sweeps after burn-in"):
+        plots.convergence(fm.train(X, y, rank=2, epochs=12, solver=fm.Gibbs()))
+    assert not plt.get_fignums()
 
 
 # --- fields ---------------------------------------------------------------------------------------

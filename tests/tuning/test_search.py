@@ -8,8 +8,9 @@ from estimating import products, scores_of, targets
 from scipy import sparse
 
 import sparsefm as fm
-from sparsefm.training.hyperparameters import LARGEST_SCALE, Hyperparameters
+from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
+from sparsefm.training.start import LARGEST_SCALE
 from sparsefm.tuning import search
 from sparsefm.tuning.portfolio import PORTFOLIO
 from sparsefm.tuning.racing import Race

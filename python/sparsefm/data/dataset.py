@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, take_rows
-from sparsefm.data.validation import as_labels, as_vector, as_weights
+from sparsefm.data.validation import as_array, as_labels, as_vector, as_weights
 
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
@@ -30,6 +30,8 @@ class Dataset:
     rows : ndarray of int64
         The rows that take part, in order. Rows of weight zero do not take part; a row may occur
         more than once.
+    fields : ndarray of int32, shape (d,), or None
+        Number of the field of each feature, such as the column of a table that it is a value of.
     """
 
     X: _core.Csr
@@ -37,6 +39,7 @@ class Dataset:
     targets: tuple[Array, ...]
     weights: Array | None
     rows: RowNumbers
+    fields: npt.NDArray[np.int32] | None = None
 
     @classmethod
     def of(
@@ -55,9 +58,16 @@ class Dataset:
 
     @classmethod
     def training(
-        cls, X: Any, y: Any, sample_weight: Any, dtype: npt.DTypeLike, *, binary: bool
+        cls,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        dtype: npt.DTypeLike,
+        *,
+        binary: bool,
+        fields: Any = None,
     ) -> "Dataset":
-        """Check the arguments `X`, `y` and `sample_weight` of `train`."""
+        """Check the arguments `X`, `y`, `sample_weight` and `fields` of `train`."""
         matrix = _checked_matrix(X, dtype, "X", None)
         weights = as_weights(sample_weight, matrix.n_rows, dtype, "sample_weight")
         targets = as_vector(y, matrix.n_rows, dtype, "y")
@@ -68,7 +78,8 @@ class Dataset:
                 raise ValueError(
                     "y must hold two classes, but all rows (of positive weight) have one class"
                 )
-        return cls.of(matrix, targets, (targets,), weights)
+        dataset = cls.of(matrix, targets, (targets,), weights)
+        return replace(dataset, fields=_checked_fields(fields, matrix.n_features))
 
     @classmethod
     def validation(
@@ -131,7 +142,8 @@ class Dataset:
         rows = self.rows[places]
         weights = None if self.weights is None else self.weights[rows]
         targets = tuple(target[rows] for target in self.targets)
-        return Dataset.of(take_rows(self.X, rows), self.y[rows], targets, weights)
+        taken = Dataset.of(take_rows(self.X, rows), self.y[rows], targets, weights)
+        return replace(taken, fields=self.fields)
 
 
 def spread(n: int, size: int) -> npt.NDArray[np.int64]:
@@ -145,3 +157,16 @@ def _checked_matrix(X: Any, dtype: npt.DTypeLike, name: str, n_features: int | N
         shape = f"{matrix.n_rows} rows and {matrix.n_features} columns"
         raise ValueError(f"{name} is empty: it has {shape}")
     return matrix
+
+
+def _checked_fields(fields: Any, n_features: int) -> npt.NDArray[np.int32] | None:
+    if fields is None:
+        return None
+    numbers = as_array(fields, "fields")
+    if numbers.shape != (n_features,):
+        raise ValueError(f"fields has shape {numbers.shape}, but X has {n_features} features")
+    if numbers.dtype.kind not in "iu":
+        raise TypeError(f"fields must hold integers, got dtype {numbers.dtype}")
+    if numbers.min() < 0 or numbers.max() >= n_features:
+        raise ValueError("fields must number the fields 0, 1, 2 and so on, fewer than features")
+    return numbers.astype(np.int32)

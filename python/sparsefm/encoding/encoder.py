@@ -158,6 +158,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return field_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
 
     @property
+    def _is_matrix(self) -> bool:
+        """Whether it was fitted on a sparse matrix, whose columns are features already."""
+        return self._encodings is None
+
+    @property
     def fields_(self) -> npt.NDArray[np.intp]:
         """The input column of each feature, shape (d,)."""
         check_is_fitted(self)

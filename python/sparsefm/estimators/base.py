@@ -26,13 +26,18 @@ from sparsefm.history import as_columns
 from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
+from sparsefm.sampling import Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import EarlyStopping
 from sparsefm.training.evaluation import evaluate
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
-from sparsefm.training.loop import TrainingRun, announcer
+from sparsefm.training.loop import Run, TrainingRun, announcer
 from sparsefm.training.metrics import Metrics
+from sparsefm.training.sampled import Sampled
+from sparsefm.training.sampling_run import SamplingRun
+from sparsefm.training.solvers import check_going_on, check_sweeps, sampled_models
+from sparsefm.training.start import Start
 from sparsefm.tuning.schedule import RATE_DECAY, StagedRate
 from sparsefm.tuning.search import Search
 
@@ -46,7 +51,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
     """Common part of `FMRegressor` and `FMClassifier`, which document their parameters."""
 
     encoder_: TableEncoder
-    _learner: Learner
+    _learner: Any  # Learner, or Sampled
     _is_shared: bool = False  # whether a shallow copy has the same `_learner`
     _target: Numbers | Classes
 
@@ -54,7 +59,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         self,
         *,
         rank: int | None = None,
-        solver: Optimizer | None = None,
+        solver: Optimizer | Sweeper | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         init: str | None = None,
@@ -148,10 +153,22 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> None:
         given = check_parameters(self)
         go_on = self.warm_start and hasattr(self, "_learner")
-        dataset = self._learn(X, y, sample_weight, go_on=go_on)
+        sweeps = isinstance(self.solver, Sweeper)
+        if go_on:
+            check_going_on(self._learner, self.solver)
+        dataset = self._learn(X, y, sample_weight, go_on=go_on, canonical=not sweeps)
         validation = self._validation(eval_set)
         if validation is None and self.validation_fraction is not None:
             dataset, validation = self._hold_out(dataset)
+        if isinstance(self.solver, Sweeper):
+            self._sample_parameters(dataset, validation, self.solver, go_on=go_on)
+        else:
+            self._search_and_train(given, dataset, validation, go_on=go_on)
+
+    def _search_and_train(
+        self, given: dict[str, Any], dataset: Dataset, validation: Dataset | None, *, go_on: bool
+    ) -> None:
+        """Choose hyperparameters that are not given, and train with mini-batches."""
         seed, threads = self._seed(), resolve_threads(self.n_threads)
         if go_on:
             learner = self._learner.copy().grown(dataset.X.n_features)
@@ -167,9 +184,41 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
             self.search_, stages = choice.record, choice.stages
         self._train(learner, dataset, validation, stages, planner)
 
+    def _sample_parameters(
+        self, dataset: Dataset, validation: Dataset | None, solver: Sweeper, *, go_on: bool
+    ) -> None:
+        """Run sweeps over the features."""
+        self.__dict__.pop("search_", None)  # there is no search
+        rank = solver.default_rank if self.rank is None else self.rank
+        start = Start(rank, self.init or "normal", self.init_scale)
+        n_features = dataset.X.n_features
+        epochs = self.epochs or solver.default_epochs
+        check_sweeps(solver, 10**9 if go_on else epochs, self.batch_size, start)
+        run = SamplingRun(
+            dataset,
+            validation,
+            solver,
+            self._loss,
+            start,
+            seed=self._seed(),
+            threads=resolve_threads(self.n_threads),
+            going_on=sampled_models(self._learner, solver, n_features) if go_on else (),
+            loss_unit=self._target.loss_unit,
+            model=lambda: self._after(run),
+        )
+        self._run(run, epochs, validation, list(self.callbacks))
+        self._after(run)
+
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         given = check_parameters(self)
+        if isinstance(self.solver, Sweeper):
+            raise ValueError(
+                f"{type(self.solver).__name__} needs all rows in every sweep: use fit, or "
+                "solver=sparsefm.Adam() for rows in parts"
+            )
         go_on = hasattr(self, "_learner")
+        if go_on:
+            check_going_on(self._learner, self.solver)
         dataset = self._learn(X, y, sample_weight, go_on=go_on, canonical=False)
         if not go_on:
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
@@ -188,16 +237,9 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         stages: Sequence[int],
         planner: Planner,
     ) -> None:
-        """Run epochs with callbacks; with validation rows stop early and record metrics."""
+        """Run epochs of mini-batches, at a learning rate that falls from stage to stage."""
         threads = resolve_threads(self.n_threads)
         self._learner, self._is_shared = learner, False
-        staged = StagedRate(stages)
-        callbacks = [*self.callbacks, staged]
-        own = [callback for callback in callbacks if isinstance(callback, EarlyStopping)]
-        stopping = own[0] if own else None
-        if validation is not None and self.early_stopping and not own:
-            stopping = self._early_stopping()
-            callbacks.insert(len(self.callbacks), stopping)
         run = TrainingRun(
             learner,
             dataset,
@@ -207,32 +249,51 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
             loss_unit=self._target.loss_unit,
             model=lambda: self._after(run),
         )
+        staged = StagedRate(stages)
+        self._run(run, sum(stages), validation, [*self.callbacks, staged])
+        learner.rate_factor *= RATE_DECAY ** staged.stage(self.best_epoch_)
+
+    def _run(self, run: Run, epochs: int, validation: Dataset | None, callbacks: list[Any]) -> None:
+        """Run epochs with callbacks; with validation rows stop early and record metrics."""
+        own = [callback for callback in callbacks if isinstance(callback, EarlyStopping)]
+        stopping = own[0] if own else None
+        # More sweeps of a sampler do not overfit: there is nothing to stop.
+        samples = isinstance(self.solver, Sweeper) and self.solver.random
+        if validation is not None and self.early_stopping and not own and not samples:
+            stopping = self._early_stopping()
+            callbacks.insert(len(self.callbacks), stopping)
 
         def validate() -> tuple[float | None, Mapping[str, float]]:
             self.n_iter_ = self.best_epoch_ = run.epoch
             if validation is None:
-                return None, {}
+                return None, run.diagnostics
             losses, metrics = evaluate(
-                learner, validation, threads, lambda scores: self._metrics(validation, scores)
+                run.scores(validation),
+                self._loss,
+                validation,
+                lambda scores: self._metrics(validation, scores),
             )
             run.check_validation(losses, validation)
-            return sum(losses) * self._target.loss_unit, metrics | self._own_metric(validation)
+            metrics = metrics | self._own_metric(run, validation) | run.diagnostics
+            return sum(losses) * self._target.loss_unit, metrics
 
-        history = run.run(sum(stages), validate, callbacks, announcer(self.verbose))
+        history = run.run(epochs, validate, callbacks, announcer(self.verbose))
         self.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
-        learner.rate_factor *= RATE_DECAY ** staged.stage(self.best_epoch_)
         self.history_ = as_columns(history)
 
-    def _after(self: Self, run: TrainingRun) -> Self:
-        """Return this estimator with the records of the epochs so far."""
+    def _after(self: Self, run: Run) -> Self:
+        """Return this estimator with the parameters and the records of the epochs so far."""
+        if isinstance(run, SamplingRun):
+            self._learner = Sampled(tuple(run.models()), self._loss)
         if run.history:
             self.history_ = as_columns(run.history)
         return self
 
-    def _own_metric(self, validation: Dataset) -> Metrics:
+    def _own_metric(self, run: Run, validation: Dataset) -> Metrics:
         """Return the metric of the parameter `scoring`, if it is set."""
         if self.scoring is None:
             return {}
+        assert run.model is self  # its parameters are now the current ones
         metric = find_metric(self.scoring)
         encoded = Encoded.of(validation)
         return {metric.name: metric.value(self, encoded, validation.y, validation.weights)}

@@ -18,6 +18,7 @@ from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
+from sparsefm.sampling import Sweeper
 from sparsefm.training.metrics import Metrics, class_metrics, log_probabilities, metrics_of
 
 Array = npt.NDArray[Any]
@@ -47,10 +48,12 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         With hinge loss there are no probabilities.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
-    solver : Adam or AdaGrad, optional
-        The optimizer and its hyperparameters. Default: chosen.
+    solver : Adam, AdaGrad or Gibbs, optional
+        How to train, with its hyperparameters. Default: an optimizer that is chosen.
+        `Gibbs` samples the parameters and averages the predicted probabilities, with a probit link;
+        nothing is searched for.
     epochs : int, optional
-        Number of passes over the training rows. Default: chosen.
+        Number of passes over the training rows. Default: chosen (`Gibbs`: 60).
     batch_size : int, optional
         Rows of a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
     init : {"normal", "uniform"}, optional
@@ -131,7 +134,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         *,
         loss: str | Loss = "logistic",
         rank: int | None = None,
-        solver: Optimizer | None = None,
+        solver: Optimizer | Sweeper | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         init: str | None = None,
@@ -338,7 +341,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         return np.asarray(of_rows)
 
     def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
-        loss = self._learner.loss
+        loss = self._loss
         if len(self.classes_) == 2:
             metrics = metrics_of(loss, validation.targets[0], scores[:, 0], validation.weights)
             return {name: value for name, value in metrics.items() if not np.isnan(value)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,6 @@ from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
 from sparsefm.losses import Loss
-from sparsefm.training.learner import Learner
 from sparsefm.training.random import stream
 from sparsefm.tuning.splits import split
 
@@ -34,7 +34,7 @@ class ExamplesMixin:
     encoder_: TableEncoder
     dtype: Any
     validation_fraction: float | None
-    _learner: Learner
+    _learner: Any  # Learner, or Sampled
     _target: Numbers | Classes
 
     def _learn(
@@ -106,7 +106,13 @@ class ExamplesMixin:
         self, matrix: _core.Csr, y: Array, codes: Array, weights: Any = None, rows: Any = None
     ) -> Dataset:
         targets = (target.astype(self._real) for target in self._target.of_outputs(codes))
-        return Dataset.of(matrix, y, tuple(targets), weights, rows)
+        dataset = Dataset.of(matrix, y, tuple(targets), weights, rows)
+        return replace(dataset, fields=self._fields())
+
+    def _fields(self) -> Array | None:
+        """Return the field of each feature; None if columns of a matrix have no meaning."""
+        encoder = self.encoder_
+        return None if encoder._is_matrix else encoder.fields_.astype(np.int32)
 
     def _hold_out(self, dataset: Dataset) -> tuple[Dataset, Dataset]:
         """Divide a dataset into training rows and validation rows."""

@@ -14,10 +14,10 @@ from sparsefm.data.validation import (
 )
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.scoring import find_metric
-from sparsefm.optimizers import check_optimizer
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import check_callbacks
-from sparsefm.training.hyperparameters import check_init_scale
+from sparsefm.training.solvers import check_solver
+from sparsefm.training.start import check_init_scale
 
 
 def check_parameters(estimator: Any) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
     if estimator.batch_size is not None:
         given["batch_size"] = check_integer(estimator.batch_size, "batch_size", 1)
     if estimator.solver is not None:
-        given["solver"] = check_optimizer(estimator.solver, real)
+        given["solver"] = check_solver(estimator.solver, estimator._loss, real)
     if estimator.init is not None:
         given["init"] = estimator.init
     if estimator.init is not None or estimator.init_scale is not None:

@@ -15,6 +15,7 @@ from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.targets import Numbers
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
+from sparsefm.sampling import SampledModel, Sweeper
 from sparsefm.training.metrics import Metrics, metrics_of
 
 Array = npt.NDArray[Any]
@@ -36,10 +37,12 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         outliers have less influence; ``sparsefm.losses.Huber(delta=...)`` sets another bound.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
-    solver : Adam or AdaGrad, optional
-        The optimizer and its hyperparameters. Default: chosen.
+    solver : Adam, AdaGrad, Gibbs or ALS, optional
+        How to train, with its hyperparameters. Default: an optimizer that is chosen.
+        `Gibbs` samples the parameters and averages the predictions, and `ALS` is alternating least
+        squares; for both nothing is searched for.
     epochs : int, optional
-        Number of passes over the training rows. Default: chosen.
+        Number of passes over the training rows. Default: chosen (`Gibbs`: 60, `ALS`: 20).
     batch_size : int, optional
         Rows of a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
     init : {"normal", "uniform"}, optional
@@ -116,7 +119,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         *,
         loss: str | Loss = "squared",
         rank: int | None = None,
-        solver: Optimizer | None = None,
+        solver: Optimizer | Sweeper | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         init: str | None = None,
@@ -177,15 +180,50 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
             self._partial_fit(X, y, sample_weight)
         return self
 
-    def predict(self, X: Any) -> npt.NDArray[np.float64]:
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return predicted targets, shape (n,).
 
         Parameters
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
+        return_std : bool
+            Also return the standard deviation of the targets, shape (n,): that of the noise and of
+            what is not known about the parameters. Only with ``solver=Gibbs()``.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,), or two of them
         """
         scores = self._scores(X)[:, 0]
-        return np.asarray(self._target.offset + self._target.scale * scores)
+        mean = np.asarray(self._target.offset + self._target.scale * scores)
+        if not return_std:
+            return mean
+        noise, parameters = self._sampled("return_std").predict_std(
+            self._encode(X), n_threads=self.n_threads
+        )
+        return mean, self._target.scale * np.hypot(noise, parameters)
+
+    def predict_quantiles(
+        self, X: Any, quantiles: Sequence[float] = (0.05, 0.5, 0.95)
+    ) -> npt.NDArray[np.float64]:
+        """Return quantiles of the targets, shape (n, n_quantiles). Only with ``solver=Gibbs()``.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        quantiles : sequence of float
+            Each in (0, 1). The default gives the median within a 90% interval.
+        """
+        sampled = self._sampled("predict_quantiles").predict_quantiles(
+            self._encode(X), quantiles, n_threads=self.n_threads
+        )
+        return np.asarray(self._target.offset + self._target.scale * sampled)
+
+    def _sampled(self, name: str) -> SampledModel:
+        model = self._models[0]
+        if not isinstance(model, SampledModel):
+            raise ValueError(f"{name} needs samples of the parameters: fit with solver=Gibbs()")
+        return model
 
     @property
     def w0_(self) -> float:

@@ -20,9 +20,13 @@ from sparsefm.io.labels import labels_to_arrays, read_labels
 from sparsefm.io.reader import REALS, Reader, add_prefix
 from sparsefm.io.values import from_json, parameters_from_json, parameters_to_json, to_json
 from sparsefm.losses import LOSSES, Loss
+from sparsefm.model import Model
+from sparsefm.sampling.posterior import SampledModel
+from sparsefm.sampling.saving import read_samples, samples_to_content
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
+from sparsefm.training.sampled import Sampled
 
 # The last two may be missing: in a checkpoint, and where `partial_fit` made the first call.
 RECORDS = {"n_iter_": int, "best_epoch_": int, "history_": dict, "search_": dict}
@@ -88,17 +92,17 @@ class SavingMixin:
             raise FileFormatError("has damaged records of its training")
         vars(estimator).update(records)
         estimator._target = _read_target(reader)
-        estimator._learner = learner = _read_learner(reader)
-        if len(learner.states) != estimator._target.n_outputs:
+        sampled = reader.has_entry("sampled")
+        estimator._learner = learner = (_read_sampled if sampled else _read_learner)(reader)
+        models = learner.models()
+        if len(models) != estimator._target.n_outputs:
             needed = estimator._target.n_outputs
-            raise FileFormatError(
-                f"needs {needed} models for its target, not {len(learner.states)}"
-            )
+            raise FileFormatError(f"needs {needed} models for its target, not {len(models)}")
         estimator._sample = _read_sample(reader.part("sample"), learner.n_features)
         if not reader.has_entry("encoder"):
             raise FileFormatError("has no encoder")
         estimator.encoder_ = encoder = read_encoder(reader.part("encoder"))
-        dtypes = {np.dtype(encoder.dtype), *(state.w.dtype for state in learner.states)}
+        dtypes = {np.dtype(encoder.dtype), *(model.dtype for model in models)}
         if encoder.n_features_out_ != learner.n_features or len(dtypes) > 1:
             raise FileFormatError("has an encoder that does not fit its parameters")
         for name in ("n_features_in_", "feature_names_in_"):
@@ -115,11 +119,23 @@ def _parameters(estimator: Any) -> dict[str, Any]:
 
 def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
     """Return what is fitted, except the training rows: JSON values and arrays."""
-    learner: Learner = estimator._learner
-    chosen = learner.hyperparameters
+    header = {"records": to_json({n: vars(estimator)[n] for n in RECORDS if n in vars(estimator)})}
+    if isinstance(estimator._learner, Sampled):
+        learned, arrays = _sampled_to_content(estimator._learner)
+    else:
+        learned, arrays = _learner_to_content(estimator._learner, optimizer_state)
+    header |= learned
+    if isinstance(estimator._target, Numbers):
+        header["target"] = asdict(estimator._target)
+    else:
+        arrays |= add_prefix("classes.", labels_to_arrays(estimator._target.labels))
+    header["encoder"], parts = encoder_to_content(estimator.encoder_)
+    return header, arrays | add_prefix("encoder.", parts)
+
+
+def _learner_to_content(learner: Learner, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
     header = {
-        "records": to_json({n: vars(estimator)[n] for n in RECORDS if n in vars(estimator)}),
-        "settings": {name: to_json(value) for name, value in vars(chosen).items()},
+        "settings": {name: to_json(value) for name, value in vars(learner.hyperparameters).items()},
         "loss": learner.loss.name,
         "machines": len(learner.states),
         "steps": learner.steps if optimizer_state else 0,
@@ -131,12 +147,41 @@ def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], 
     arrays: Arrays = {}
     for number, state in enumerate(learner.states):
         arrays |= add_prefix(f"machine.{number}.", _state_to_arrays(state, optimizer_state))
-    if isinstance(estimator._target, Numbers):
-        header["target"] = asdict(estimator._target)
-    else:
-        arrays |= add_prefix("classes.", labels_to_arrays(estimator._target.labels))
-    header["encoder"], parts = encoder_to_content(estimator.encoder_)
-    return header, arrays | add_prefix("encoder.", parts)
+    return header, arrays
+
+
+def _sampled_to_content(learner: Sampled) -> tuple[dict[str, Any], Arrays]:
+    models: list[dict[str, Any]] = []
+    arrays: Arrays = {}
+    for number, model in enumerate(learner.outputs):
+        entries: dict[str, Any] = {}
+        if isinstance(model, SampledModel):
+            entries, parts = samples_to_content(model.samples, model.progress)
+            entries |= {"offset": model.offset, "scale": model.scale}
+        else:
+            parts = {"w0": np.array(model.w0), "w": model.w, "V": model.V}
+        models.append(entries)
+        arrays |= add_prefix(f"machine.{number}.", parts)
+    return {"sampled": models, "loss": learner.loss.name}, arrays
+
+
+def _read_sampled(reader: Reader) -> Sampled:
+    loss = _read_loss(reader)
+    models: list[Model] = []
+    for number, entries in enumerate(reader.entry("sampled", list)):
+        part = reader.part(f"machine.{number}", entries)
+        if part.has_array("samples.V"):
+            samples, progress = read_samples(part, part)
+            offset, scale = part.real("offset"), part.real("scale", above=0.0)
+            models.append(SampledModel(samples, offset, scale, loss.task, progress))
+        else:
+            V = part.numbers("V", (None, None), REALS)
+            w = part.numbers("w", (len(V),), (V.dtype.name,))
+            w0 = float(part.array("w0", (), ("float64",)))
+            models.append(Model(w0, w, V, loss.task, loss.name))
+    if len({model.n_features for model in models}) != 1:
+        raise FileFormatError("has no models, or models of different numbers of features")
+    return Sampled(tuple(models), loss)
 
 
 def _state_to_arrays(state: State, optimizer_state: bool) -> Arrays:

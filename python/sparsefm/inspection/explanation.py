@@ -45,7 +45,8 @@ class Explanation:
         """The score of each row, shape (n,): the sum of its contributions.
 
         For a regressor that is the prediction. For a classifier it is the decision function: with
-        logistic loss, the log-odds of the class.
+        logistic loss, the log-odds of the class. If the classifier was fitted with `Gibbs`, it is
+        the mean of the samples' probit scores instead.
         """
         pairs = np.bincount(self.pairwise["row"], self.pairwise["contribution"], len(self))
         return np.asarray(self.bias + self.linear.sum(axis=1).A1 + pairs)

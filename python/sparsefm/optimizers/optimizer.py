@@ -27,6 +27,8 @@ class Optimizer:
     """The name of the hyperparameter that damps the steps of rare features."""
     batch_sizes: ClassVar[tuple[int, int]] = (16, 1024)
     """The smallest and the largest default batch size."""
+    default_rank: ClassVar[int] = 8
+    default_epochs: ClassVar[int] = 10
 
     learning_rate: float
     l2_linear: float = 1e-3

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.data.validation import check_integer
+from sparsefm.history import as_columns
 from sparsefm.plots.label_placement import place_labels, shorten
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def learning_curves(estimator_or_history: Any, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    history = _history(estimator_or_history)
+    history = _history(estimator_or_history, "epoch", "train_loss")
     epochs = np.asarray(history["epoch"])
     axes = ax if ax is not None else _new_axes(6.4, 4.0)
     train = np.asarray(history["train_loss"], float)
@@ -58,6 +59,53 @@ def learning_curves(estimator_or_history: Any, ax: Axes | None = None) -> Axes:
     axes.grid(axis="y", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    return axes
+
+
+def convergence(estimator_or_history: Any, ax: Axes | None = None) -> Axes:
+    """Draw how well the chains of a sampling agree, after each sweep.
+
+    The scores of up to 256 training rows are followed. Their largest R-hat falls to 1 as the chains
+    forget where they began. Their smallest effective sample size says how many independent samples
+    the mean of a score is worth. Both need eight sweeps after burn-in.
+
+    Parameters
+    ----------
+    estimator_or_history : fitted estimator, Model, or dict
+        Fitted with ``solver=Gibbs()``. A dict has equally long columns "epoch", "r_hat" and "ess",
+        like an estimator's ``history_``.
+    ax : Axes, optional
+        Default: those of a new figure.
+
+    Returns
+    -------
+    Axes
+        Those of R-hat; the axes of the effective sample size are their twin.
+    """
+    history = _history(estimator_or_history, "epoch", "r_hat", "ess")
+    ratios, sizes = (np.asarray(history[name], float) for name in ("r_hat", "ess"))
+    known = np.isfinite(ratios) & np.isfinite(sizes)
+    if not known.any():
+        raise ValueError("R-hat needs eight sweeps after burn-in, of scores that vary: run more")
+    epochs = np.asarray(history["epoch"])[known]
+    axes = ax if ax is not None else _new_axes(6.4, 4.0)
+    twin = axes.twinx()
+    lines = axes.plot(epochs, ratios[known], color=BLUE, marker=".", label="largest R-hat")
+    axes.axhline(1, color=GREY, linewidth=0.8, zorder=0)
+    label = "smallest effective sample size"
+    lines += twin.plot(epochs, sizes[known], color=RED, marker=".", linestyle="--", label=label)
+    twin.set_ylim(bottom=0)
+    for side, color, name, text in (
+        (axes, BLUE, "left", "R-hat (1: the chains agree)"),
+        (twin, RED, "right", "effective sample size"),
+    ):
+        side.set_ylabel(text, color=color)
+        side.tick_params(axis="y", colors=color)
+        side.spines[:].set_visible(False)
+        side.spines[["bottom", name]].set_visible(True)
+    axes.set_xlabel("sweep")
+    axes.locator_params(axis="x", integer=True)
+    axes.legend(handles=lines, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncol=2)
     return axes
 
 
@@ -223,16 +271,18 @@ def factors(
     return axes
 
 
-def _history(source: Any) -> dict[str, Any]:
-    """Return the columns that `learning_curves` draws."""
+def _history(source: Any, *columns: str) -> dict[str, Any]:
+    """Return the columns of a history; `columns` are those that a plot cannot do without."""
     history = getattr(source, "history_", getattr(source, "history", source))
     if isinstance(history, tuple):  # of a Model
-        names = ("epoch", "train_loss", "val_loss")
-        history = {name: [getattr(epoch, name) for epoch in history] for name in names}
-    if not isinstance(history, dict) or not {"epoch", "train_loss"} <= set(history):
+        history = as_columns(history) if history else {name: [] for name in columns}
+    if isinstance(history, dict) and "r_hat" in set(columns) - set(history) and "epoch" in history:
+        raise ValueError("there are no chains to compare: fit with solver=sparsefm.Gibbs()")
+    if not isinstance(history, dict) or not set(columns) <= set(history):
+        needed = f"{', '.join(map(repr, columns[:-1]))} and {columns[-1]!r}"
         raise TypeError(
             "estimator_or_history must be a fitted estimator, a trained Model or a dict of columns "
-            f"'epoch' and 'train_loss', got {source!r:.80}"
+            f"{needed}, got {source!r:.80}"
         )
     if not len(history["epoch"]):
         raise ValueError("estimator_or_history has no epochs: it was never trained")

@@ -110,6 +110,8 @@ class EarlyStopping:
 
     def __call__(self, epoch: Epoch) -> bool:
         """Keep the epoch if it is the best so far; return whether patience has run out."""
+        if getattr(self._training, "is_burning_in", False):
+            return False
         value = self._value(epoch)
         gain = value - self.best if self.greater_is_better else self.best - value
         if self.best_epoch == 0 or gain > self.min_delta or np.isnan(self.best):

@@ -1,14 +1,13 @@
 """What training depends on besides the data, the loss and the seed."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparsefm.data.validation import check_choice, check_integer, check_real
+from sparsefm.data.validation import check_integer
 from sparsefm.optimizers import Adam, Optimizer
-
-DEFAULT_RANK = 8
-LARGEST_SCALE = 1e6  # with larger scales float32 scores overflow
-DEFAULT_SCALE = {"normal": 0.05, "uniform": 0.3}
+from sparsefm.training.start import DEFAULT_SCALE, Start, check_init_scale
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Hyperparameters:
         None: the optimizer's default for the number of rows.
     """
 
-    rank: int = DEFAULT_RANK
+    rank: int = Optimizer.default_rank
     solver: Optimizer = field(default_factory=Adam)
     init: str = "normal"
     init_scale: float = DEFAULT_SCALE["normal"]
@@ -40,17 +39,12 @@ class Hyperparameters:
         if self.batch_size is not None:
             check_integer(self.batch_size, "batch_size", 1)
 
+    @classmethod
+    def of(cls, start: Start, solver: Optimizer, batch_size: Any) -> Hyperparameters:
+        """Return the hyperparameters of a training that starts somewhere."""
+        scale = check_init_scale(start.init, start.init_scale)
+        return cls(start.rank, solver, start.init, scale, batch_size)
+
     def batch_size_for(self, n_rows: int) -> int:
         """Return the batch size for a number of training rows."""
         return self.batch_size or self.solver.batch_size_for(n_rows)
-
-
-def check_init_scale(init: Any, init_scale: Any) -> float:
-    """Return `init_scale`, or the default of the distribution `init` for None."""
-    check_choice(init, "init", tuple(DEFAULT_SCALE))
-    if init_scale is None:
-        return DEFAULT_SCALE[init]
-    scale = check_real(init_scale, "init_scale")
-    if scale > LARGEST_SCALE:
-        raise ValueError(f"init_scale must be at most {LARGEST_SCALE:g}, got {scale:g}")
-    return scale

@@ -1,6 +1,6 @@
 """`train`: from arrays to a model."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -8,15 +8,19 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.validation import check_dtype, check_flag, check_integer
 from sparsefm.losses import Loss, find_loss
 from sparsefm.model import Model
-from sparsefm.optimizers import Adam, Optimizer, check_optimizer
+from sparsefm.optimizers import Adam, Optimizer
+from sparsefm.sampling import Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import Callback, check_callbacks
 from sparsefm.training.evaluation import evaluate
-from sparsefm.training.hyperparameters import DEFAULT_RANK, Hyperparameters, check_init_scale
+from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
-from sparsefm.training.loop import TrainingRun, announcer
-from sparsefm.training.metrics import metrics_of
+from sparsefm.training.loop import Run, TrainingRun, announcer
+from sparsefm.training.metrics import Metrics, metrics_of
 from sparsefm.training.random import check_seed
+from sparsefm.training.sampling_run import SamplingRun
+from sparsefm.training.solvers import check_solver, check_start, check_sweeps
+from sparsefm.training.start import Start
 
 
 def train(
@@ -28,20 +32,21 @@ def train(
     task: str = "regression",
     loss: str | Loss | None = None,
     rank: int | None = None,
-    solver: Optimizer | None = None,
-    epochs: int = 10,
+    solver: Optimizer | Sweeper | None = None,
+    epochs: int | None = None,
     batch_size: int | None = None,
     shuffle: bool = True,
     init: str | Model | tuple[Any, Any, Any] = "normal",
     init_scale: float | None = None,
     sample_weight: Any = None,
+    fields: Any = None,
     seed: int | None = 0,
     n_threads: int | None = None,
     dtype: str = "float32",
     callbacks: Iterable[Callback] = (),
     verbose: bool = False,
 ) -> Model:
-    """Train a factorization machine with mini-batches.
+    """Train a factorization machine.
 
     The result depends only on the arguments, the build and the processor's instruction set. It is
     the same, to the bit, on any number of threads.
@@ -60,12 +65,14 @@ def train(
         A name, or an instance with parameters such as ``sparsefm.losses.Huber(delta=2.0)``.
         Default: "squared" for regression, "logistic" for binary.
     rank : int, optional
-        Number of factors k >= 0 of each feature; 0 makes a linear model. Default: 8, or the rank of
-        `init`.
-    solver : Adam or AdaGrad, optional
-        The optimizer and its hyperparameters. Default: ``Adam()``.
-    epochs : int
-        Number of passes over the training rows.
+        Number of factors k >= 0 of each feature; 0 makes a linear model. Default: the rank of
+        `init`, or 8 (`Gibbs` and `ALS`: 16).
+    solver : Adam, AdaGrad, Gibbs or ALS, optional
+        How to train, with its hyperparameters. Default: ``Adam()``. `Adam` and `AdaGrad` train
+        with mini-batches; `Gibbs` samples and returns a `SampledModel`; `ALS` is for squared loss.
+    epochs : int, optional
+        Number of passes over the training rows; of `Gibbs` and `ALS`, sweeps over the features.
+        Default: 10 (`Gibbs`: 60, `ALS`: 20).
     batch_size : int, optional
         Rows of a step; the last batch may be smaller. Default: a 64th of the rows, at least 16 and
         at most 1024 (`AdaGrad`: 256).
@@ -77,10 +84,18 @@ def train(
         a constant with a low loss. V = 0 for features that occur in no row, so they never
         contribute.
     init_scale : float, optional
-        "normal": standard deviation of V's entries, default 0.05. "uniform": the entries lie in
+        "normal": standard deviation of V's entries, default 0.05; `Gibbs` and `ALS` choose it by
+        the number of features in a row. "uniform": the entries lie in
         [0, init_scale / sqrt(rank)), default 0.3.
     sample_weight : array-like of shape (n,), optional
-        Non-negative weights of the rows. A row of weight zero is left out.
+        Non-negative weights of the rows. A row of weight zero is left out. For `Gibbs` they are
+        precisions: the variance of the noise of a row is divided by its weight, and predicted for
+        a row of mean weight. With two classes they are repetitions, and must be whole multiples of
+        the smallest.
+    fields : array-like of int, shape (d,), optional
+        The field of each feature, such as the column of a table: 0, 1, 2 and so on. `Gibbs` has a
+        prior for each field, and draws the features of a one-hot field at the same time. Default:
+        all features have one prior.
     seed : int or None
         Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
@@ -96,6 +111,7 @@ def train(
     Returns
     -------
     Model
+        A `SampledModel` if the solver is `Gibbs`.
 
     Raises
     ------
@@ -106,74 +122,72 @@ def train(
     """
     found_loss = find_loss(task, loss)
     real = check_dtype(dtype)
-    epochs = check_integer(epochs, "epochs", 1)
     shuffle, verbose = check_flag(shuffle, "shuffle"), check_flag(verbose, "verbose")
     threads, listeners = resolve_threads(n_threads), check_callbacks(callbacks)
-    chosen, given = _check_start(init, init_scale, rank)
-    chosen = replace(
-        chosen,
-        solver=Adam() if solver is None else check_optimizer(solver, real),
-        batch_size=batch_size,
-    )
+    solver = check_solver(Adam() if solver is None else solver, found_loss, real)
+    epochs = check_integer(solver.default_epochs if epochs is None else epochs, "epochs", 1)
     seed = check_seed(seed)
-    dataset = Dataset.training(X, y, sample_weight, real, binary=found_loss.task == "binary")
-    validation = Dataset.validation(
-        X_val, y_val, real, dataset.X.n_features, binary=found_loss.task == "binary"
-    )
-    if given is None:
-        learner = Learner.begin(chosen, found_loss, dataset, seed)
-    elif given.n_features == dataset.X.n_features:
-        learner = Learner.of_model(given, chosen, found_loss, real, seed)
+    binary = found_loss.task == "binary"
+    dataset = Dataset.training(X, y, sample_weight, real, binary=binary, fields=fields)
+    n_features = dataset.X.n_features
+    validation = Dataset.validation(X_val, y_val, real, n_features, binary=binary)
+    start = Start.check(init, init_scale, rank, solver.default_rank)
+    if start.model is not None and start.model.n_features != n_features:
+        raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
+    if isinstance(solver, Sweeper):
+        check_sweeps(solver, epochs, batch_size, start)
+        run: Run = SamplingRun(
+            dataset, validation, solver, found_loss, start, seed=seed, threads=threads
+        )
     else:
-        raise ValueError(f"init has {given.n_features} features, but X has {dataset.X.n_features}")
+        check_start(start)
+        chosen = Hyperparameters.of(start, solver, batch_size)
+        run = _minibatches(dataset, found_loss, chosen, start, seed, threads, shuffle=shuffle)
+
+    def validate() -> tuple[float | None, Metrics]:
+        if validation is None:
+            return None, run.diagnostics
+        losses, metrics = evaluate(
+            run.scores(validation),
+            found_loss,
+            validation,
+            lambda scores: metrics_of(found_loss, validation.y, scores[:, 0], None),
+        )
+        run.check_validation(losses, validation)
+        return losses[0], metrics | run.diagnostics
+
+    run.run(epochs, validate, listeners, announcer(verbose))
+    return run.model  # type: ignore[no-any-return]
+
+
+def _minibatches(
+    dataset: Dataset,
+    loss: Loss,
+    chosen: Hyperparameters,
+    start: Start,
+    seed: int,
+    threads: int,
+    *,
+    shuffle: bool,
+) -> TrainingRun:
+    """Return a training with mini-batches."""
+    if start.model is None:
+        learner = Learner.begin(chosen, loss, dataset, seed)
+    else:
+        learner = Learner.of_model(start.model, chosen, loss, dataset.dtype, seed)
     run = TrainingRun(
         learner,
         dataset,
         new_planner(seed, threads, shuffle=shuffle),
         threads=threads,
         shuffle=shuffle,
-        random_start=given is None,
+        random_start=start.model is None,
         model=lambda: _copy_of(learner, run),
     )
-
-    def validate() -> tuple[float | None, Mapping[str, float]]:
-        if validation is None:
-            return None, {}
-        losses, metrics = evaluate(
-            learner,
-            validation,
-            threads,
-            lambda scores: metrics_of(found_loss, validation.y, scores[:, 0], None),
-        )
-        run.check_validation(losses, validation)
-        return losses[0], metrics
-
-    run.run(epochs, validate, listeners, announcer(verbose))
-    return _copy_of(learner, run)
+    return run
 
 
 def _copy_of(learner: Learner, run: TrainingRun) -> Model:
     """Return a model that owns a copy of the parameters, with the history so far."""
     (model,) = learner.models()
     return replace(model, history=tuple(run.history))
-
-
-def _check_start(init: Any, init_scale: Any, rank: Any) -> tuple[Hyperparameters, Model | None]:
-    """Check the arguments `init`, `init_scale` and `rank`; return also the given parameters."""
-    if rank is not None:
-        rank = check_integer(rank, "rank", 0)
-    if isinstance(init, str):
-        scale = check_init_scale(init, init_scale)
-        rank = DEFAULT_RANK if rank is None else rank
-        return Hyperparameters(rank=rank, init=init, init_scale=scale), None
-    if init_scale is not None:
-        raise ValueError("init_scale says how to draw V; it has no use with a given init")
-    if not isinstance(init, Model):
-        if not isinstance(init, tuple | list) or len(init) != 3:
-            raise TypeError(
-                f"init must be 'normal', 'uniform', a Model or a tuple (w0, w, V), got {init!r:.80}"
-            )
-        init = Model(*init)
-    if rank not in (None, init.rank):
-        raise ValueError(f"rank is {rank}, but init has rank {init.rank}: leave rank out")
-    return Hyperparameters(rank=init.rank), init

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sparsefm.optimizers import AdaGrad, Adam
-from sparsefm.training.hyperparameters import LARGEST_SCALE, Hyperparameters
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.start import LARGEST_SCALE
 
 LARGEST_RANK = 32  # of a variation: twice the rank takes twice the time
 

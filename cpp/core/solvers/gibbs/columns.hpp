@@ -1,0 +1,51 @@
+// X by columns: for each feature the rows it occurs in.
+//
+// The rows have an order of their own in memory: the features of the field with the most of them
+// have consecutive rows, because such a feature has few, and each would be a cache miss. Rows of
+// weight zero are left out.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "../../data/csr_view.hpp"
+
+namespace sparsefm::gibbs {
+
+/// The occurrences of features, one feature after the other.
+template <class Real>
+struct Columns {
+  Index rows = 0;  // with a positive weight
+  Index features = 0;
+  std::vector<std::int32_t> places;  // (rows of X): of each row in memory; -1: left out
+  std::vector<Index> starts;         // (features + 1): where the occurrences of each begin
+  std::vector<std::int32_t> row;     // (non-zeros): place of the row; ascending in each feature
+  std::vector<Real> values;          // (non-zeros); empty if all are one
+
+  // If no row has more than two non-zeros: of each non-zero the other one in its row, the feature
+  // number `features` and the value zero if there is none. Empty otherwise.
+  std::vector<Feature> partners;     // (non-zeros)
+  std::vector<Real> partner_values;  // (non-zeros); empty if all are one
+
+  bool paired() const noexcept { return !partners.empty(); }
+  Index size(Index j) const noexcept { return starts[j + 1] - starts[j]; }
+};
+
+/// `weights` (rows,) or null: all one. `fields` (features,).
+template <class Real, class Values>
+Columns<Real> columns_of(const CsrView<Values>& X, const Real* weights,
+                         std::span<const std::int32_t> fields);
+
+/// Features that share no row: given all other parameters they are independent.
+struct FeatureClass {
+  std::int32_t field;
+  std::vector<Feature> features;  // ascending
+};
+
+/// Splits the features of each field into classes by greedy colouring: each feature in turn joins
+/// the first class of its field with which it shares no row.
+template <class Real>
+std::vector<FeatureClass> classes_of(const Columns<Real>& columns,
+                                     std::span<const std::int32_t> fields);
+
+}  // namespace sparsefm::gibbs

@@ -1,0 +1,21 @@
+// The random numbers of the sampler by themselves, for tests of their distributions.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "../../types.hpp"
+
+namespace sparsefm::gibbs {
+
+std::array<std::uint32_t, 4> philox_words(const std::array<std::uint32_t, 4>& counter,
+                                          const std::array<std::uint32_t, 2>& key) noexcept;
+
+/// Of the items 0, 1, ... of the stage "noise" of a sweep.
+void gamma_draws(double* out, Index size, double shape, std::uint64_t seed, Index sweep) noexcept;
+void normal_draws(double* out, Index size, std::uint64_t seed, Index sweep) noexcept;
+
+/// The x > above with P(X > x) = u P(X > above), for a standard normal X.
+double normal_draw_above(double above, double u) noexcept;
+
+}  // namespace sparsefm::gibbs

@@ -1,0 +1,56 @@
+// The interface of a Gibbs sampler: one chain, in arrays that the caller owns.
+#pragma once
+
+#include <memory>
+#include <span>
+
+#include "../../data/csr_view.hpp"
+#include "../../settings.hpp"
+
+namespace sparsefm::gibbs {
+
+/// What a chain is between sweeps.
+template <class Real>
+struct ChainView {
+  Real* w0;            // (1,)
+  Real* w;             // (features,)
+  Real* V;             // (features, rank)
+  double* alpha;       // (1,): precision of the targets
+  double* means;       // (fields, 1 + rank): hyperparameters; w first
+  double* precisions;  // (fields, 1 + rank)
+  Index features, rank, fields;
+  std::uint64_t seed;
+  std::uint32_t chain;  // below 2^24
+};
+
+template <class Real>
+class Gibbs {
+ public:
+  virtual ~Gibbs() = default;
+
+  /// Makes sweep number t. Returns the weighted sum of squared residuals after it. Throws
+  /// std::overflow_error if the numbers are too large for Real; parameters are finite then, but
+  /// only some of them have been drawn.
+  virtual double sweep(Index t, int threads) = 0;
+};
+
+/// X, targets and the chain's arrays are borrowed. `targets` (rows,): 1 and -1 for two classes.
+/// `weights` (rows,), not negative, or null: all one. `fields` (features,): of each feature.
+/// `settings`: the name of the likelihood, "squared" or "probit", and the constants "sample" (0:
+/// least squares by alternating exact steps), "alpha0", "beta0", "gamma0" and "bias_precision".
+template <class Real>
+std::unique_ptr<Gibbs<Real>> make_gibbs(const MatrixView<Real>& X, const Real* targets,
+                                        const Real* weights, std::span<const std::int32_t> fields,
+                                        const Settings& settings, const ChainView<Real>& chain);
+
+extern template std::unique_ptr<Gibbs<float>> make_gibbs(const MatrixView<float>&, const float*,
+                                                         const float*,
+                                                         std::span<const std::int32_t>,
+                                                         const Settings&, const ChainView<float>&);
+extern template std::unique_ptr<Gibbs<double>> make_gibbs(const MatrixView<double>&, const double*,
+                                                          const double*,
+                                                          std::span<const std::int32_t>,
+                                                          const Settings&,
+                                                          const ChainView<double>&);
+
+}  // namespace sparsefm::gibbs

@@ -1,0 +1,82 @@
+// What a feature j meets in a row, h_r = q_r - x_rj v_j: the sum of the other features' factors.
+#pragma once
+
+#include "rows.hpp"
+
+namespace sparsefm::gibbs {
+
+/// From the cached q_r.
+template <class Real, class Pieces>
+class CachedSums {
+ public:
+  CachedSums(const Columns<Real>& columns, const RowsView<Real>& rows, const Parameters<Real>&)
+      : row_(columns.row.data()), rows_(rows) {}
+
+  void prefetch(Index p) const noexcept { prefetch_place(row_[p]); }
+  void prefetch_place(Index place) const noexcept {
+    rows_.prefetch(place);
+    for (Index f = 0; f < width(); f += cache_line / Index{sizeof(Real)}) {
+      sparsefm::prefetch(rows_.q + place * width() + f);
+    }
+  }
+
+  /// h of occurrence p, from factor f on.
+  template <class L>
+  L h(Index p, Real x, const Real* v, Index f) const noexcept {
+    return Eigen::Map<const L>(q(p, f)) - x * Eigen::Map<const L>(v + f);
+  }
+
+  /// q += x change
+  template <class L>
+  void shift(Index p, Real x, const Real* change, Index f) const noexcept {
+    Eigen::Map<L>(q(p, f)) += x * Eigen::Map<const L>(change + f);
+  }
+
+ private:
+  Index width() const noexcept { return Pieces::width(rows_.width); }
+  Real* q(Index p, Index f) const noexcept { return rows_.q + row_[p] * width() + f; }
+
+  const std::int32_t* row_;
+  RowsView<Real> rows_;
+};
+
+/// From the factors of the only other feature in the row: there is nothing to keep up to date.
+template <class Real, class Pieces>
+class PartnerFactors {
+ public:
+  PartnerFactors(const Columns<Real>& columns, const RowsView<Real>& rows,
+                 const Parameters<Real>& parameters)
+      : row_(columns.row.data()),
+        partners_(columns.partners.data()),
+        values_(columns.partner_values.empty() ? nullptr : columns.partner_values.data()),
+        rows_(rows),
+        factors_(parameters.v(0)),
+        width_(parameters.width()) {}
+
+  void prefetch(Index p) const noexcept {
+    rows_.prefetch(row_[p]);
+    sparsefm::prefetch(factors_ + partners_[p] * width());
+  }
+  void prefetch_place(Index place) const noexcept { rows_.prefetch(place); }
+
+  template <class L>
+  L h(Index p, Real, const Real*, Index f) const noexcept {
+    const Real x = values_ == nullptr ? Real{1} : values_[p];
+    return x * Eigen::Map<const L>(factors_ + partners_[p] * width() + f);
+  }
+
+  template <class L>
+  void shift(Index, Real, const Real*, Index) const noexcept {}
+
+ private:
+  Index width() const noexcept { return Pieces::width(width_); }
+
+  const std::int32_t* row_;
+  const Feature* partners_;
+  const Real* values_;
+  RowsView<Real> rows_;
+  const Real* factors_;  // (features + 1, width)
+  Index width_;
+};
+
+}  // namespace sparsefm::gibbs

@@ -1,0 +1,164 @@
+"""What all chains of a sampling share: the rows, in the form that the core takes."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm import _core
+from sparsefm.data.csr import take_rows, with_values
+from sparsefm.data.dataset import Dataset, spread
+from sparsefm.sampling import normal
+
+Array = npt.NDArray[Any]
+Float = npt.NDArray[np.float64]
+
+MONITORED_ROWS = 256  # of which scores are compared between chains
+MOST_REPETITIONS = 10_000  # of a row
+SCALE = 0.03  # of the scores' variance at the start, as a part of the targets'
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """The rows that take part, their weights, and the fields of the features.
+
+    Attributes
+    ----------
+    X : Csr of shape (n, d)
+        The values of a field are divided by their size.
+    sizes : ndarray of float64, shape (d,)
+        The root mean square of the non-zero values of each feature's field, as a power of two, so
+        that dividing is exact. Priors, which have a scale, then fit values of any size.
+    weights : ndarray of shape (n,) or None
+        Precisions of the targets, 1 on average. With two classes there are none: rows are
+        repeated.
+    fields : ndarray of int32, shape (d,)
+    n_fields : int
+    targets : tuple of ndarray, each of shape (n,)
+        Of each output: standardised numbers, or 1 and -1.
+    units : tuple of (float, float)
+        Of each output: what was subtracted from the targets, and what they were divided by.
+    monitored : Csr
+        Rows whose scores are followed, as the user gave them.
+    is_binary : bool
+    """
+
+    X: _core.Csr
+    sizes: Float
+    weights: Array | None
+    fields: npt.NDArray[np.int32]
+    n_fields: int
+    targets: tuple[Array, ...]
+    units: tuple[tuple[float, float], ...]
+    monitored: _core.Csr
+    is_binary: bool
+
+    @classmethod
+    def of(cls, dataset: Dataset, *, binary: bool, scale: bool) -> Design:
+        """Return the design of a dataset; values are divided by their size if `scale`."""
+        rows, weights = dataset.rows, dataset.weights_of(dataset.rows)
+        if weights is not None and binary:
+            rows, weights = np.repeat(rows, _repetitions(weights)), None
+        elif weights is not None:  # only their ratios matter: the noise is that of a mean weight
+            weights = (weights / weights.mean(dtype=np.float64)).astype(dataset.dtype)
+        everything = np.array_equal(rows, np.arange(dataset.X.n_rows))
+        X = dataset.X if everything else take_rows(dataset.X, rows)
+        fields = dataset.fields
+        if fields is None:
+            fields = np.zeros(X.n_features, np.int32)
+        scaled = [_standardised(t[rows], weights, binary=binary) for t in dataset.targets]
+        targets, units = zip(*scaled, strict=True)
+        monitored = take_rows(X, spread(X.n_rows, MONITORED_ROWS))
+        n_fields = int(fields.max()) + 1
+        sizes = _sizes(X, fields, n_fields) if scale else np.ones(X.n_features)
+        if X.values is not None and (sizes != 1).any():
+            X = with_values(X, (X.values / sizes[X.indices]).astype(dataset.dtype))
+        return cls(X, sizes, weights, fields, n_fields, targets, units, monitored, binary)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the arithmetic."""
+        return self.targets[0].dtype
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights."""
+        return float(self.X.n_rows if self.weights is None else self.weights.sum(dtype=float))
+
+    @cached_property
+    def checksum(self) -> int:
+        """A number that other rows, targets, weights or fields would change."""
+        parts = [self.X.indptr, self.X.indices, self.X.values, self.weights, self.fields]
+        parts += [self.sizes, np.array(self.units)]
+        checksum = 0
+        for part in (*parts, *self.targets):
+            if part is not None:
+                checksum = zlib.crc32(np.ascontiguousarray(part).tobytes(), checksum)
+        return checksum
+
+    @property
+    def monitored_targets(self) -> list[Array]:
+        """The targets of the monitored rows, of each output."""
+        return [target[spread(len(target), MONITORED_ROWS)] for target in self.targets]
+
+    def constant(self, output: int) -> float:
+        """Return the score that fits best if all rows have the same."""
+        if not self.is_binary:
+            return 0.0  # targets are standardised
+        share = np.average(self.targets[output] > 0, weights=self.weights)
+        return float(np.clip(normal.quantile(share), -5, 5))
+
+    def start_variance(self, rank: int) -> float:
+        """Return the variance of V's first entries: scores then vary a little, whatever the rank.
+
+        A row with m features of value 1 has m (m - 1) / 2 pairs, each of variance k times the
+        square of this.
+        """
+        rows = max(self.X.n_rows, 1)
+        features = self.X.n_nonzeros / rows
+        pairs = max(features * (features - 1) / 2, 1.0)
+        return float(np.sqrt(SCALE / (max(rank, 1) * pairs)))
+
+
+def _repetitions(weights: Array) -> npt.NDArray[np.int64]:
+    """Return how often each row stands for; as everywhere, only the ratios of weights matter."""
+    ratios = weights.astype(np.float64) / weights.min()
+    counts = np.round(ratios)
+    if ratios.max() > MOST_REPETITIONS or not np.allclose(ratios, counts, rtol=1e-5):
+        raise ValueError(
+            "Gibbs with classes takes weights as repetitions of rows: sample_weight (times "
+            "class_weight) must be whole multiples of the smallest weight, up to "
+            f"{MOST_REPETITIONS}; use another solver, such as Adam, for others"
+        )
+    return np.asarray(counts, np.int64)
+
+
+def _standardised(
+    target: Array, weights: Array | None, *, binary: bool
+) -> tuple[Array, tuple[float, float]]:
+    if binary:
+        return np.where(target > 0, 1, -1).astype(target.dtype), (0.0, 1.0)
+    exact = target.astype(np.float64)
+    exponent = int(np.frexp(np.abs(exact).max())[1])  # its squares may be out of range
+    exact = np.ldexp(exact, -exponent)
+    mean = float(np.average(exact, weights=weights))
+    std = float(np.sqrt(np.average((exact - mean) ** 2, weights=weights))) or 1.0
+    units = float(np.ldexp(mean, exponent)), float(np.ldexp(std, exponent))
+    return ((exact - mean) / std).astype(target.dtype), units
+
+
+def _sizes(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Float:
+    if X.values is None:
+        return np.ones(X.n_features)
+    of_entries = fields[X.indices[: X.n_nonzeros]]
+    values = X.values[: X.n_nonzeros].astype(np.float64)
+    counts = np.bincount(of_entries, minlength=n_fields)
+    sums = np.bincount(of_entries, values**2, n_fields)
+    exponents = np.zeros(n_fields)
+    np.log2(sums / np.maximum(counts, 1), out=exponents, where=sums > 0)
+    return np.asarray(np.exp2(np.round(exponents / 2))[fields])

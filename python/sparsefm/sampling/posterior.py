@@ -1,0 +1,322 @@
+"""The model that sampling gives: predictions are means over samples of the parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm import _core
+from sparsefm.data.csr import as_csr
+from sparsefm.data.validation import check_choice, check_real
+from sparsefm.history import Epoch
+from sparsefm.io.file import FilePath, write_file
+from sparsefm.io.reader import Reader
+from sparsefm.model import Model, history_to_json, read_history, score_rows
+from sparsefm.sampling import normal
+from sparsefm.sampling.samples import Progress, Sample, Thinned
+from sparsefm.sampling.saving import read_samples, samples_to_content
+from sparsefm.threads import resolve_threads
+
+Array = npt.NDArray[Any]
+Float = npt.NDArray[np.float64]
+
+ROWS_AT_ONCE = 1 << 14  # bounds temporary copies
+TINY = 1e-300  # a probability of zero counts as this
+
+
+class SampledModel(Model):
+    r"""A factorization machine whose parameters were sampled from their posterior distribution.
+
+    It is a `Model`, and so has ``save``, ``predict`` and ``score``. Its predictions are means over
+    the samples: of the score for regression, and of the probability :math:`\Phi(s(x))` for two
+    classes. ``score`` then returns the log-odds of that mean, so that ``predict`` is its sigmoid.
+
+    The mean of the samples' scores is the score of one factorization machine of rank S k for S
+    samples of rank k. Its parameters are `w0`, `w` and `V`; they are made when asked for, and take
+    as much memory as the samples.
+
+    Attributes
+    ----------
+    samples : tuple of Sample
+        In units of standardised targets.
+    offset, scale : float
+        The score of a sample is offset + scale * (its score in these units).
+    progress : Progress
+        Lets ``train(init=model, solver=Gibbs(...))`` continue sampling.
+    """
+
+    samples: tuple[Sample, ...]
+    offset: float
+    scale: float
+    progress: Progress
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        offset: float,
+        scale: float,
+        task: str,
+        progress: Progress,
+        history: tuple[Epoch, ...] = (),
+    ) -> None:
+        loss = "squared" if task == "regression" else "logistic"
+        vars(self).update(
+            samples=tuple(samples), offset=offset, scale=scale, progress=progress
+        )  # the class is frozen
+        vars(self).update(task=task, loss=loss, history=history)
+
+    def kept(self, limit: int) -> Thinned:
+        """Return the samples for more of them to be added; at most `limit` sweeps are kept."""
+        chains = len(self.progress.chains)
+        sweeps = [self.samples[i : i + chains] for i in range(0, len(self.samples), chains)]
+        kept = Thinned(limit, self.progress.stride, self.progress.added, list(sweeps))
+        while len(kept.kept) > limit:
+            kept.thin()
+        return kept
+
+    # --- the mean of the samples as one model ---------------------------------------------------
+
+    @property
+    def w0(self) -> float:
+        """Bias of the mean."""
+        return self.offset + self.scale * float(np.mean([sample.w0 for sample in self.samples]))
+
+    @property
+    def w(self) -> Array:
+        """Linear weights of the mean, shape (d,)."""
+        if "_w" not in vars(self):
+            mean = np.mean([sample.w for sample in self.samples], axis=0, dtype=np.float64)
+            vars(self)["_w"] = (self.scale * mean).astype(self.dtype)
+        return vars(self)["_w"]  # type: ignore[no-any-return]
+
+    @property
+    def V(self) -> Array:
+        """Factors of the mean, shape (d, S k)."""
+        if "_V" not in vars(self):
+            factors = np.concatenate([sample.V for sample in self.samples], axis=1)
+            factors *= np.sqrt(self.scale / len(self.samples))
+            vars(self)["_V"] = factors
+        return vars(self)["_V"]  # type: ignore[no-any-return]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return len(self.samples[0].w)
+
+    @property
+    def rank(self) -> int:
+        """Number of factors of each feature in a sample."""
+        return int(self.samples[0].V.shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the parameters, and of the arithmetic."""
+        return self.samples[0].V.dtype
+
+    def __repr__(self) -> str:
+        return (
+            f"SampledModel(task={self.task!r}, samples={len(self.samples)}, "
+            f"n_features={self.n_features}, rank={self.rank}, dtype={self.dtype}, "
+            f"epochs={len(self.history)})"
+        )
+
+    # --- predictions ----------------------------------------------------------------------------
+
+    def predict(self, X: Any, *, return_std: bool = False, n_threads: int | None = None) -> Any:
+        """Return the predictions, shape (n_rows,): means over the samples.
+
+        Parameters
+        ----------
+        X : sparse matrix, sparse array or array-like of shape (n_rows, n_features)
+        return_std : bool
+            Also return standard deviations: for regression those of the targets, see `predict_std`;
+            for two classes those of the probability over the samples.
+        n_threads : int, optional
+            Default: every core that the process may use.
+
+        Returns
+        -------
+        ndarray of shape (n_rows,), or two of them
+        """
+        mean = super().predict(X, n_threads=n_threads)
+        if not return_std:
+            return mean
+        if self.task == "binary":
+            return mean, self._moments(X, n_threads, normal.cdf)[1]
+        noise, parameters = self.predict_std(X, n_threads=n_threads)
+        return mean, np.hypot(noise, parameters).astype(self.dtype)
+
+    def predict_std(self, X: Any, *, n_threads: int | None = None) -> tuple[Float, Float]:
+        """Return the two parts of a prediction's standard deviation, each of shape (n_rows,).
+
+        The first is that of the noise, which more training rows do not reduce, and the same for all
+        rows. The second is that of the score over the samples: what is not known about the
+        parameters. The variance of a target is the sum of both squares. With two classes the score
+        is in the units of a probit model, whose noise is 1.
+        """
+        _, parameters = self._moments(X, n_threads, lambda scores: scores)
+        noise = np.sqrt(np.mean([sample.noise**2 for sample in self.samples]))
+        return np.full(len(parameters), self.scale * noise), parameters
+
+    def predict_quantiles(
+        self,
+        X: Any,
+        quantiles: Sequence[float] = (0.05, 0.5, 0.95),
+        *,
+        n_threads: int | None = None,
+    ) -> Float:
+        """Return quantiles of the targets' predictive distribution, for regression.
+
+        The distribution is the mixture, over the samples, of normal distributions around each
+        sample's score. A 90% interval is that from 0.05 to 0.95.
+
+        Parameters
+        ----------
+        X : sparse matrix, sparse array or array-like of shape (n_rows, n_features)
+        quantiles : sequence of float
+            Each in (0, 1).
+        n_threads : int, optional
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_quantiles)
+        """
+        if self.task != "regression":
+            raise ValueError("quantiles are those of a number: the model is one of two classes")
+        levels = np.array([_check_level(level) for level in np.atleast_1d(quantiles)])
+        scores = np.stack([*self._sample_scores(self._checked(X), resolve_threads(n_threads))])
+        noises = self.scale * np.array([sample.noise for sample in self.samples])
+        parts = [
+            _mixture_quantiles(scores[:, begin : begin + ROWS_AT_ONCE], noises, levels)
+            for begin in range(0, scores.shape[1], ROWS_AT_ONCE)
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, len(levels)))
+
+    def save(self, path: FilePath) -> None:
+        """Write the samples, the state of the chains and the history to a file; see `Model.save`.
+
+        The file is as large as the samples: S (k + 1) numbers for each feature.
+        """
+        header, arrays = samples_to_content(self.samples, self.progress)
+        header |= {"kind": "sampled model", "task": self.task, "offset": self.offset}
+        header |= {"scale": self.scale, "history": history_to_json(self.history)}
+        write_file(path, header, arrays)
+
+    @classmethod
+    def _from_file(cls, reader: Reader) -> SampledModel:
+        """Return the model that `save` wrote."""
+        samples, progress = read_samples(reader, reader)
+        offset, scale = reader.real("offset"), reader.real("scale", above=0.0)
+        task = check_choice(reader.entry("task", str), "task", ("regression", "binary"))
+        return cls(samples, offset, scale, task, progress, read_history(reader))
+
+    def _score_csr(self, X: _core.Csr, threads: int) -> Array:
+        mean = Mean(self.task)
+        for scores in self._sample_scores(X, threads):
+            mean.add(scores)
+        return mean.scores().astype(self.dtype)
+
+    def _checked(self, X: Any) -> _core.Csr:
+        if isinstance(X, _core.Csr):
+            return X
+        return as_csr(X, self.dtype, n_features=self.n_features)
+
+    def _sample_scores(self, X: _core.Csr, threads: int) -> Iterator[Float]:
+        """Yield the scores of each sample in the user's units, shape (n_rows,)."""
+        for sample in self.samples:
+            yield self.offset + self.scale * scores_of(sample, X, threads)
+
+    def _moments(self, X: Any, n_threads: int | None, function: Any) -> tuple[Float, Float]:
+        """Return mean and standard deviation over the samples of a function of the score."""
+        threads, matrix = resolve_threads(n_threads), self._checked(X)
+        count, mean, squares = 0, np.zeros(matrix.n_rows), np.zeros(matrix.n_rows)
+        for scores in self._sample_scores(matrix, threads):  # Welford's method
+            values = function(scores)
+            count += 1
+            change = values - mean
+            mean += change / count
+            squares += change * (values - mean)
+        return mean, np.sqrt(squares / max(count - 1, 1))
+
+
+class Mean:
+    """The running mean of predictions over samples.
+
+    Parameters
+    ----------
+    task : {"regression", "binary"}
+        Means are of scores, or of the probabilities of both classes.
+    """
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self._count = 0
+        self._sums: list[Float] = []
+
+    def add(self, scores: Float) -> None:
+        """Add the scores of a sample, shape (n_rows,)."""
+        parts = (
+            [scores] if self._task == "regression" else [normal.cdf(scores), normal.cdf(-scores)]
+        )
+        old = self._sums or [np.zeros_like(scores)] * len(parts)
+        self._sums = [a + b for a, b in zip(old, parts, strict=True)]
+        self._count += 1
+
+    def copy(self) -> Mean:
+        """Return a copy."""
+        other = Mean(self._task)
+        other._count, other._sums = self._count, list(self._sums)  # sums are never changed in place
+        return other
+
+    def scores(self) -> Float:
+        """Return the mean score; for two classes the log-odds of the mean probability."""
+        if self._task == "regression":
+            return self._sums[0] / self._count
+        of_one, of_zero = (np.log(np.maximum(part, TINY)) for part in self._sums)
+        return np.asarray(of_one - of_zero)
+
+
+def scores_of(sample: Sample, X: _core.Csr, threads: int) -> Float:
+    """Return the scores of a sample, in its own units; raise if one is not finite."""
+    scores = score_rows(X, sample.w0, sample.w, sample.V, threads)
+    if not np.isfinite(scores).all():
+        row = int(np.argmin(np.isfinite(scores)))
+        raise ValueError(
+            f"the score of row {row} of X is too large for {sample.V.dtype}: its values are far "
+            "from those of the training data; scale them alike"
+        )
+    return scores.astype(np.float64)
+
+
+def _check_level(level: Any) -> float:
+    level = check_real(level, "a quantile", above=0)
+    if level >= 1:
+        raise ValueError(f"a quantile must be less than 1, got {level:g}")
+    return float(level)
+
+
+def _mixture_quantiles(scores: Float, noises: Float, levels: Float) -> Float:
+    """Return quantiles of mixtures of normal distributions by bisection, shape (n_rows, n_levels).
+
+    Parameters
+    ----------
+    scores : array of shape (n_samples, n_rows)
+        Means of the mixtures' parts.
+    noises : array of shape (n_samples,)
+        Their standard deviations.
+    levels : array of shape (n_levels,)
+    """
+    # A quantile of a mixture lies between those of its parts.
+    of_parts = scores[:, :, None] + noises[:, None, None] * normal.quantile(levels)
+    low, high = of_parts.min(axis=0), of_parts.max(axis=0)
+    for _ in range(30):
+        middle = (low + high) / 2
+        share = np.zeros_like(middle)
+        for mean, noise in zip(scores, noises, strict=True):
+            share += normal.cdf((middle - mean[:, None]) / noise)
+        below = share / len(noises) < levels
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray((low + high) / 2)

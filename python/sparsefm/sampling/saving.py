@@ -1,0 +1,62 @@
+"""Sampled models as the content of a file, and back; what is read is not trusted."""
+
+from typing import Any
+
+import numpy as np
+
+from sparsefm.errors import FileFormatError
+from sparsefm.io.file import Arrays
+from sparsefm.io.reader import REALS, Reader, add_prefix
+from sparsefm.sampling.chain import Chain
+from sparsefm.sampling.samples import Progress, Sample
+
+LARGEST = 2**64 - 1
+SIZES = {"seed": 0, "sweeps": 0, "added": 0, "stride": 1, "data": 0}  # the least value of each
+
+
+def samples_to_content(
+    samples: tuple[Sample, ...], progress: Progress
+) -> tuple[dict[str, Any], Arrays]:
+    """Return samples, and what it takes to continue, as JSON values and arrays."""
+    header = {name: getattr(progress, name) for name in SIZES}
+    arrays: Arrays = {
+        "samples.w0": np.array([sample.w0 for sample in samples]),
+        "samples.w": np.stack([sample.w for sample in samples]),
+        "samples.V": np.stack([sample.V for sample in samples]),
+        "samples.noise": np.array([sample.noise for sample in samples]),
+    }
+    for number, chain in enumerate(progress.chains):
+        arrays |= add_prefix(f"chain.{number}.", chain.arrays())
+    return header | {"chains": len(progress.chains)}, arrays
+
+
+def read_samples(reader: Reader, progress: Reader) -> tuple[tuple[Sample, ...], Progress]:
+    """Return the samples, and what it takes to continue."""
+    V = reader.numbers("samples.V", (None, None, None), REALS)
+    n, n_features, rank = V.shape
+    real, exact = (V.dtype.name,), ("float64",)
+    w = reader.numbers("samples.w", (n, n_features), real)
+    w0 = reader.numbers("samples.w0", (n,), exact)
+    noise = reader.numbers("samples.noise", (n,), exact)
+    if n == 0 or not (noise > 0).all():
+        raise FileFormatError("has no samples, or noise that is not positive")
+    samples = tuple(Sample(float(w0[i]), w[i], V[i], float(noise[i])) for i in range(n))
+    chains = []
+    for number in range(progress.integer("chains", 1)):  # ends where the arrays do
+        part = reader.part(f"chain.{number}")
+        means = part.numbers("means", (None, 1 + rank), exact)
+        chain = Chain(
+            part.numbers("w0", (1,), real),
+            part.numbers("w", (n_features,), real),
+            part.numbers("V", (n_features, rank), real),
+            part.numbers("noise_precision", (1,), exact),
+            means,
+            part.numbers("precisions", means.shape, exact),
+        )
+        if not ((chain.precisions > 0).all() and (chain.noise_precision > 0).all()):
+            raise FileFormatError("has precisions that are not positive")
+        chains.append(chain)
+    if n % len(chains):
+        raise FileFormatError("has samples that are not as many for each chain")
+    sizes = {name: progress.integer(name, least, LARGEST) for name, least in SIZES.items()}
+    return samples, Progress(**sizes, chains=tuple(chains))

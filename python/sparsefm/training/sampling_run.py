@@ -1,0 +1,250 @@
+"""Training by sweeps over the features: chains of a sampler, and what is kept of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm import _core
+from sparsefm.data.dataset import Dataset
+from sparsefm.errors import DivergenceError
+from sparsefm.losses import Loss
+from sparsefm.model import Model
+from sparsefm.sampling import normal
+from sparsefm.sampling.chain import Chain
+from sparsefm.sampling.design import Design
+from sparsefm.sampling.diagnostics import UNKNOWN, summary
+from sparsefm.sampling.posterior import Mean, SampledModel, scores_of
+from sparsefm.sampling.samples import Progress, Sample, Thinned
+from sparsefm.sampling.solvers import Sweeper
+from sparsefm.training.loop import Run
+from sparsefm.training.random import feature_normals
+from sparsefm.training.start import Start
+
+Array = npt.NDArray[Any]
+Float = npt.NDArray[np.float64]
+
+MORE_DRAWS = 1.1  # times as many as before, and the chains are compared again
+CHAIN_BITS = 12  # a chain's number in the core: output << 12 | chain
+
+
+class SamplingRun(Run):
+    """A training with `Gibbs` or `ALS`.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    validation : Dataset or None
+        Rows whose running mean of predictions is kept.
+    solver : Gibbs or ALS
+    loss : Loss
+    start : Start
+    seed : int
+    threads : int
+    going_on : sequence of SampledModel
+        Sampling continues where that of these models, one for each output, ended.
+    loss_unit : float
+        Losses are multiplied by this to be in the user's units.
+    model : callable, optional
+        Returns the current model, for callbacks; default: that of the first output.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        validation: Dataset | None,
+        solver: Sweeper,
+        loss: Loss,
+        start: Start,
+        *,
+        seed: int,
+        threads: int,
+        going_on: Sequence[SampledModel] = (),
+        loss_unit: float = 1.0,
+        model: Callable[[], Any] | None = None,
+    ) -> None:
+        super().__init__(model or (lambda: self.models()[0]))
+        self._solver, self._loss, self._threads = solver, loss, threads
+        self._validation, self._loss_unit = validation, loss_unit
+        self._design = Design.of(dataset, binary=loss.task == "binary", scale=solver.random)
+        if isinstance(start.model, SampledModel) and solver.random:
+            going_on = [start.model]
+        if going_on:
+            progress = going_on[0].progress
+            if progress.data != self._design.checksum:
+                raise ValueError(
+                    "sampling goes on with the rows, targets, weights and fields that it began "
+                    "with, but these are others: begin anew"
+                )
+            self._seed, self._sweeps = progress.seed, progress.sweeps
+            self._chains = [list(map(Chain.copy, model.progress.chains)) for model in going_on]
+            self._kept = [model.kept(solver.samples) for model in going_on]
+        else:
+            self._seed, self._sweeps = seed % 2**64, 0
+            self._chains = [
+                [self._begin(output, number, start) for number in range(solver.chains)]
+                for output in range(len(dataset.targets))
+            ]
+            self._kept = [Thinned(solver.samples) for _ in self._chains]
+        self._means = [self._mean_of(output) for output in range(len(self._chains))]
+        self._monitored: list[Float] = []  # of each sweep after burn-in: (chains, quantities)
+        self._diagnosed, self._diagnostics = 0, UNKNOWN
+        self._samplers = [
+            chain.sampler(self._design, output, solver, self._seed, output << CHAIN_BITS | number)
+            for output, chains in enumerate(self._chains)
+            for number, chain in enumerate(chains)
+        ]
+
+    @property
+    def learning_rate(self) -> float:
+        """There is none."""
+        raise AttributeError(f"{type(self._solver).__name__} has no learning rate")
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        raise AttributeError(f"{type(self._solver).__name__} has no learning rate")
+
+    @property
+    def diagnostics(self) -> dict[str, float]:
+        """The largest R-hat and the smallest effective sample size; see `diagnostics.summary`."""
+        if not self._solver.random:
+            return {}
+        if len(self._monitored) > MORE_DRAWS * self._diagnosed:  # not each time: that is slow
+            self._diagnosed = len(self._monitored)
+            self._diagnostics = summary(np.array(self._monitored))
+        return self._diagnostics
+
+    def models(self) -> list[Model]:
+        """Return the current model of each output; during burn-in it is the last sample alone."""
+        return [self._model_of(output) for output in range(len(self._chains))]
+
+    def scores(self, validation: Dataset) -> Float:
+        """Return the scores of the validation rows by the current models, shape (n, outputs)."""
+        return np.column_stack([mean.scores() for mean in self._means])
+
+    def snapshot(self) -> Any:
+        """Return a copy of all chains and of what is kept."""
+        copies = [list(map(Chain.copy, chains)) for chains in self._chains]
+        kept = [samples.copy() for samples in self._kept]
+        return self._sweeps, copies, kept, [mean.copy() for mean in self._means]
+
+    def restore(self, snapshot: Any) -> None:
+        """Restore a snapshot."""
+        self._sweeps, copies, kept, means = snapshot
+        self._kept = [samples.copy() for samples in kept]
+        self._means = [mean.copy() for mean in means]
+        for chains, others in zip(self._chains, copies, strict=True):
+            for chain, other in zip(chains, others, strict=True):
+                chain.assign(other)
+
+    # --- a sweep --------------------------------------------------------------------------------
+
+    def _run_epoch(self) -> float:
+        squares = self._sweep()
+        self._sweeps += 1
+        if self._sweeps <= self._solver.burn_in + 1 or not self._solver.random:  # what was before
+            self._kept = [Thinned(self._solver.samples) for _ in self._chains]
+            self._means = [Mean(self._loss.task) for _ in self._chains]
+        samples = self._samples()
+        for output, of_chains in enumerate(samples):
+            self._kept[output].add(of_chains)
+            self._add_scores(self._means[output], output, of_chains)
+        monitored = self._monitored_scores(samples)
+        if not self.is_burning_in:
+            self._monitored.append(monitored)
+        return self._train_loss(squares, monitored) * self._loss_unit
+
+    def _sweep(self) -> list[float]:
+        """Move every chain by a sweep; return the weighted sums of their squared residuals."""
+        # One chain a thread scales better than several threads a chain.
+        workers = min(self._threads, len(self._samplers))
+        threads = self._threads // workers
+        try:
+            if workers == 1:
+                return [sampler.sweep(self._sweeps, threads) for sampler in self._samplers]
+            with ThreadPoolExecutor(workers) as pool:
+                sweeps = pool.map(lambda one: one.sweep(self._sweeps, threads), self._samplers)
+                return list(sweeps)
+        except OverflowError:
+            raise DivergenceError(
+                f"sweep {self._sweeps + 1}: numbers are too large for {self._design.dtype}: scale "
+                "the columns of X to about unit size, or use dtype='float64'"
+            ) from None
+
+    @property
+    def is_burning_in(self) -> bool:
+        """Whether the current model is still that of a single sweep."""
+        return self._sweeps <= self._solver.burn_in
+
+    def _samples(self) -> list[list[Sample]]:
+        """Return the current sample of each chain of each output."""
+        sizes = self._design.sizes
+        return [[Sample.of(chain, sizes) for chain in chains] for chains in self._chains]
+
+    def _add_scores(self, mean: Mean, output: int, samples: Iterable[Sample]) -> None:
+        """Add the scores of the validation rows to a mean."""
+        if self._validation is not None:
+            for sample in samples:
+                mean.add(self._scores(output, sample, self._validation.X))
+
+    def _monitored_scores(self, samples: list[list[Sample]]) -> Float:
+        """Return the scores of the monitored rows, shape (chains, outputs * rows)."""
+        X = self._design.monitored
+        return np.hstack(
+            [
+                [self._scores(output, sample, X) for sample in of_chains]
+                for output, of_chains in enumerate(samples)
+            ]
+        )
+
+    def _scores(self, output: int, sample: Sample, X: _core.Csr) -> Float:
+        offset, scale = self._design.units[output]
+        return offset + scale * scores_of(sample, X, self._threads)
+
+    def _train_loss(self, squares: list[float], monitored: Float) -> float:
+        """Return the mean loss of the current samples, summed over the outputs.
+
+        For regression it is that of all training rows, for two classes that of the monitored rows.
+        """
+        design, chains = self._design, len(self._chains[0])
+        if self._loss.task == "regression":
+            (_, scale), *_ = design.units
+            return sum(squares) / (2 * chains * design.total_weight) * scale**2
+        labels = np.hstack(design.monitored_targets)
+        return float(-normal.log_cdf(labels * monitored).mean() * len(self._chains))
+
+    def _model_of(self, output: int) -> Model:
+        kept, (offset, scale) = self._kept[output], self._design.units[output]
+        if not self._solver.random:
+            (sample,) = kept.kept[-1]
+            return replace(sample.model(offset, scale, self._loss), history=tuple(self.history))
+        progress = Progress(
+            self._seed,
+            self._sweeps,
+            kept.added,
+            kept.stride,
+            tuple(map(Chain.copy, self._chains[output])),
+            self._design.checksum,
+        )
+        samples = [sample for sweep in kept.kept for sample in sweep]
+        history = tuple(self.history)
+        return SampledModel(samples, offset, scale, self._loss.task, progress, history)
+
+    def _mean_of(self, output: int) -> Mean:
+        """Return the mean over the samples kept so far."""
+        mean = Mean(self._loss.task)
+        for samples in self._kept[output].kept:
+            self._add_scores(mean, output, samples)
+        return mean
+
+    def _begin(self, output: int, number: int, start: Start) -> Chain:
+        if start.model is not None:
+            return Chain.of_model(start.model, self._design, output, self._solver)
+        features = np.arange(self._design.X.n_features)
+        normals = feature_normals(self._seed, output << CHAIN_BITS | number, features, start.rank)
+        return Chain.begin(self._design, output, self._solver, start.init_scale, normals)

@@ -1,0 +1,77 @@
+"""The argument `solver`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from sparsefm.losses import Loss
+from sparsefm.optimizers import Optimizer, check_optimizer
+from sparsefm.sampling import SampledModel, Sweeper
+from sparsefm.training.sampled import Sampled
+from sparsefm.training.start import Start
+
+
+def check_solver(solver: Any, loss: Loss, real: np.dtype[Any]) -> Optimizer | Sweeper:
+    """Return the argument `solver` if it can train with a loss, in arithmetic of a type."""
+    if type(solver) is Sweeper:
+        raise TypeError("solver must be one such as sparsefm.Gibbs(), not the base class")
+    if not isinstance(solver, Sweeper):
+        return check_optimizer(solver, real)
+    losses = solver.losses
+    if loss.name not in losses:
+        known = " or ".join(map(repr, losses))
+        raise ValueError(f"{type(solver).__name__} has a loss of {known}, not {loss.name!r}")
+    return solver
+
+
+def check_start(start: Start) -> None:
+    """Check the start of a training with mini-batches."""
+    if isinstance(start.model, SampledModel):
+        raise ValueError(
+            "init was sampled, and its mean has another rank: to train that on, use "
+            "init=(model.w0, model.w, model.V)"
+        )
+
+
+def check_sweeps(solver: Sweeper, epochs: int, batch_size: Any, start: Start) -> None:
+    """Check arguments of `train` that `Gibbs` and `ALS` do not have, or have other limits for."""
+    name = type(solver).__name__
+    if batch_size is not None:
+        raise ValueError(f"{name} has no batches: leave batch_size out")
+    if start.init != "normal":
+        raise ValueError(f"{name} starts from a normal distribution, not init={start.init!r}")
+    if isinstance(start.model, SampledModel) and solver.random:
+        check_chains(start.model, solver)
+    elif epochs <= solver.burn_in:
+        raise ValueError(f"{epochs} epochs leave none after a burn-in of {solver.burn_in}")
+
+
+def check_chains(model: SampledModel, solver: Sweeper) -> None:
+    """Check that a model has as many chains as the solver."""
+    chains = len(model.progress.chains)
+    if chains != solver.chains:
+        raise ValueError(
+            f"sampling continues with the {chains} chains that it has: chains is {solver.chains}"
+        )
+
+
+def check_going_on(fitted: Any, solver: Any) -> None:
+    """Check that a solver can continue the training of what was fitted before."""
+    sampled = isinstance(fitted, Sampled)
+    if sampled and not isinstance(solver, Sweeper):
+        raise ValueError("an optimizer cannot go on from a model that was sampled: fit anew")
+    if isinstance(solver, Sweeper) and not (sampled and solver.random):
+        name = type(solver).__name__
+        raise ValueError(f"{name} cannot go on from what was fitted before: fit anew")
+
+
+def sampled_models(fitted: Any, solver: Sweeper, n_features: int) -> Sequence[SampledModel]:
+    """Return the models that sampling continues from, or say why it cannot."""
+    models: list[Any] = fitted.models()
+    if not all(isinstance(model, SampledModel) for model in models):
+        raise ValueError("warm_start continues chains of Gibbs, but there are none: fit anew")
+    if models[0].n_features != n_features:
+        raise ValueError("warm_start of Gibbs cannot add features: fit anew, with warm_start=False")
+    check_chains(models[0], solver)
+    return models

@@ -1,0 +1,65 @@
+"""Where a training starts: the arguments `init`, `init_scale` and `rank` of `train`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sparsefm.data.validation import check_choice, check_integer, check_real
+from sparsefm.model import Model
+
+LARGEST_SCALE = 1e6  # with larger scales float32 scores overflow
+DEFAULT_SCALE = {"normal": 0.05, "uniform": 0.3}
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The parameters of the first epoch: drawn at random, or those of a model.
+
+    Attributes
+    ----------
+    rank : int
+    init : {"normal", "uniform"}
+        The distribution of V.
+    init_scale : float or None
+        None: the solver's default.
+    model : Model or None
+    """
+
+    rank: int
+    init: str = "normal"
+    init_scale: float | None = None
+    model: Model | None = None
+
+    @classmethod
+    def check(cls, init: Any, init_scale: Any, rank: Any, default_rank: int) -> Start:
+        """Check the arguments."""
+        if rank is not None:
+            rank = check_integer(rank, "rank", 0)
+        if isinstance(init, str):
+            scale = check_init_scale(init, init_scale)
+            rank = default_rank if rank is None else rank
+            return cls(rank, init, None if init_scale is None else scale)
+        if init_scale is not None:
+            raise ValueError("init_scale says how to draw V; it has no use with a given init")
+        if not isinstance(init, Model):
+            if not isinstance(init, tuple | list) or len(init) != 3:
+                raise TypeError(
+                    "init must be 'normal', 'uniform', a Model or a tuple (w0, w, V), "
+                    f"got {init!r:.80}"
+                )
+            init = Model(*init)
+        if rank not in (None, init.rank):
+            raise ValueError(f"rank is {rank}, but init has rank {init.rank}: leave rank out")
+        return cls(init.rank, model=init)
+
+
+def check_init_scale(init: Any, init_scale: Any) -> float:
+    """Return `init_scale`, or the default of the distribution `init` for None."""
+    check_choice(init, "init", tuple(DEFAULT_SCALE))
+    if init_scale is None:
+        return DEFAULT_SCALE[init]
+    scale = check_real(init_scale, "init_scale")
+    if scale > LARGEST_SCALE:
+        raise ValueError(f"init_scale must be at most {LARGEST_SCALE:g}, got {scale:g}")
+    return scale

@@ -1,0 +1,137 @@
+"""Estimators with `Gibbs` and `ALS`."""
+
+import pickle
+
+import numpy as np
+import pytest
+from estimating import scores_of
+from rated import ratings
+from sklearn.base import clone
+
+import sparsefm as fm
+
+GIBBS = {"solver": fm.Gibbs(), "rank": 4, "epochs": 12}
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Return training and validation parts of a table of two categories, and numbers."""
+    pd = pytest.importorskip("pandas")
+    data = ratings()
+    columns = data.X.indices.reshape(-1, 2)
+    frame = pd.DataFrame({"user": columns[:, 0].astype(str), "item": columns[:, 1].astype(str)})
+    return (frame[:3000], data.y[:3000]), (frame[3000:], data.y[3000:])
+
+
+def classes(y, kind):
+    return y if kind is fm.FMRegressor else np.where(y > 3, "up", "down")
+
+
+def several(y):
+    return np.digitize(y, [2.5, 3.5])
+
+
+def test_columns_are_fields(table):
+    (X, y), (X_test, y_test) = table
+    model = fm.FMRegressor(**GIBBS).fit(X, y)
+    assert model._models[0].progress.chains[0].means.shape == (2, 5)
+    assert model.score(X_test, y_test) > 0.7
+    assert not hasattr(model, "search_")
+    assert np.isnan(model.history_["r_hat"][0])
+
+
+def test_uncertainty_is_in_units_of_the_target(table):
+    (X, y), (X_test, y_test) = table
+    plain, scaled = fm.FMRegressor(**GIBBS).fit(X, y), fm.FMRegressor(**GIBBS).fit(X, 1000 * y - 7)
+    mean, std = plain.predict(X_test, return_std=True)
+    np.testing.assert_allclose(scaled.predict(X_test), 1000 * mean - 7, rtol=1e-3)
+    np.testing.assert_allclose(scaled.predict(X_test, return_std=True)[1], 1000 * std, rtol=1e-3)
+    bounds = scaled.predict_quantiles(X_test, [0.05, 0.95])
+    inside = (bounds[:, 0] < 1000 * y_test - 7) & (1000 * y_test - 7 < bounds[:, 1])
+    assert 0.87 < inside.mean() < 0.93
+    with pytest.raises(ValueError, match="Gibbs"):
+        fm.FMRegressor(rank=2, solver=fm.Adam(), epochs=2).fit(X, y).predict(X, return_std=True)
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_classes_with_validation_rows(table, outputs):
+    (X, y), (X_test, y_test) = table
+    code = several if outputs == 3 else lambda y: classes(y, None)
+    model = fm.FMClassifier(**GIBBS | {"epochs": 30})
+    model.fit(X, code(y), eval_set=(X_test, code(y_test)))
+    chances = model.predict_proba(X_test)
+    assert chances.shape == (1000, max(outputs, 2))
+    np.testing.assert_allclose(chances.sum(axis=1), 1)
+    assert model.score(X_test, code(y_test)) > (0.6 if outputs == 3 else 0.75)
+    assert len(model.history_["val_loss"]) == 30  # samples do not overfit: nothing stops early
+    rows = np.searchsorted(model.classes_, code(y_test))
+    losses = -np.log(chances[np.arange(1000), rows])
+    assert model.history_["log_loss"][-1] == pytest.approx(losses.mean(), rel=1e-4)
+
+
+@pytest.mark.parametrize("solver", [fm.Gibbs(chains=2, samples=5), fm.ALS()])
+def test_files_pickles_and_clones(kind, solver, table, tmp_path):
+    pytest.importorskip("safetensors")
+    if kind is fm.FMClassifier and isinstance(solver, fm.ALS):
+        with pytest.raises(ValueError, match="ALS"):
+            kind(solver=solver).fit(table[0][0], classes(table[0][1], kind))
+        return
+    (X, y), (X_test, _) = table
+    model = kind(**GIBBS | {"solver": solver}).fit(X, classes(y, kind))
+    model.save(tmp_path / "file", training_rows=True)
+    for again in (fm.load(tmp_path / "file"), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(scores_of(again, X_test), scores_of(model, X_test))
+        assert again.interactions(top=3)["first"].tolist() == (
+            model.interactions(top=3)["first"].tolist()
+        )
+    assert clone(model).solver == solver
+
+
+def test_a_warm_start_makes_more_sweeps(kind, table):
+    (X, y), (X_test, _) = table
+    y = classes(y, kind)
+    warm = kind(warm_start=True, **GIBBS | {"epochs": 8}).fit(X, y)
+    warm.set_params(epochs=4).fit(X, y)
+    assert warm._models[0].progress.sweeps == 12
+    assert np.array_equal(scores_of(warm, X_test), scores_of(kind(**GIBBS).fit(X, y), X_test))
+    with pytest.raises(ValueError, match="others"):
+        warm.fit(X[::-1], y[::-1])
+
+
+def test_solvers_that_do_not_go_together(kind, table):
+    (X, y), _ = table
+    y = classes(y, kind)
+    model = kind(**GIBBS).fit(X, y)
+    for solver in (fm.Adam(), None):
+        model.set_params(solver=solver)
+        with pytest.raises(ValueError, match="sampled"):
+            model.partial_fit(X, y)
+        with pytest.raises(ValueError, match="sampled"):
+            model.set_params(warm_start=True).fit(X, y)
+        model.set_params(warm_start=False)
+    with pytest.raises(ValueError, match="fit anew"):
+        kind(rank=4, epochs=2, solver=fm.Adam(), warm_start=True).fit(X, y).set_params(
+            solver=fm.Gibbs()
+        ).fit(X, y)
+    with pytest.raises(ValueError, match="in parts"):
+        kind(**GIBBS).partial_fit(X, y)
+
+
+def test_weights_of_classes_repeat_rows(table):
+    (X, y), _ = table
+    y = classes(y, None)
+    weighted = fm.FMClassifier(class_weight={"down": 1, "up": 3}, **GIBBS).fit(X, y)
+    plain = fm.FMClassifier(**GIBBS).fit(X, y)
+    assert weighted.predict_proba(X)[:, 1].mean() > plain.predict_proba(X)[:, 1].mean() + 0.05
+    with pytest.raises(ValueError, match="whole multiples"):
+        fm.FMClassifier(class_weight={"down": 1, "up": 2.5}, **GIBBS).fit(X, y)
+
+
+def test_a_metric_of_the_users_own_is_that_of_the_current_model(table):
+    (X, y), (X_test, y_test) = table
+
+    def worst(estimator, X, y):
+        return -float(np.abs(estimator.predict(X) - y).max())
+
+    model = fm.FMRegressor(scoring=worst, **GIBBS).fit(X, y, eval_set=(X_test, y_test))
+    assert model.history_["worst"][-1] == pytest.approx(worst(model, X_test, y_test))
