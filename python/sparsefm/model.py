@@ -96,14 +96,7 @@ class Model:
 
     def _score_csr(self, X: _core.Csr, threads: int) -> npt.NDArray[Any]:
         """Return the scores of a checked matrix, which must be finite."""
-        scores = score_rows(X, self.w0, self.w, self.V, threads)
-        if not np.isfinite(scores).all():
-            row = int(np.argmin(np.isfinite(scores)))
-            raise ValueError(
-                f"the score of row {row} of X is too large for {self.dtype}: its values are far "
-                "from those of the training data; scale them alike"
-            )
-        return scores
+        return finite_scores(X, self.w0, self.w, self.V, threads)
 
     def predict(self, X: Any, *, n_threads: int | None = None) -> npt.NDArray[Any]:
         """Return the predictions, shape (n_rows,).
@@ -171,6 +164,20 @@ def score_rows(
     scores = np.empty(X.n_rows, V.dtype)
     for first in range(0, X.n_rows, ROWS_PER_CALL):
         _core.forward(scores[first : first + ROWS_PER_CALL], X, first, w0, w, V, threads)
+    return scores
+
+
+def finite_scores(
+    X: _core.Csr, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], threads: int
+) -> npt.NDArray[Any]:
+    """Return `score_rows`; raise if a score is not finite."""
+    scores = score_rows(X, w0, w, V, threads)
+    if not np.isfinite(scores).all():
+        row = int(np.argmin(np.isfinite(scores)))
+        raise ValueError(
+            f"the score of row {row} of X is too large for {V.dtype}: its values are far "
+            "from those of the training data; scale them alike"
+        )
     return scores
 
 

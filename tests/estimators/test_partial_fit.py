@@ -321,46 +321,43 @@ def test_each_call_shuffles_anew(kind, monkeypatch):
     assert [tuple(part) for part in zip(*orders, strict=True)] == [rows, batches]
 
 
+class Rates:
+    """A callback that notes the learning rate after each epoch."""
+
+    def __init__(self):
+        self.seen = []
+
+    def begin(self, training):
+        self.training = training
+
+    def __call__(self, epoch):
+        self.seen.append(self.training.learning_rate)
+
+
 def test_a_users_schedule_and_the_stages_of_a_search_multiply(kind, monkeypatch):
-    rates = []
-
-    class Listener:
-        def begin(self, training):
-            self.training = training
-
-        def __call__(self, epoch):
-            rates.append(self.training.learning_rate)
-
+    rates = Rates()
     chosen = Hyperparameters(rank=2, solver=fm.Adam(learning_rate=0.16))
     monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, (2, 2, 1)))
     X, y = products()
     schedule = fm.LearningRateSchedule(lambda epoch: 1 / epoch)
-    kind(callbacks=[Listener(), schedule]).fit(X, targets(kind, y))
+    kind(callbacks=[rates, schedule]).fit(X, targets(kind, y))
     stages = np.array([1, 1, 0.25, 0.25, 0.0625])
-    np.testing.assert_allclose(rates, 0.16 * stages / np.arange(1, 6))
+    np.testing.assert_allclose(rates.seen, 0.16 * stages / np.arange(1, 6))
 
 
 def test_training_goes_on_at_the_rate_that_it_ended_with(kind, monkeypatch):
     """Where the search had the rate fall twice, all that follows is at a sixteenth."""
-    rates = []
-
-    class Listener:
-        def begin(self, training):
-            self.training = training
-
-        def __call__(self, epoch):
-            rates.append(self.training.learning_rate)
-
+    rates = Rates()
     chosen = Hyperparameters(rank=2, solver=fm.Adam(learning_rate=0.16))
     monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, (2, 1, 1)))
     X, y = products()
     y = targets(kind, y)
-    estimator = kind(callbacks=[Listener()], warm_start=True).fit(X, y)
-    assert rates == [0.16, 0.16, 0.04, 0.01]  # at the end of each epoch, before the rate falls
-    rates.clear()
+    estimator = kind(callbacks=[rates], warm_start=True).fit(X, y)
+    assert rates.seen == [0.16, 0.16, 0.04, 0.01]  # at the end of each epoch, before the rate falls
+    rates.seen.clear()
     estimator.partial_fit(X, y)
     estimator.set_params(epochs=2).fit(X, y)
-    assert rates == [0.01, 0.01, 0.01]
+    assert rates.seen == [0.01, 0.01, 0.01]
 
 
 @pytest.mark.parametrize("kind", [fm.FMRegressor, fm.FMClassifier])

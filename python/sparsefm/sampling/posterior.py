@@ -14,7 +14,7 @@ from sparsefm.data.validation import check_choice, check_real
 from sparsefm.history import Epoch
 from sparsefm.io.file import FilePath, write_file
 from sparsefm.io.reader import Reader
-from sparsefm.model import Model, history_to_json, read_history, score_rows
+from sparsefm.model import Model, finite_scores, history_to_json, read_history
 from sparsefm.sampling import normal
 from sparsefm.sampling.samples import Progress, Sample, Thinned
 from sparsefm.sampling.saving import read_samples, samples_to_content
@@ -281,14 +281,7 @@ class Mean:
 
 def scores_of(sample: Sample, X: _core.Csr, threads: int) -> Float:
     """Return the scores of a sample, in its own units; raise if one is not finite."""
-    scores = score_rows(X, sample.w0, sample.w, sample.V, threads)
-    if not np.isfinite(scores).all():
-        row = int(np.argmin(np.isfinite(scores)))
-        raise ValueError(
-            f"the score of row {row} of X is too large for {sample.V.dtype}: its values are far "
-            "from those of the training data; scale them alike"
-        )
-    return scores.astype(np.float64)
+    return finite_scores(X, sample.w0, sample.w, sample.V, threads).astype(np.float64)
 
 
 def _check_level(level: Any) -> float:
