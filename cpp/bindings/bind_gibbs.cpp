@@ -38,7 +38,7 @@ class GibbsHandle {
     for (const auto& [name, value] : described.constants) {
       require(std::isfinite(value) && value >= 0, name + " must be finite and not negative");
     }
-    for_real(V, [&]<class Real>() {
+    for_real(V, [&]<class Real> {
       const auto view = chain_view<Real>(X, w0, w, V, alpha, means, precisions);
       const Index rows = X.rows(), features = X.features();
       const auto* field = input<std::int32_t>(fields, {features}, "fields");

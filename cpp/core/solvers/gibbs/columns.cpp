@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <numeric>
+#include <utility>
 
 namespace sparsefm::gibbs {
 namespace {
@@ -24,7 +25,7 @@ std::vector<std::int32_t> positions_by(std::span<const std::int32_t> keys, Index
 std::vector<Index> sizes_of(std::span<const std::int32_t> fields) {
   std::vector<Index> sizes(1);
   for (const auto field : fields) {
-    if (field >= static_cast<Index>(sizes.size())) sizes.resize(field + 1);
+    if (std::cmp_greater_equal(field, sizes.size())) sizes.resize(field + 1);
     ++sizes[field];
   }
   return sizes;
@@ -114,7 +115,7 @@ std::vector<FeatureClass> classes_of(const Columns<Real>& columns,
     for (const Feature j : std::span(by_field).subspan(begin, sizes[field])) {
       Index colour = 0;
       for (Index word = 0;; ++word) {
-        if (word == static_cast<Index>(taken.size())) taken.emplace_back(columns.rows);
+        if (std::cmp_equal(word, taken.size())) taken.emplace_back(columns.rows);
         std::uint64_t met = 0;
         for (const auto r : rows_of(j)) met |= taken[word][r];
         colour = 64 * word + std::countr_one(met);
@@ -122,7 +123,7 @@ std::vector<FeatureClass> classes_of(const Columns<Real>& columns,
         for (const auto r : rows_of(j)) taken[word][r] |= std::uint64_t{1} << (colour % 64);
         break;
       }
-      if (first_class + colour == static_cast<Index>(classes.size())) {
+      if (std::cmp_equal(first_class + colour, classes.size())) {
         classes.push_back({static_cast<std::int32_t>(field), {}});
       }
       classes[first_class + colour].features.push_back(j);

@@ -39,7 +39,7 @@ class FeatureRows {
   /// e_r -= z_r . delta,  q_r += x_rj delta_v, after theta_j was changed by delta.
   void update(Feature j, const Range& occurrences, const Real* change) noexcept {
     const auto interactors = interactors_;
-    const auto values = values_;
+    const Values values = values_;
     const Real* v = parameters_.v(j);
     Real* e = rows_.e;
     const auto* row = columns_.row.data();
@@ -66,7 +66,7 @@ class FeatureRows {
   void load(Tile<T>& tile, const Real* v, const Range& occurrences, bool by_blocks) noexcept {
     const auto interactors = interactors_;
     const auto rows = rows_;
-    const auto values = values_;
+    const Values values = values_;
     const auto to = tile.view();
     const auto* row = columns_.row.data();
     const auto [begin, end] = occurrences;

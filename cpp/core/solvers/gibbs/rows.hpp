@@ -68,7 +68,7 @@ class Rows {
     const auto rows = view();
     return sum_over_blocks(team, X.rows, [&, rows](Index begin, Index end) {
       ResidualSums sums;
-      Pair uniforms{};
+      Pair uniforms{};  // NOLINT(misc-const-correctness): changed where targets are latent
       std::vector<Real> unkept(width_ == 0 ? parameters.width() : 0);
       for (Index r = begin; r < end; ++r) {
         if constexpr (Likelihood::latent) {

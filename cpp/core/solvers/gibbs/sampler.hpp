@@ -143,7 +143,7 @@ std::unique_ptr<Gibbs<Real>> make_gibbs(const MatrixView<Real>& X, const Real* t
                                         const Real* weights, std::span<const std::int32_t> fields,
                                         const Settings& settings, const ChainView<Real>& chain) {
   std::unique_ptr<Gibbs<Real>> gibbs;
-  Likelihoods::visit(settings.name, [&]<class Likelihood>() {
+  Likelihoods::visit(settings.name, [&]<class Likelihood> {
     std::visit(
         [&]<class Values>(const CsrView<Values>& view) {
           gibbs = std::make_unique<Sampler<Real, Values, Likelihood>>(view, targets, weights,

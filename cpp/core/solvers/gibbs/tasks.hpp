@@ -9,6 +9,7 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "columns.hpp"
@@ -65,7 +66,7 @@ class ClassTasks {
   template <class Body>
   void for_chunks(Index task, const Body& body) const {
     if (!blocked()) return body(task);
-    for (Index chunk = task; chunk < static_cast<Index>(chunks.size()); chunk += blocks_) {
+    for (Index chunk = task; std::cmp_less(chunk, chunks.size()); chunk += blocks_) {
       body(chunk);
     }
   }
