@@ -10,6 +10,8 @@ from bench import machine, memory, peers
 from bench.datasets import NAMES
 from bench.defaults import defaults
 from bench.encode import encode
+from bench.gibbs import find_myfm, gibbs
+from bench.gibbs import measure as measure_gibbs
 from bench.memory_limit import memory_limit
 from bench.own import busy, exact
 from bench.predict import predict
@@ -105,6 +107,7 @@ def predictions(names: tuple[str, ...], repeats: int, no_tuned: bool, file: Path
 
 
 main.add_command(encode)
+main.add_command(gibbs)
 
 
 @main.command("all")
@@ -114,6 +117,7 @@ def everything(quick: bool) -> None:
     introduce()
     for command, (_, names, _) in ON_DATA.items():
         measure(command, tuple(names[:1] if quick else names), quick)
+    measure_gibbs(quick, find_myfm())
     memory.scale(quick)
 
 

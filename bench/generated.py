@@ -14,6 +14,8 @@ from bench.data import Clicks, ones
 
 Random = np.random.Generator
 
+RATINGS_ROWS, RATINGS_IDS = 855_000, (6000, 3700)  # as `ratings` is used: rows; users and items
+
 
 def friedman1(random: Random, rows: int) -> tuple[np.ndarray, np.ndarray]:
     """Numeric columns of wild scales and offsets; five of ten matter, two of them as a product."""
@@ -45,6 +47,21 @@ def ratings_sparse(random: Random, rows: int) -> tuple[pd.DataFrame, np.ndarray]
     y = 3.5 + user_effect[user] + item_effect[item] + (U[user] * V[item]).sum(1)
     X = pd.DataFrame({"user": _names("u", user), "item": _names("i", item)})
     return X, y + random.normal(0, 0.8, rows)
+
+
+def ratings(random: Random, rows: int) -> tuple[csr_matrix, np.ndarray]:
+    """Many ratings by users and of items whose popularity falls as 1 / (20 + rank), one-hot."""
+    rank, first = 8, 0
+    columns, effects, factors = [], [], []
+    for ids in RATINGS_IDS:
+        popularity = random.permutation(1 / np.arange(20, ids + 20))
+        found = random.choice(ids, rows, p=popularity / popularity.sum())
+        columns.append(first + found)
+        effects.append(random.normal(0, 0.4, ids)[found])
+        factors.append(random.normal(0, (0.5 / np.sqrt(rank)) ** 0.5, (ids, rank))[found])
+        first += ids
+    y = 3.6 + sum(effects) + (factors[0] * factors[1]).sum(1) + random.normal(0, 0.8, rows)
+    return ones(np.column_stack(columns).ravel().astype(np.int32), rows, first), y
 
 
 def clicks(random: Random, rows: int) -> tuple[csr_matrix, np.ndarray]:

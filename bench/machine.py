@@ -32,6 +32,11 @@ def describe() -> str:
     return "; ".join(parts)
 
 
+def load() -> str:
+    """Return how many processes wanted a core in the last minute."""
+    return f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+
+
 def version_of(distribution: str) -> str | None:
     """Return the version of an installed distribution, or None."""
     try:

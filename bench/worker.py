@@ -29,14 +29,17 @@ class WorkerError(Exception):
     """A measurement failed; the message is the last line that it wrote."""
 
 
-def call(function: Callable[..., Any], *, threads: int, **arguments: Any) -> Any:
+def call(
+    function: Callable[..., Any], *, threads: int, python: str = sys.executable, **arguments: Any
+) -> Any:
     """Return ``function(threads=threads, **arguments)``, computed in a new process.
 
-    The function is one of a module; what it takes and returns can be written as JSON.
+    The function is one of a module; what it takes and returns can be written as JSON. It may run
+    in another Python, if that has what the module imports.
     """
     name = f"{function.__module__}:{function.__qualname__}"
     done = subprocess.run(
-        [sys.executable, "-m", "bench.worker", name],
+        [python, "-m", "bench.worker", name],
         input=json.dumps({"threads": threads, **arguments}),
         env=os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads)),
         cwd=Path(__file__).parents[1],
