@@ -2,6 +2,7 @@
 #pragma once
 
 #include <Eigen/Core>
+#include <type_traits>
 
 #include "types.hpp"
 
@@ -60,18 +61,15 @@ struct MixedPieces {
   }
 };
 
-/// Calls `body(pieces)` for a width of 0, 8, 16 or a multiple of 8: OnePiece where it can.
+/// Calls `body(pieces)` for a width that is a multiple of 8. Each kind of pieces takes seconds to
+/// compile: float has the default rank's and two others, double one.
 template <class Real, class Body>
 void with_known_pieces(Index width, const Body& body) {
-  if (width == 16) {
-    body(OnePiece<Lanes<Real, 16>>());
-  } else if (width == 8) {
-    body(OnePiece<Lanes<Real, 8>>());
-  } else if (width % 16 == 0) {
-    body(Pieces<Lanes<Real, 16>>());
-  } else {
-    body(Pieces<Lanes<Real, 8>>());
+  if constexpr (std::is_same_v<Real, float>) {
+    if (width == 16) return body(OnePiece<Lanes<Real, 16>>());
+    if (width % 16 == 0) return body(Pieces<Lanes<Real, 16>>());
   }
+  body(Pieces<Lanes<Real, 8>>());
 }
 
 /// Calls `body(Pieces<L>())` with the largest L of up to 64 bytes that divides `width`, a multiple

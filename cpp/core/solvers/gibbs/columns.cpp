@@ -61,7 +61,7 @@ Columns<Real> columns_of(const CsrView<Values>& X, const Real* weights,
   columns.starts.resize(X.features + 1);
 
   std::vector<std::int32_t> rows_in_order(X.rows);
-  bool paired = true;
+  bool paired = !has_values;
   for (Index r = 0; r < X.rows; ++r) {
     if (columns.places[r] < 0) continue;
     ++columns.rows;
@@ -76,7 +76,6 @@ Columns<Real> columns_of(const CsrView<Values>& X, const Real* weights,
   columns.row.resize(nonzeros);
   if constexpr (has_values) columns.values.resize(nonzeros);
   if (paired) columns.partners.resize(nonzeros, static_cast<Feature>(X.features));
-  if (paired && has_values) columns.partner_values.resize(nonzeros);
   std::vector<Index> ends(columns.starts.begin(), columns.starts.end() - 1);
   for (Index place = 0; place < columns.rows; ++place) {
     const auto row = X.row(rows_in_order[place]);
@@ -86,7 +85,6 @@ Columns<Real> columns_of(const CsrView<Values>& X, const Real* weights,
       if constexpr (has_values) columns.values[at] = row.values[p];
       if (!paired || row.size < 2) continue;
       columns.partners[at] = row.features[1 - p];
-      if constexpr (has_values) columns.partner_values[at] = row.values[1 - p];
     }
   }
   return columns;

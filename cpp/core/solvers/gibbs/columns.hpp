@@ -22,10 +22,9 @@ struct Columns {
   std::vector<std::int32_t> row;     // (non-zeros): place of the row; ascending in each feature
   std::vector<Real> values;          // (non-zeros); empty if all are one
 
-  // If no row has more than two non-zeros: of each non-zero the other one in its row, the feature
-  // number `features` and the value zero if there is none. Empty otherwise.
-  std::vector<Feature> partners;     // (non-zeros)
-  std::vector<Real> partner_values;  // (non-zeros); empty if all are one
+  // If all values are one, and no row has more than two: of each non-zero the other one in its row,
+  // or `features` if there is none. Empty otherwise.
+  std::vector<Feature> partners;  // (non-zeros)
 
   bool paired() const noexcept { return !partners.empty(); }
   Index size(Index j) const noexcept { return starts[j + 1] - starts[j]; }

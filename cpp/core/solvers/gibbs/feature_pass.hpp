@@ -226,4 +226,20 @@ class FeaturePass {
   std::vector<Real> changes_;          // of the frequent features
 };
 
+/// Draws the parameters of all features. Not inline: all likelihoods share what is compiled.
+template <class Real, class Values, class Pieces>
+[[gnu::noinline]] void draw_features(Team& team, const Columns<Real>& columns, Rows<Real>& rows,
+                                     Parameters<Real>& parameters, const Conditions& conditions,
+                                     const std::vector<ClassTasks>& classes) {
+  const auto draw = [&]<template <class, class> class Interactors> {
+    FeaturePass<Real, Values, Pieces, Interactors>(columns, rows, parameters, conditions,
+                                                   team.size())
+        .draw(team, classes);
+  };
+  if constexpr (!std::is_pointer_v<Values>) {
+    if (columns.paired()) return draw.template operator()<PartnerFactors>();
+  }
+  draw.template operator()<CachedSums>();
+}
+
 }  // namespace sparsefm::gibbs

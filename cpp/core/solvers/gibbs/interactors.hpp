@@ -40,7 +40,8 @@ class CachedSums {
   RowsView<Real> rows_;
 };
 
-/// From the factors of the only other feature in the row: there is nothing to keep up to date.
+/// From the factors of the only other feature in the row, where all values are one: there is
+/// nothing to keep up to date.
 template <class Real, class Pieces>
 class PartnerFactors {
  public:
@@ -48,7 +49,6 @@ class PartnerFactors {
                  const Parameters<Real>& parameters)
       : row_(columns.row.data()),
         partners_(columns.partners.data()),
-        values_(columns.partner_values.empty() ? nullptr : columns.partner_values.data()),
         rows_(rows),
         factors_(parameters.v(0)),
         width_(parameters.width()) {}
@@ -61,8 +61,7 @@ class PartnerFactors {
 
   template <class L>
   L h(Index p, Real, const Real*, Index f) const noexcept {
-    const Real x = values_ == nullptr ? Real{1} : values_[p];
-    return x * Eigen::Map<const L>(factors_ + partners_[p] * width() + f);
+    return Eigen::Map<const L>(factors_ + partners_[p] * width() + f);
   }
 
   template <class L>
@@ -73,7 +72,6 @@ class PartnerFactors {
 
   const std::int32_t* row_;
   const Feature* partners_;
-  const Real* values_;
   RowsView<Real> rows_;
   const Real* factors_;  // (features + 1, width)
   Index width_;

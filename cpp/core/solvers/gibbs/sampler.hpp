@@ -47,10 +47,7 @@ class Sampler final : public Gibbs<Real> {
     const std::scoped_lock lock(mutex_);
     double squares = 0;
     with_known_pieces<Real>(parameters_.width(), [&]<class Pieces>(Pieces) {
-      with_team(size_of_team(threads), [&](Team& team) {
-        squares = columns_.paired() ? sweep<Pieces, PartnerFactors>(team, t)
-                                    : sweep<Pieces, CachedSums>(team, t);
-      });
+      with_team(size_of_team(threads), [&](Team& team) { squares = sweep<Pieces>(team, t); });
     });
     return squares;
   }
@@ -66,7 +63,7 @@ class Sampler final : public Gibbs<Real> {
     return team_size(threads, longest, columns_.starts.back() * size * size / 2);
   }
 
-  template <class Pieces, template <class, class> class Interactors>
+  template <class Pieces>
   double sweep(Team& team, Index t) {
     parameters_.read(team);
     auto sums = rows_.template compute<Pieces, Likelihood>(team, X_, parameters_,
@@ -79,11 +76,10 @@ class Sampler final : public Gibbs<Real> {
     draw_bias(team, t, sums);
     if (sample_ && t >= 1) draw_hyperparameters(team, t);
 
-    FeaturePass<Real, Values, Pieces, Interactors> pass(
-        columns_, rows_, parameters_,
+    draw_features<Real, Values, Pieces>(
+        team, columns_, rows_, parameters_,
         {*chain_.alpha, chain_.means, chain_.precisions, sample_, randoms(t, Stage::features)},
-        team.size());
-    pass.draw(team, classes_);
+        classes_);
     sums = rows_.shift(team, 0);
     require_finite(sums);
     return sums.square;
