@@ -63,7 +63,7 @@ class Progress:
         See `Thinned`.
     chains : tuple of Chain
     data : int
-        `Design.checksum` of the rows.
+        A checksum of the rows, targets, weights and fields.
     """
 
     seed: int
