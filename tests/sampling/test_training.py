@@ -9,6 +9,7 @@ from rated import ratings
 from scipy.special import ndtr
 
 import sparsefm as fm
+from sparsefm.sampling.samples import Thinned
 
 TASKS = ["regression", "binary"]
 
@@ -71,7 +72,22 @@ def test_chains_are_different_and_better_together():
     four = sample(data, train=rows, epochs=12, solver=fm.Gibbs(chains=4))
     errors = [rmse(model, data, slice(1500, None)) for model in one]
     assert rmse(four, data, slice(1500, None)) < np.mean(errors)
-    starts = [chain.V[0, 0] for chain in four.progress.chains]
+    ends = [chain.V[0, 0] for chain in four.progress.chains]
+    assert len(set(ends)) == 4
+
+
+def test_chains_have_starts_of_their_own():
+    starts = []
+
+    class Look:
+        def begin(self, training):
+            _, (chains,), *_ = training.snapshot()
+            starts.extend(chain.V[0, 0] for chain in chains)
+
+        def __call__(self, epoch):
+            pass
+
+    sample(ratings(), solver=fm.Gibbs(chains=4), callbacks=[Look()], epochs=6)
     assert len(set(starts)) == 4
 
 
@@ -133,7 +149,9 @@ def test_equal_rows_are_not_merged():
     assert chances.predict_proba(np.eye(3))[:, 1] == pytest.approx(shares, abs=0.03)
 
 
-@pytest.mark.parametrize("change", ["rows", "targets", "units", "values", "fields", "weights"])
+@pytest.mark.parametrize(
+    "change", ["rows", "targets", "order", "units", "values", "fields", "weights"]
+)
 def test_sampling_goes_on_with_the_same_data_only(change):
     data = ratings()
     model = sample(data)
@@ -142,6 +160,8 @@ def test_sampling_goes_on_with_the_same_data_only(change):
         options["train"] = slice(1, 3001)
     elif change == "targets":
         data = data._replace(y=data.y**2)
+    elif change == "order":
+        data.y[:3000] = data.y[2999::-1]
     elif change == "units":
         data = data._replace(y=1024 * data.y)
     elif change == "values":
@@ -179,8 +199,20 @@ def test_fewer_samples_are_kept_from_then_on():
     data = ratings()
     model = sample(data, epochs=30)
     assert len(model.samples) == 25
-    options = {"init": model, "rank": None, "epochs": 3}
+    options = {"init": model, "rank": None, "epochs": 1}
     assert len(sample(data, solver=fm.Gibbs(samples=8), **options).samples) <= 8
+
+
+def test_kept_sweeps_are_spread_and_late():
+    kept = Thinned(3)
+    expected = [[1], [1, 2], [1, 2, 3], [2, 4], [2, 4], [2, 4, 6], [2, 4, 6], [4, 8], [4, 8]]
+    for sweep, sweeps in enumerate(expected, 1):
+        kept.add([sweep])
+        assert kept.kept == [[number] for number in sweeps]
+    last = Thinned(1)
+    for sweep in range(1, 12):
+        last.add([sweep])
+    assert last.kept == [[8]]
 
 
 def test_a_snapshot_can_be_restored_twice():
@@ -264,6 +296,26 @@ def test_a_start_from_a_trained_model():
     options = {"epochs": 2, "solver": fm.Gibbs(burn_in=0)}
     warm = sample(data, init=trained, rank=None, **options)
     assert rmse(warm, data) < 0.5 * rmse(sample(data, **options), data)
+
+
+def test_values_out_of_the_range_of_squares():
+    data = ratings()
+    options = {"solver": fm.Gibbs(), "rank": 3, "epochs": 8, "fields": data.fields}
+    plain = fm.train(data.X, data.y, dtype="float64", **options)
+    for size in (2.0**600, 2.0**-600):
+        X = data.X.copy()
+        X.data[::2] *= size  # of one field
+        np.testing.assert_allclose(fm.train(X, data.y, dtype="float64", **options).predict(X),
+                                   plain.predict(data.X), rtol=1e-6)  # fmt: skip
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_the_type_of_the_offsets_is_no_other_data(index):
+    data = ratings()
+    options = {"solver": fm.Gibbs(), "fields": data.fields, "epochs": 6}
+    model = fm.train(data.X, data.y, rank=3, **options)
+    data.X.indptr = data.X.indptr.astype(index)
+    assert fm.train(data.X, data.y, init=model, **options).progress.sweeps == 12
 
 
 # --- callbacks ----------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from sparsefm.history import as_columns
 from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
-from sparsefm.sampling import Sweeper
+from sparsefm.sampling import SampledModel, Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import EarlyStopping
 from sparsefm.training.evaluation import evaluate
@@ -137,7 +137,8 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         y : array-like of shape (n,)
         sample_weight : array-like of shape (n,), optional
             Non-negative weights. A row of weight 2 has the same effect as the row twice, to the
-            bit; a row of weight 0 is left out.
+            bit; a row of weight 0 is left out. `Gibbs` and `ALS` take weights of numbers as
+            precisions, which is another model.
         eval_set : tuple (X_val, y_val), optional
             Validation rows and their targets. Candidates are scored on them, training stops early
             by them, and the parameters of the best epoch are kept.
@@ -191,9 +192,11 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         self.__dict__.pop("search_", None)  # there is no search
         rank = solver.default_rank if self.rank is None else self.rank
         start = Start(rank, self.init or "normal", self.init_scale)
-        n_features = dataset.X.n_features
         epochs = self.epochs or solver.default_epochs
-        check_sweeps(solver, 10**9 if go_on else epochs, self.batch_size, start)
+        going_on: Sequence[SampledModel] = ()
+        if go_on:
+            going_on = sampled_models(self._models, solver, dataset.X.n_features)
+        check_sweeps(solver, epochs, self.batch_size, start, going_on=go_on)
         run = SamplingRun(
             dataset,
             validation,
@@ -202,7 +205,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
             start,
             seed=self._seed(),
             threads=resolve_threads(self.n_threads),
-            going_on=sampled_models(self._learner, solver, n_features) if go_on else (),
+            going_on=going_on,
             loss_unit=self._target.loss_unit,
             model=lambda: self._after(run),
         )
@@ -293,7 +296,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         """Return the metric of the parameter `scoring`, if it is set."""
         if self.scoring is None:
             return {}
-        assert run.model is self  # its parameters are now the current ones
+        self._after(run)
         metric = find_metric(self.scoring)
         encoded = Encoded.of(validation)
         return {metric.name: metric.value(self, encoded, validation.y, validation.weights)}

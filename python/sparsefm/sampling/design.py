@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -46,6 +45,8 @@ class Design:
     monitored : Csr
         Rows whose scores are followed, as the user gave them.
     is_binary : bool
+    checksum : int
+        A number that other rows, targets, weights or fields would change.
     """
 
     X: _core.Csr
@@ -57,6 +58,7 @@ class Design:
     units: tuple[tuple[float, float], ...]
     monitored: _core.Csr
     is_binary: bool
+    checksum: int
 
     @classmethod
     def of(cls, dataset: Dataset, *, binary: bool, scale: bool) -> Design:
@@ -78,7 +80,11 @@ class Design:
         sizes = _sizes(X, fields, n_fields) if scale else np.ones(X.n_features)
         if X.values is not None and (sizes != 1).any():
             X = with_values(X, (X.values / sizes[X.indices]).astype(dataset.dtype))
-        return cls(X, sizes, weights, fields, n_fields, targets, units, monitored, binary)
+        indptr = X.indptr.astype(np.int64, copy=False)
+        checksum = _checksum(
+            indptr, X.indices, X.values, sizes, weights, fields, np.array(units), *targets
+        )
+        return cls(X, sizes, weights, fields, n_fields, targets, units, monitored, binary, checksum)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -89,17 +95,6 @@ class Design:
     def total_weight(self) -> float:
         """Sum of the weights."""
         return float(self.X.n_rows if self.weights is None else self.weights.sum(dtype=float))
-
-    @cached_property
-    def checksum(self) -> int:
-        """A number that other rows, targets, weights or fields would change."""
-        parts = [self.X.indptr, self.X.indices, self.X.values, self.weights, self.fields]
-        parts += [self.sizes, np.array(self.units)]
-        checksum = 0
-        for part in (*parts, *self.targets):
-            if part is not None:
-                checksum = zlib.crc32(np.ascontiguousarray(part).tobytes(), checksum)
-        return checksum
 
     @property
     def monitored_targets(self) -> list[Array]:
@@ -123,6 +118,14 @@ class Design:
         features = self.X.n_nonzeros / rows
         pairs = max(features * (features - 1) / 2, 1.0)
         return float(np.sqrt(SCALE / (max(rank, 1) * pairs)))
+
+
+def _checksum(*arrays: Array | None) -> int:
+    checksum = 0
+    for array in arrays:
+        if array is not None:
+            checksum = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data, checksum)
+    return checksum
 
 
 def _repetitions(weights: Array) -> npt.NDArray[np.int64]:
@@ -156,9 +159,13 @@ def _sizes(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Float:
     if X.values is None:
         return np.ones(X.n_features)
     of_entries = fields[X.indices[: X.n_nonzeros]]
-    values = X.values[: X.n_nonzeros].astype(np.float64)
+    values = np.abs(X.values[: X.n_nonzeros].astype(np.float64))
+    largest = np.zeros(n_fields)
+    np.maximum.at(largest, of_entries, values)
+    exponents = np.frexp(largest)[1]  # squares may be out of range
     counts = np.bincount(of_entries, minlength=n_fields)
-    sums = np.bincount(of_entries, values**2, n_fields)
-    exponents = np.zeros(n_fields)
-    np.log2(sums / np.maximum(counts, 1), out=exponents, where=sums > 0)
-    return np.asarray(np.exp2(np.round(exponents / 2))[fields])
+    sums = np.bincount(of_entries, np.ldexp(values, -exponents[of_entries]) ** 2, n_fields)
+    halves = np.zeros(n_fields)
+    np.log2(sums / np.maximum(counts, 1), out=halves, where=sums > 0)
+    sizes = np.ldexp(1.0, exponents + np.round(halves / 2).astype(int))
+    return np.asarray(sizes[fields])

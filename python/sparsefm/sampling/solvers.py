@@ -1,5 +1,6 @@
 """`Gibbs` and `ALS`, and what they have in common."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ MOST_CHAINS = 4096
 BIAS_PRECISION = 1e-6  # of the prior of w0, for targets of standard deviation 1
 
 
-class Sweeper:
+class Sweeper(ABC):
     """A solver that moves one feature at a time, over all rows; use `Gibbs` or `ALS`.
 
     An epoch is a sweep over all features.
@@ -28,13 +29,13 @@ class Sweeper:
     samples: int = 1
 
     @property
+    @abstractmethod
     def core_constants(self) -> dict[str, float]:
         """Its constants in the core."""
-        raise TypeError("use a solver such as sparsefm.Gibbs()")
 
+    @abstractmethod
     def precisions(self, variance: float) -> tuple[float, float]:
         """Return the first precisions of w and V, given the variance of V's first entries."""
-        raise NotImplementedError
 
 
 @register("solver", "gibbs")
@@ -119,7 +120,8 @@ class ALS(Sweeper):
         \sum_r \omega_r (y_r - s(x_r))^2
         + \lambda_w \sum_i w_i^2 + \lambda_V \sum_i |v_i|^2,
 
-    given those of all others. There is no learning rate.
+    given those of all others. There is no learning rate. The weights :math:`\omega_r` are scaled
+    to a mean of 1.
 
     Parameters
     ----------

@@ -72,8 +72,6 @@ class SamplingRun(Run):
         self._solver, self._loss, self._threads = solver, loss, threads
         self._validation, self._loss_unit = validation, loss_unit
         self._design = Design.of(dataset, binary=loss.task == "binary", scale=solver.random)
-        if isinstance(start.model, SampledModel) and solver.random:
-            going_on = [start.model]
         if going_on:
             progress = going_on[0].progress
             if progress.data != self._design.checksum:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from sparsefm.losses import Loss
+from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer, check_optimizer
 from sparsefm.sampling import SampledModel, Sweeper
 from sparsefm.training.sampled import Sampled
@@ -14,8 +15,6 @@ from sparsefm.training.start import Start
 
 def check_solver(solver: Any, loss: Loss, real: np.dtype[Any]) -> Optimizer | Sweeper:
     """Return the argument `solver` if it can train with a loss, in arithmetic of a type."""
-    if type(solver) is Sweeper:
-        raise TypeError("solver must be one such as sparsefm.Gibbs(), not the base class")
     if not isinstance(solver, Sweeper):
         return check_optimizer(solver, real)
     losses = solver.losses
@@ -34,26 +33,17 @@ def check_start(start: Start) -> None:
         )
 
 
-def check_sweeps(solver: Sweeper, epochs: int, batch_size: Any, start: Start) -> None:
+def check_sweeps(
+    solver: Sweeper, epochs: int, batch_size: Any, start: Start, *, going_on: bool
+) -> None:
     """Check arguments of `train` that `Gibbs` and `ALS` do not have, or have other limits for."""
     name = type(solver).__name__
     if batch_size is not None:
         raise ValueError(f"{name} has no batches: leave batch_size out")
     if start.init != "normal":
         raise ValueError(f"{name} starts from a normal distribution, not init={start.init!r}")
-    if isinstance(start.model, SampledModel) and solver.random:
-        check_chains(start.model, solver)
-    elif epochs <= solver.burn_in:
+    if not going_on and epochs <= solver.burn_in:
         raise ValueError(f"{epochs} epochs leave none after a burn-in of {solver.burn_in}")
-
-
-def check_chains(model: SampledModel, solver: Sweeper) -> None:
-    """Check that a model has as many chains as the solver."""
-    chains = len(model.progress.chains)
-    if chains != solver.chains:
-        raise ValueError(
-            f"sampling continues with the {chains} chains that it has: chains is {solver.chains}"
-        )
 
 
 def check_going_on(fitted: Any, solver: Any) -> None:
@@ -66,12 +56,18 @@ def check_going_on(fitted: Any, solver: Any) -> None:
         raise ValueError(f"{name} cannot go on from what was fitted before: fit anew")
 
 
-def sampled_models(fitted: Any, solver: Sweeper, n_features: int) -> Sequence[SampledModel]:
-    """Return the models that sampling continues from, or say why it cannot."""
-    models: list[Any] = fitted.models()
-    if not all(isinstance(model, SampledModel) for model in models):
+def sampled_models(
+    models: Sequence[Model], solver: Sweeper, n_features: int
+) -> Sequence[SampledModel]:
+    """Return models that sampling continues from, or say why it cannot."""
+    sampled = [model for model in models if isinstance(model, SampledModel)]
+    if len(sampled) < len(models):
         raise ValueError("warm_start continues chains of Gibbs, but there are none: fit anew")
     if models[0].n_features != n_features:
         raise ValueError("warm_start of Gibbs cannot add features: fit anew, with warm_start=False")
-    check_chains(models[0], solver)
-    return models
+    chains = len(sampled[0].progress.chains)
+    if chains != solver.chains:
+        raise ValueError(
+            f"sampling continues with the {chains} chains that it has: chains is {solver.chains}"
+        )
+    return sampled

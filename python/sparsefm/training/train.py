@@ -1,6 +1,6 @@
 """`train`: from arrays to a model."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ from sparsefm.data.validation import check_dtype, check_flag, check_integer
 from sparsefm.losses import Loss, find_loss
 from sparsefm.model import Model
 from sparsefm.optimizers import Adam, Optimizer
-from sparsefm.sampling import Sweeper
+from sparsefm.sampling import SampledModel, Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import Callback, check_callbacks
 from sparsefm.training.evaluation import evaluate
@@ -19,7 +19,7 @@ from sparsefm.training.loop import Run, TrainingRun, announcer
 from sparsefm.training.metrics import Metrics, metrics_of
 from sparsefm.training.random import check_seed
 from sparsefm.training.sampling_run import SamplingRun
-from sparsefm.training.solvers import check_solver, check_start, check_sweeps
+from sparsefm.training.solvers import check_solver, check_start, check_sweeps, sampled_models
 from sparsefm.training.start import Start
 
 
@@ -82,7 +82,7 @@ def train(
     init : {"normal", "uniform"}, Model or (w0, w, V)
         Initial parameters. "normal" and "uniform" are distributions of V; then w = 0, and w0 is
         a constant with a low loss. V = 0 for features that occur in no row, so they never
-        contribute.
+        contribute; `Gibbs` draws them from their prior.
     init_scale : float, optional
         "normal": standard deviation of V's entries, default 0.05; `Gibbs` and `ALS` choose it by
         the number of features in a row. "uniform": the entries lie in
@@ -135,9 +135,19 @@ def train(
     if start.model is not None and start.model.n_features != n_features:
         raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
     if isinstance(solver, Sweeper):
-        check_sweeps(solver, epochs, batch_size, start)
+        going_on: Sequence[SampledModel] = ()
+        if isinstance(start.model, SampledModel) and solver.random:
+            going_on = sampled_models([start.model], solver, n_features)
+        check_sweeps(solver, epochs, batch_size, start, going_on=bool(going_on))
         run: Run = SamplingRun(
-            dataset, validation, solver, found_loss, start, seed=seed, threads=threads
+            dataset,
+            validation,
+            solver,
+            found_loss,
+            start,
+            seed=seed,
+            threads=threads,
+            going_on=going_on,
         )
     else:
         check_start(start)
