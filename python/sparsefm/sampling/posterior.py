@@ -68,7 +68,7 @@ class SampledModel(Model):
         )  # the class is frozen
         vars(self).update(task=task, loss=loss, history=history)
 
-    def kept(self, limit: int) -> Thinned:
+    def _kept(self, limit: int) -> Thinned:
         """Return the samples for more of them to be added; at most `limit` sweeps are kept."""
         chains = len(self.progress.chains)
         sweeps = [self.samples[i : i + chains] for i in range(0, len(self.samples), chains)]

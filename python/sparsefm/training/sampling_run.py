@@ -81,7 +81,7 @@ class SamplingRun(Run):
                 )
             self._seed, self._sweeps = progress.seed, progress.sweeps
             self._chains = [list(map(Chain.copy, model.progress.chains)) for model in going_on]
-            self._kept = [model.kept(solver.samples) for model in going_on]
+            self._kept = [model._kept(solver.samples) for model in going_on]
         else:
             self._seed, self._sweeps = seed % 2**64, 0
             self._chains = [
