@@ -1,9 +1,13 @@
-"""Tables of users and items whose scores are inner products."""
+"""Tables of users and items whose scores are inner products, and models sampled on them."""
 
 from typing import NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
+
+import sparsefm as fm
+
+TASKS = ["regression", "binary"]
 
 
 class Ratings(NamedTuple):
@@ -26,3 +30,23 @@ def ratings(n=4000, users=60, items=40, rank=2, noise=0.5, seed=0):
     X = sp.csr_matrix((np.ones(2 * n), columns, np.arange(0, 2 * n + 1, 2)), (n, users + items))
     fields = np.repeat([0, 1], [users, items])
     return Ratings(X, truth + noise * rng.normal(size=n), truth, fields)
+
+
+def targets(data, task):
+    return data.y if task == "regression" else (data.y > 3).astype(int)
+
+
+def sample(data, task="regression", train=slice(0, 3000), **options):
+    options = {"solver": fm.Gibbs(), "rank": 4, "epochs": 12, "fields": data.fields} | options
+    return fm.train(data.X[train], targets(data, task)[train], task=task, **options)
+
+
+def rmse(model, data, rows=slice(3000, None)):
+    return float(np.sqrt(np.mean((model.predict(data.X[rows]) - data.truth[rows]) ** 2)))
+
+
+def assert_same(first, second, X):
+    assert np.array_equal(first.score(X), second.score(X))
+    assert first.w0 == second.w0
+    assert np.array_equal(first.w, second.w)
+    assert np.array_equal(first.V, second.V)
