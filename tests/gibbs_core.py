@@ -14,8 +14,14 @@ needs_core = pytest.mark.skipif(
 )
 
 
-def core(X, y, weights, fields, settings, w0, w, V, alpha, means, precisions, seed=0, chain=0):
-    """Make the core's sampler: arguments as for `gibbs_reference.Gibbs`, arithmetic as of V."""
+def core(
+    X, y, weights, fields, settings, w0, w, V, alpha, means, precisions,
+    seed=0, chain=0, relations=(),
+):  # fmt: skip
+    """Make the core's sampler: arguments as for `gibbs_reference.Gibbs`, arithmetic as of V.
+
+    Relations are pairs of a dense matrix and the number of its row that each row of X has.
+    """
     constants = {**settings._asdict(), "sample": float(settings.sample)}
     described = SimpleNamespace(core_name=constants.pop("loss"), core_constants=constants)
     y = y.astype(V.dtype)
@@ -34,7 +40,15 @@ def core(X, y, weights, fields, settings, w0, w, V, alpha, means, precisions, se
         precisions,
         seed,
         chain,
+        tuple((with_all_values(Z, V.dtype), entities) for Z, entities in relations),
     )
+
+
+def with_all_values(dense, dtype):
+    """Return a matrix with an array of values, even if they are all one."""
+    matrix = sparse.csr_array(dense)
+    values = matrix.data.astype(dtype)
+    return _core.Csr(matrix.indptr, matrix.indices.astype(np.int32), values, dense.shape[1], "Z")
 
 
 class InFloat32:

@@ -1,10 +1,44 @@
-// The checked matrix and the plan.
+// The checked matrix, what its fields depend on, and the plan.
+#include "../core/data/dependence.hpp"
 #include "bind.hpp"
 #include "plan.hpp"
 
 namespace sparsefm {
+namespace {
 
-void bind_data(const py::module_& m) {
+/// Of each row its entity, of each entity its first row, and of each field whether it depends on
+/// the entity; or None, see `dependence_on`.
+py::object dependence(std::int32_t key, const Csr& X, const py::object& fields,
+                      const py::object& candidates) {
+  const Index features = X.features(),
+              number = as_array<std::uint8_t>(candidates, "candidates").size();
+  const auto* field = input<std::int32_t>(fields, {features}, "fields");
+  const auto* candidate = input<std::uint8_t>(candidates, {number}, "candidates");
+  require(X.rows() <= max_int32, "a sampler takes at most 2^31 - 1 rows");
+  require(0 <= key && key < number &&
+              std::all_of(
+                  field, field + features, [&](auto f) { return 0 <= f && f < number; }),
+          "a field is out of range");
+  const auto find = [&](const auto& view) {
+    const py::gil_scoped_release release;
+    return dependence_on(key, view, std::span(field, static_cast<std::size_t>(features)),
+                         std::span(candidate, static_cast<std::size_t>(number)));
+  };
+  const bool wide = py::isinstance<Array<double>>(X.values()) && !X.all_ones();
+  const auto found = wide           ? find(std::get<CsrView<const double*>>(X.view<double>()))
+                     : X.all_ones() ? find(std::get<CsrView<Ones<float>>>(X.view<float>()))
+                                    : find(std::get<CsrView<const float*>>(X.view<float>()));
+  if (!found) return py::none();
+  const auto array = [](const auto& numbers) {
+    return Array<typename std::decay_t<decltype(numbers)>::value_type>(
+        static_cast<py::ssize_t>(numbers.size()), numbers.data());
+  };
+  return py::make_tuple(array(found->entities), array(found->first), array(found->depends));
+}
+
+}  // namespace
+
+void bind_data(py::module_& m) {
   py::class_<Csr>(m, "Csr")
       .def(py::init<const py::object&, const py::object&, const py::object&, Index,
                     const std::string&>(),
@@ -19,6 +53,9 @@ void bind_data(const py::module_& m) {
       .def_property_readonly("values", &Csr::values)
       .def_property_readonly("canonical", &Csr::canonical)
       .def_property_readonly("all_ones", &Csr::all_ones);
+
+  m.def("dependence", &dependence, py::arg("key"), py::arg("X"), py::arg("fields"),
+        py::arg("candidates"));
 
   py::class_<PlanHandle>(m, "Plan")
       .def(py::init<const Csr&, const py::object&, const py::object&, Index, const py::dtype&>(),

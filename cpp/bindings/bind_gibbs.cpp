@@ -22,6 +22,39 @@ void check_targets(const Real* y, Index rows, const std::string& likelihood) {
           "with probit targets must be 1 or -1");
 }
 
+template <class Real>
+std::vector<gibbs::RelationView<Real>> relation_views(const py::tuple& relations, const Csr& X) {
+  std::vector<gibbs::RelationView<Real>> views;
+  for (const auto& item : relations) {
+    const auto [matrix, entities] = item.cast<std::pair<const Csr&, py::object>>();
+    require(matrix.features() == X.features(), "a relation has other features than X");
+    const auto* entity = input<std::int32_t>(entities, {X.rows()}, "entities");
+    const Index size = matrix.rows();
+    require(std::all_of(entity, entity + X.rows(), [&](auto a) { return 0 <= a && a < size; }),
+            "entities holds a number that is no row of the relation");
+    views.push_back({matrix.view_of_values<Real>("a relation"), entity});
+  }
+  return views;
+}
+
+/// Whether no field has entries in two of the matrices.
+template <class Real>
+bool separate(const MatrixView<Real>& X, gibbs::Relations<Real> relations,
+              std::span<const std::int32_t> fields) {
+  std::vector<std::size_t> homes(fields.size(), 0);  // more than there are fields
+  bool alone = true;
+  const auto visit = [&](const auto& matrix, std::size_t home) {
+    for (Index p = 0; p < matrix.nonzeros(); ++p) {
+      auto& known = homes[fields[matrix.columns[p]]];
+      alone = alone && (known == 0 || known == home);
+      known = home;
+    }
+  };
+  std::visit([&](const auto& view) { visit(view, 1); }, X);
+  for (std::size_t n = 0; n < relations.size(); ++n) visit(relations[n].X, n + 2);
+  return alone;
+}
+
 /// A chain with the arrays that it changes, for either type of arithmetic.
 class GibbsHandle {
  public:
@@ -29,8 +62,8 @@ class GibbsHandle {
               const py::object& fields, const py::object& settings, const py::object& w0,
               const py::object& w, const py::object& V, const py::object& alpha,
               const py::object& means, const py::object& precisions, std::uint64_t seed,
-              Index chain)
-      : alive_{py::cast(X), y, w0, w, V, alpha, means, precisions} {
+              Index chain, const py::tuple& relations)
+      : alive_{py::cast(X), relations, y, w0, w, V, alpha, means, precisions} {
     require(X.rows() <= max_int32 && X.features() < max_int32,
             "a sampler takes at most 2^31 - 1 rows, and fewer features");
     require(0 <= chain && chain < Index{1} << 24, "chain must be at least 0, and below 2^24");
@@ -56,10 +89,13 @@ class GibbsHandle {
       complete.seed = seed;
       complete.chain = static_cast<std::uint32_t>(chain);
       const auto matrix = X.view<Real>();
+      const auto views = relation_views<Real>(relations, X);
       const py::gil_scoped_release release;
-      gibbs_ = gibbs::make_gibbs(matrix, targets, weight,
-                                 std::span(field, static_cast<std::size_t>(features)), described,
-                                 complete);
+      const std::span by_feature(field, static_cast<std::size_t>(features));
+      require(views.empty() || separate<Real>(matrix, views, by_feature),
+              "a field has entries in X and in a relation, or in two relations");
+      gibbs_ =
+          gibbs::make_gibbs<Real>(matrix, views, targets, weight, by_feature, described, complete);
       precisions_ = std::span<const double>(view.precisions, view.fields * (view.rank + 1));
       alpha_ = view.alpha;
     });
@@ -122,13 +158,14 @@ void bind_draws(py::module_& m) {
 
 void bind_gibbs(py::module_& m) {
   py::class_<GibbsHandle>(m, "Gibbs")
-      .def(
-          py::init<const Csr&, const py::object&, const py::object&, const py::object&,
-                   const py::object&, const py::object&, const py::object&, const py::object&,
-                   const py::object&, const py::object&, const py::object&, std::uint64_t, Index>(),
-          py::arg("X"), py::arg("y"), py::arg("weights"), py::arg("fields"), py::arg("settings"),
-          py::arg("w0"), py::arg("w"), py::arg("V"), py::arg("alpha"), py::arg("means"),
-          py::arg("precisions"), py::arg("seed"), py::arg("chain"))
+      .def(py::init<const Csr&, const py::object&, const py::object&, const py::object&,
+                    const py::object&, const py::object&, const py::object&, const py::object&,
+                    const py::object&, const py::object&, const py::object&, std::uint64_t, Index,
+                    const py::tuple&>(),
+           py::arg("X"), py::arg("y"), py::arg("weights"), py::arg("fields"), py::arg("settings"),
+           py::arg("w0"), py::arg("w"), py::arg("V"), py::arg("alpha"), py::arg("means"),
+           py::arg("precisions"), py::arg("seed"), py::arg("chain"),
+           py::arg("relations") = py::tuple())
       .def("sweep", &GibbsHandle::sweep, py::arg("t"), py::arg("threads"));
   bind_draws(m);
 }

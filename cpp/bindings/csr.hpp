@@ -89,6 +89,13 @@ class Csr {
                                 as_array<Real>(values_, "X.data").data()};
   }
 
+  /// The same, with an array of values even if all are one.
+  template <class Real>
+  CsrView<const Real*> view_of_values(const std::string& name) const {
+    require(canonical(), name + " has unsorted, duplicate or explicitly zero entries");
+    return {rows_, features_, offsets_, columns_, as_array<Real>(values_, name + ".data").data()};
+  }
+
  private:
   template <class Real>
   const Real* checked_values(const std::string& name) const {

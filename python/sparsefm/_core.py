@@ -42,6 +42,7 @@ Trainer = _module.Trainer
 adam_update = _module.adam_update
 backward = _module.backward
 compiler = _module.compiler
+dependence = _module.dependence
 eigen_version = _module.eigen_version
 forward = _module.forward
 gamma_draws = _module.gamma_draws

@@ -84,6 +84,10 @@ class Trainer:
     ) -> None: ...
     def run(self, begin: int, end: int, loss: float) -> float: ...
 
+def dependence(
+    key: int, X: Csr, fields: npt.NDArray[np.int32], candidates: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8]] | None: ...
+
 class Gibbs:
     def __init__(
         self,
@@ -100,6 +104,7 @@ class Gibbs:
         precisions: npt.NDArray[np.float64],
         seed: int,
         chain: int,
+        relations: tuple[tuple[Csr, npt.NDArray[np.int32]], ...] = ...,
     ) -> None: ...
     def sweep(self, t: int, threads: int) -> float: ...
 

@@ -111,6 +111,7 @@ class Chain:
             self.precisions,
             seed,
             number,
+            design.relations,
         )
 
     def arrays(self) -> dict[str, Array]:

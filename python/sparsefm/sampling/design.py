@@ -13,6 +13,7 @@ from sparsefm import _core
 from sparsefm.data.csr import take_rows, with_values
 from sparsefm.data.dataset import Dataset, spread
 from sparsefm.sampling import normal
+from sparsefm.sampling.relations import Relation, split
 
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
@@ -29,7 +30,8 @@ class Design:
     Attributes
     ----------
     X : Csr of shape (n, d)
-        The values of a field are divided by their size.
+        The values of a field are divided by their size. Without the features of relations.
+    relations : tuple of Relation
     sizes : ndarray of float64, shape (d,)
         The root mean square of the non-zero values of each feature's field, as a power of two, so
         that dividing is exact. Priors, which have a scale, then fit values of any size.
@@ -44,12 +46,15 @@ class Design:
         Of each output: what was subtracted from the targets, and what they were divided by.
     monitored : Csr
         Rows whose scores are followed, as the user gave them.
+    pairs : float
+        Of features in a row, on average.
     is_binary : bool
     checksum : int
         A number that other rows, targets, weights or fields would change.
     """
 
     X: _core.Csr
+    relations: tuple[Relation, ...]
     sizes: Float
     weights: Array | None
     fields: npt.NDArray[np.int32]
@@ -57,6 +62,7 @@ class Design:
     targets: tuple[Array, ...]
     units: tuple[tuple[float, float], ...]
     monitored: _core.Csr
+    pairs: float
     is_binary: bool
     checksum: int
 
@@ -84,7 +90,22 @@ class Design:
         checksum = _checksum(
             indptr, X.indices, X.values, sizes, weights, fields, np.array(units), *targets
         )
-        return cls(X, sizes, weights, fields, n_fields, targets, units, monitored, binary, checksum)
+        pairs = _pairs(X)
+        X, relations = split(X, fields, n_fields, dataset.dtype)
+        return cls(
+            X=X,
+            relations=relations,
+            sizes=sizes,
+            weights=weights,
+            fields=fields,
+            n_fields=n_fields,
+            targets=targets,
+            units=units,
+            monitored=monitored,
+            pairs=pairs,
+            is_binary=binary,
+            checksum=checksum,
+        )
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -111,13 +132,15 @@ class Design:
     def start_variance(self, rank: int) -> float:
         """Return the variance of V's first entries: scores then vary a little, whatever the rank.
 
-        A row with m features of value 1 has m (m - 1) / 2 pairs, each of variance k times the
-        square of this.
+        Each pair of features of value 1 has a variance of k times the square of this.
         """
-        rows = max(self.X.n_rows, 1)
-        features = self.X.n_nonzeros / rows
-        pairs = max(features * (features - 1) / 2, 1.0)
-        return float(np.sqrt(SCALE / (max(rank, 1) * pairs)))
+        return float(np.sqrt(SCALE / (max(rank, 1) * self.pairs)))
+
+
+def _pairs(X: _core.Csr) -> float:
+    """Return the number of pairs of features in a mean row; at least one."""
+    features = X.n_nonzeros / max(X.n_rows, 1)
+    return max(features * (features - 1) / 2, 1.0)
 
 
 def _checksum(*arrays: Array | None) -> int:

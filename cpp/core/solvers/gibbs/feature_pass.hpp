@@ -1,7 +1,7 @@
 // The features' parameters, class by class. For each feature j of a class:
 //
-//   gather   G and b, from its rows                             (`feature_rows.hpp`)
-//   draw     delta from their Gaussian                          (`block_conditional.hpp`)
+//   gather   G and b, from its rows           (`feature_rows.hpp`, or `entity_rows.hpp`)
+//   draw     delta from their Gaussian        (`block_conditional.hpp`)
 //   update   its rows and theta_j += delta
 //
 // Rare features do all three in one task; for frequent ones each is a loop over chunks.
@@ -27,13 +27,14 @@ struct Conditions {
   Randoms randoms;
 };
 
-template <class Real, class Values, class Pieces, template <class, class> class InteractorsOf>
+/// `RowsOf`: what gathers and updates.
+template <class Real, class RowsOf>
 class FeaturePass {
  public:
-  FeaturePass(const Columns<Real>& columns, Rows<Real>& rows, Parameters<Real>& parameters,
+  FeaturePass(const Columns<Real>& columns, const RowsOf& rows, Parameters<Real>& parameters,
               const Conditions& conditions, int members)
       : columns_(columns),
-        rows_(columns, rows.view(), parameters),
+        rows_(rows),
         parameters_(parameters),
         conditions_(conditions),
         width_(parameters.width()),
@@ -177,10 +178,9 @@ class FeaturePass {
       return;
     }
     if constexpr (is_float) {  // draw it again from sums in double
-      Tile<double> tile(width_);
       std::vector<double> sums(MomentsView::size(width_));
       const MomentsView moments(sums.data(), width_);
-      rows_.gather(tile, moments, j, all_rows(j));
+      rows_.gather_in_double(moments, j);
       BlockConditional<1> alone(size_ - 1);
       set(alone, 0, field, j, moments);
       alone.draw(double_tolerance);
@@ -217,7 +217,7 @@ class FeaturePass {
   }
 
   const Columns<Real>& columns_;
-  FeatureRows<Real, Values, Pieces, InteractorsOf<Real, Pieces>> rows_;
+  RowsOf rows_;
   Parameters<Real>& parameters_;
   Conditions conditions_;
   Index width_, size_;
@@ -226,14 +226,15 @@ class FeaturePass {
   std::vector<Real> changes_;          // of the frequent features
 };
 
-/// Draws the parameters of all features. Not inline: all likelihoods share what is compiled.
+/// Draws the parameters of some features. Not inline: all likelihoods share what is compiled.
 template <class Real, class Values, class Pieces>
 [[gnu::noinline]] void draw_features(Team& team, const Columns<Real>& columns, Rows<Real>& rows,
                                      Parameters<Real>& parameters, const Conditions& conditions,
                                      const std::vector<ClassTasks>& classes) {
   const auto draw = [&]<template <class, class> class Interactors> {
-    FeaturePass<Real, Values, Pieces, Interactors>(columns, rows, parameters, conditions,
-                                                   team.size())
+    using RowsOf = FeatureRows<Real, Values, Pieces, Interactors<Real, Pieces>>;
+    const RowsOf rows_of(columns, rows.view(), parameters.factors());
+    FeaturePass<Real, RowsOf>(columns, rows_of, parameters, conditions, team.size())
         .draw(team, classes);
   };
   if constexpr (!std::is_pointer_v<Values>) {

@@ -13,12 +13,8 @@ template <class Real, class Values, class Pieces, class Interactors>
 class FeatureRows {
  public:
   FeatureRows(const Columns<Real>& columns, const RowsView<Real>& rows,
-              const Parameters<Real>& parameters)
-      : columns_(columns),
-        rows_(rows),
-        parameters_(parameters),
-        interactors_(columns, rows, parameters),
-        width_(parameters.width()) {
+              const Factors<Real>& factors)
+      : columns_(columns), rows_(rows), factors_(factors), interactors_(columns, rows, factors) {
     if constexpr (std::is_pointer_v<Values>) values_ = columns.values.data();
   }
 
@@ -27,7 +23,7 @@ class FeatureRows {
   void gather(Tile<T>& tile, const MomentsView& moments, Feature j, const Range& occurrences,
               bool by_blocks = false) noexcept {
     moments.set_zero();
-    const Real* v = parameters_.v(j);
+    const Real* v = factors_.v(j);
     const auto [first, end] = occurrences;
     for (Index begin = first; begin < end; begin += Tile<T>::rows) {
       const Index size = std::min(Tile<T>::rows, end - begin);
@@ -36,15 +32,22 @@ class FeatureRows {
     }
   }
 
+  /// The same from all its rows, with sums in double.
+  void gather_in_double(const MomentsView& moments, Feature j) {
+    Tile<double> tile(factors_.width);
+    gather(tile, moments, j, {columns_.starts[j], columns_.starts[j + 1]});
+  }
+
   /// e_r -= z_r . delta,  q_r += x_rj delta_v, after theta_j was changed by delta.
   void update(Feature j, const Range& occurrences, const Real* change) noexcept {
     const auto interactors = interactors_;
     const Values values = values_;
-    const Real* v = parameters_.v(j);
+    const Real* v = factors_.v(j);
     Real* e = rows_.e;
     const auto* row = columns_.row.data();
     const auto [begin, end] = occurrences;
-    const Index width = Pieces::width(width_), last = static_cast<Index>(columns_.row.size()) - 1;
+    const Index width = Pieces::width(factors_.width),
+                last = static_cast<Index>(columns_.row.size()) - 1;
     for (Index p = begin; p < end; ++p) {
       interactors.prefetch(std::min(p + ahead, last));
       const Real x = values[p];
@@ -70,7 +73,8 @@ class FeatureRows {
     const auto to = tile.view();
     const auto* row = columns_.row.data();
     const auto [begin, end] = occurrences;
-    const Index width = Pieces::width(width_), last = static_cast<Index>(columns_.row.size()) - 1;
+    const Index width = Pieces::width(factors_.width),
+                last = static_cast<Index>(columns_.row.size()) - 1;
     const Index last_place = columns_.rows - 1;
     for (Index p = begin; p < end; ++p) {
       if (by_blocks) {  // this block is in the cache: fetch the next one
@@ -96,9 +100,8 @@ class FeatureRows {
 
   const Columns<Real>& columns_;
   RowsView<Real> rows_;
-  const Parameters<Real>& parameters_;
+  Factors<Real> factors_;
   Interactors interactors_;
-  Index width_;
   Values values_{};
 };
 

@@ -23,6 +23,16 @@ struct ChainView {
   std::uint32_t chain;  // below 2^24
 };
 
+/// Features whose values depend on an entity of the row only. They are not in the rows themselves.
+template <class Real>
+struct RelationView {
+  CsrView<const Real*> X;        // (entities, features); those of X, by the same numbers
+  const std::int32_t* entities;  // (rows,): of each row
+};
+
+template <class Real>
+using Relations = std::span<const RelationView<Real>>;
+
 template <class Real>
 class Gibbs {
  public:
@@ -34,23 +44,23 @@ class Gibbs {
   virtual double sweep(Index t, int threads) = 0;
 };
 
-/// X, targets and the chain's arrays are borrowed. `targets` (rows,): 1 and -1 for two classes.
-/// `weights` (rows,), not negative, or null: all one. `fields` (features,): of each feature.
-/// `settings`: the name of the likelihood, "squared" or "probit", and the constants "sample" (0:
-/// least squares by alternating exact steps), "alpha0", "beta0", "gamma0" and "bias_precision".
+/// X, relations, targets and the chain's arrays are borrowed. The features of a field are all in X
+/// or all in one relation. `targets` (rows,): 1 and -1 for two classes. `weights` (rows,), not
+/// negative, or null: all one. `fields` (features,): of each feature. `settings`: the name of the
+/// likelihood, "squared" or "probit", and the constants "sample" (0: least squares by alternating
+/// exact steps), "alpha0", "beta0", "gamma0" and "bias_precision".
 template <class Real>
-std::unique_ptr<Gibbs<Real>> make_gibbs(const MatrixView<Real>& X, const Real* targets,
-                                        const Real* weights, std::span<const std::int32_t> fields,
+std::unique_ptr<Gibbs<Real>> make_gibbs(const MatrixView<Real>& X, Relations<Real> relations,
+                                        const Real* targets, const Real* weights,
+                                        std::span<const std::int32_t> fields,
                                         const Settings& settings, const ChainView<Real>& chain);
 
-extern template std::unique_ptr<Gibbs<float>> make_gibbs(const MatrixView<float>&, const float*,
-                                                         const float*,
+extern template std::unique_ptr<Gibbs<float>> make_gibbs(const MatrixView<float>&, Relations<float>,
+                                                         const float*, const float*,
                                                          std::span<const std::int32_t>,
                                                          const Settings&, const ChainView<float>&);
-extern template std::unique_ptr<Gibbs<double>> make_gibbs(const MatrixView<double>&, const double*,
-                                                          const double*,
-                                                          std::span<const std::int32_t>,
-                                                          const Settings&,
-                                                          const ChainView<double>&);
+extern template std::unique_ptr<Gibbs<double>> make_gibbs(
+    const MatrixView<double>&, Relations<double>, const double*, const double*,
+    std::span<const std::int32_t>, const Settings&, const ChainView<double>&);
 
 }  // namespace sparsefm::gibbs

@@ -2,8 +2,9 @@
 
 namespace sparsefm::gibbs {
 
-template std::unique_ptr<Gibbs<double>> make_gibbs(const MatrixView<double>&, const double*,
-                                                   const double*, std::span<const std::int32_t>,
-                                                   const Settings&, const ChainView<double>&);
+template std::unique_ptr<Gibbs<double>> make_gibbs(const MatrixView<double>&, Relations<double>,
+                                                   const double*, const double*,
+                                                   std::span<const std::int32_t>, const Settings&,
+                                                   const ChainView<double>&);
 
 }  // namespace sparsefm::gibbs

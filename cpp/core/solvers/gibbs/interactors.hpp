@@ -9,7 +9,7 @@ namespace sparsefm::gibbs {
 template <class Real, class Pieces>
 class CachedSums {
  public:
-  CachedSums(const Columns<Real>& columns, const RowsView<Real>& rows, const Parameters<Real>&)
+  CachedSums(const Columns<Real>& columns, const RowsView<Real>& rows, const Factors<Real>&)
       : row_(columns.row.data()), rows_(rows) {}
 
   void prefetch(Index p) const noexcept { prefetch_place(row_[p]); }
@@ -46,35 +46,33 @@ template <class Real, class Pieces>
 class PartnerFactors {
  public:
   PartnerFactors(const Columns<Real>& columns, const RowsView<Real>& rows,
-                 const Parameters<Real>& parameters)
+                 const Factors<Real>& factors)
       : row_(columns.row.data()),
         partners_(columns.partners.data()),
         rows_(rows),
-        factors_(parameters.v(0)),
-        width_(parameters.width()) {}
+        factors_(factors) {}
 
   void prefetch(Index p) const noexcept {
     rows_.prefetch(row_[p]);
-    sparsefm::prefetch(factors_ + partners_[p] * width());
+    sparsefm::prefetch(factors_.v(partners_[p], width()));
   }
   void prefetch_place(Index place) const noexcept { rows_.prefetch(place); }
 
   template <class L>
   L h(Index p, Real, const Real*, Index f) const noexcept {
-    return Eigen::Map<const L>(factors_ + partners_[p] * width() + f);
+    return Eigen::Map<const L>(factors_.v(partners_[p], width()) + f);
   }
 
   template <class L>
   void shift(Index, Real, const Real*, Index) const noexcept {}
 
  private:
-  Index width() const noexcept { return Pieces::width(width_); }
+  Index width() const noexcept { return Pieces::width(factors_.width); }
 
   const std::int32_t* row_;
   const Feature* partners_;
   RowsView<Real> rows_;
-  const Real* factors_;  // (features + 1, width)
-  Index width_;
+  Factors<Real> factors_;  // those of no feature are zero
 };
 
 }  // namespace sparsefm::gibbs

@@ -30,6 +30,7 @@ class MomentsView {
   MomentsView(double* data, Index width) noexcept : data_(data), width_(width) {}
   static Index size(Index width) noexcept { return width * width + 2 * width + 2; }
 
+  Index width() const noexcept { return width_; }
   double* hh() const noexcept { return data_; }                            // (width, width)
   double* h1() const noexcept { return data_ + width_ * width_; }          // (width)
   double* he() const noexcept { return h1() + width_; }                    // (width)

@@ -10,6 +10,17 @@
 
 namespace sparsefm::gibbs {
 
+/// Vectors of factors, padded with zeros to a width.
+template <class Real>
+struct Factors {
+  const Real* data;
+  Index width;
+
+  const Real* v(Index j) const noexcept { return v(j, width); }
+  /// The same, for a width that the compiler may know.
+  const Real* v(Index j, Index known_width) const noexcept { return data + j * known_width; }
+};
+
 template <class Real>
 class Parameters {
  public:
@@ -31,7 +42,8 @@ class Parameters {
     return x * (linear_[j].w - x * linear_[j].half_norm);
   }
 
-  /// v_j; the feature number `features` stands for none, and has zeros.
+  /// The feature number `features` stands for none, and has zeros.
+  Factors<Real> factors() const noexcept { return {factors_.data(), width_}; }
   const Real* v(Index j) const noexcept { return factors_.data() + j * width_; }
 
   /// (w_j, v_j)

@@ -33,11 +33,24 @@ struct RowsView {
   void prefetch(Index place) const noexcept { sparsefm::prefetch(e + place); }
 };
 
+/// What a row's entity adds to q_r and to its score.
+template <class Real>
+struct EntityScores {
+  const std::int32_t* entities;  // (rows,): of each row
+  const Real* sums;              // (entities, width)
+  const Real* own;               // (entities,)
+  Index width;
+
+  const Real* sum(Index r) const noexcept { return sums + entities[r] * width; }
+};
+
 template <class Real>
 class Rows {
  public:
-  Rows(const Columns<Real>& columns, const Real* targets, const Real* weights, Index width)
+  Rows(const Columns<Real>& columns, std::span<const std::int32_t> places, const Real* targets,
+       const Real* weights, Index width)
       : columns_(columns),
+        places_(places),
         targets_(targets),
         width_(columns.paired() ? 0 : width),
         q_(columns.rows * width_),
@@ -47,9 +60,9 @@ class Rows {
         total_weight_(static_cast<double>(columns.rows)) {
     if (!weighted_) return;
     total_weight_ = 0;
-    for (std::size_t r = 0; r < columns.places.size(); ++r) {
-      if (columns.places[r] < 0) continue;
-      omega_[columns.places[r]] = weights[r];
+    for (std::size_t r = 0; r < places.size(); ++r) {
+      if (places[r] < 0) continue;
+      omega_[places[r]] = weights[r];
       total_weight_ += weights[r];
     }
   }
@@ -63,8 +76,9 @@ class Rows {
   /// q = X V and e = target - score, from the parameters. Goes through the rows of X in their own
   /// order, as two neighbours share a block of random numbers.
   template <class Pieces, class Likelihood, class Values>
-  ResidualSums compute(Team& team, const CsrView<Values>& X, const Parameters<Real>& parameters,
-                       const Randoms& randoms) {
+  ResidualSums compute(Team& team, const CsrView<Values>& X,
+                       std::span<const EntityScores<Real>> relations,
+                       const Parameters<Real>& parameters, const Randoms& randoms) {
     const auto rows = view();
     return sum_over_blocks(team, X.rows, [&, rows](Index begin, Index end) {
       ResidualSums sums;
@@ -74,13 +88,13 @@ class Rows {
         if constexpr (Likelihood::latent) {
           if (r % 2 == 0) uniforms = randoms.uniforms(r / 2, 0);
         }
-        if (r + ahead < end && columns_.places[r + ahead] >= 0) {
-          prefetch(rows.q + columns_.places[r + ahead] * rows.width);
+        if (r + ahead < end && places_[r + ahead] >= 0) {
+          prefetch(rows.q + places_[r + ahead] * rows.width);
         }
-        const auto place = columns_.places[r];
+        const auto place = places_[r];
         if (place < 0) continue;
         Real* q = rows.width == 0 ? unkept.data() : rows.q + place * rows.width;
-        const Real s = score<Pieces>(X.row(r), parameters, q);
+        const Real s = score<Pieces>(X.row(r), r, relations, parameters, q);
         const double weight = rows.weight(place);
         const double e =
             Likelihood::residual(targets_[r], s, weight, r % 2 == 0 ? uniforms.a : uniforms.b);
@@ -120,11 +134,13 @@ class Rows {
 
   /// s_r, and q_r:  s = w0 + sum_j w_j x_rj + 1/2 (|q|^2 - sum_j |v_j|^2 x_rj^2)
   template <class Pieces, class Values>
-  static Real score(const CsrRow<Values>& row, const Parameters<Real>& parameters,
-                    Real* q) noexcept {
+  static Real score(const CsrRow<Values>& row, Index r,
+                    std::span<const EntityScores<Real>> relations,
+                    const Parameters<Real>& parameters, Real* q) noexcept {
     const Index width = Pieces::width(parameters.width());
     const Real* V = parameters.v(0);
     Real own = 0, squares = 0;
+    for (const auto& relation : relations) own += relation.own[relation.entities[r]];
     const auto add_own = [&](Index p) {
       own += parameters.own_score(row.features[p], row.values[p]);
     };
@@ -144,6 +160,7 @@ class Rows {
         }
         if (f == 0) add_own(p);
       }
+      for (const auto& relation : relations) odd += Eigen::Map<const L>(relation.sum(r) + f);
       const L sum = even + odd;
       Eigen::Map<L>(q + f) = sum;
       squares += sum.square().sum();
@@ -152,6 +169,7 @@ class Rows {
   }
 
   const Columns<Real>& columns_;
+  std::span<const std::int32_t> places_;  // (rows of X)
   const Real* targets_;
   Index width_;        // of q: 0 if it is not needed
   LineArray<Real> q_;  // (rows, width)

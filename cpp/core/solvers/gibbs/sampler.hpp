@@ -14,31 +14,35 @@
 #include "feature_pass.hpp"
 #include "hyperparameters.hpp"
 #include "likelihoods.hpp"
+#include "relation.hpp"
 
 namespace sparsefm::gibbs {
 
 template <class Real, class Values, class Likelihood>
 class Sampler final : public Gibbs<Real> {
  public:
-  Sampler(const CsrView<Values>& X, const Real* targets, const Real* weights,
-          std::span<const std::int32_t> fields, const Settings& settings,
+  Sampler(const CsrView<Values>& X, Relations<Real> relations, const Real* targets,
+          const Real* weights, std::span<const std::int32_t> fields, const Settings& settings,
           const ChainView<Real>& chain)
       : X_(X),
         chain_(chain),
         sample_(settings["sample"] != 0),
         prior_{settings["alpha0"], settings["beta0"], settings["gamma0"]},
         bias_precision_(settings["bias_precision"]),
-        columns_(columns_of<Real>(X, weights, fields)),
+        layout_(layout_of(X, relations, weights, fields, chain.fields)),
+        columns_(columns_of<Real>(X, layout_.places, relations.empty())),
         parameters_(chain),
-        rows_(columns_, targets, weights, parameters_.width()),
-        features_of_(chain.fields) {
+        rows_(columns_, layout_.places, targets, weights, parameters_.width()) {
     if (Likelihood::latent && !sample_) {
       throw std::invalid_argument(std::string(Likelihood::name) + " can only be sampled");
     }
-    for (Index j = 0; j < X.features; ++j) {
-      features_of_[fields[j]].push_back(static_cast<Feature>(j));
+    relations_.reserve(relations.size());
+    for (std::size_t n = 0; n < relations.size(); ++n) {
+      relations_.emplace_back(relations[n], layout_, n, parameters_.width());
+      entity_scores_.push_back(relations_.back().scores());
     }
-    for (const auto& members : classes_of(columns_, fields)) {
+    for (const auto& members :
+         classes_of(columns_, layout_.features_of, layout_.fields_of.back())) {
       classes_.emplace_back(columns_, members);
     }
   }
@@ -60,13 +64,15 @@ class Sampler final : public Gibbs<Real> {
                                 static_cast<Index>(tasks.batches.size()) + tasks.tasks_of_chunks());
     }
     const Index size = parameters_.size();
+    for (const auto& relation : relations_) longest = std::max(longest, relation.most_tasks());
     return team_size(threads, longest, columns_.starts.back() * size * size / 2);
   }
 
   template <class Pieces>
   double sweep(Team& team, Index t) {
     parameters_.read(team);
-    auto sums = rows_.template compute<Pieces, Likelihood>(team, X_, parameters_,
+    for (auto& relation : relations_) relation.template read<Pieces>(team, parameters_);
+    auto sums = rows_.template compute<Pieces, Likelihood>(team, X_, entity_scores_, parameters_,
                                                            randoms(t, Stage::latent));
     require_finite(sums);
     if (sample_ && !Likelihood::latent) {
@@ -76,10 +82,12 @@ class Sampler final : public Gibbs<Real> {
     draw_bias(team, t, sums);
     if (sample_ && t >= 1) draw_hyperparameters(team, t);
 
-    draw_features<Real, Values, Pieces>(
-        team, columns_, rows_, parameters_,
-        {*chain_.alpha, chain_.means, chain_.precisions, sample_, randoms(t, Stage::features)},
-        classes_);
+    const Conditions conditions{*chain_.alpha, chain_.means, chain_.precisions, sample_,
+                                randoms(t, Stage::features)};
+    for (auto& relation : relations_) {
+      relation.template draw<Pieces>(team, rows_, parameters_, conditions);
+    }
+    draw_features<Real, Values, Pieces>(team, columns_, rows_, parameters_, conditions, classes_);
     sums = rows_.shift(team, 0);
     require_finite(sums);
     return sums.square;
@@ -101,7 +109,7 @@ class Sampler final : public Gibbs<Real> {
   void draw_hyperparameters(Team& team, Index t) {
     team.for_each(chain_.fields, [&](Index field, int) {
       const Index first = field * parameters_.size();
-      gibbs::draw_hyperparameters<Real>(parameters_, features_of_[field], field, prior_,
+      gibbs::draw_hyperparameters<Real>(parameters_, layout_.features_of[field], field, prior_,
                                         randoms(t, Stage::hyperparameters), chain_.means + first,
                                         chain_.precisions + first);
     });
@@ -126,24 +134,27 @@ class Sampler final : public Gibbs<Real> {
   bool sample_;
   Hyperprior prior_;
   double bias_precision_;
+  Layout layout_;
   Columns<Real> columns_;
   Parameters<Real> parameters_;
   Rows<Real> rows_;
-  std::vector<std::vector<Feature>> features_of_;  // each field
+  std::vector<Relation<Real>> relations_;
+  std::vector<EntityScores<Real>> entity_scores_;  // of each relation
   std::vector<ClassTasks> classes_;
   std::mutex mutex_;  // a chain makes one sweep at a time
 };
 
 template <class Real>
-std::unique_ptr<Gibbs<Real>> make_gibbs(const MatrixView<Real>& X, const Real* targets,
-                                        const Real* weights, std::span<const std::int32_t> fields,
+std::unique_ptr<Gibbs<Real>> make_gibbs(const MatrixView<Real>& X, Relations<Real> relations,
+                                        const Real* targets, const Real* weights,
+                                        std::span<const std::int32_t> fields,
                                         const Settings& settings, const ChainView<Real>& chain) {
   std::unique_ptr<Gibbs<Real>> gibbs;
   Likelihoods::visit(settings.name, [&]<class Likelihood> {
     std::visit(
         [&]<class Values>(const CsrView<Values>& view) {
-          gibbs = std::make_unique<Sampler<Real, Values, Likelihood>>(view, targets, weights,
-                                                                      fields, settings, chain);
+          gibbs = std::make_unique<Sampler<Real, Values, Likelihood>>(
+              view, relations, targets, weights, fields, settings, chain);
         },
         X);
   });

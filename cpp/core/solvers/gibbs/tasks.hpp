@@ -38,18 +38,20 @@ class ClassTasks {
   std::vector<Chunk> chunks;     // of the frequent features, one after the other
   std::vector<Range> chunks_of;  // of each frequent feature
 
+  /// `work`: of an occurrence, in that of a row.
   template <class Real>
-  ClassTasks(const Columns<Real>& columns, const FeatureClass& members) : field(members.field) {
+  ClassTasks(const Columns<Real>& columns, const FeatureClass& members, Index work = 1)
+      : field(members.field), work_(work) {
     Index occurrences = 0;
     for (const Feature j : members.features) occurrences += columns.size(j);
     const auto features = static_cast<Index>(members.features.size());
-    if (occurrences > frequent_size * features && features <= blocked_features) {
+    if (work == 1 && occurrences > frequent_size * features && features <= blocked_features) {
       blocks_ = (columns.rows + block_rows - 1) / block_rows;
     }
     for (const Feature j : members.features) {
       if (blocked()) {
         cut_by_rows(columns, j);
-      } else if (columns.size(j) > frequent_size) {
+      } else if (columns.size(j) * work > frequent_size) {
         cut(columns, j);
       } else {
         add_to_batch(columns.size(j), j);
@@ -72,9 +74,9 @@ class ClassTasks {
   }
 
  private:
-  static constexpr Index frequent_size = 4096;   // occurrences; features with more are frequent
+  static constexpr Index frequent_size = 4096;   // rows; features with more are frequent
   static constexpr Index blocked_features = 64;  // more would have chunks of a few rows, and many
-  static constexpr Index chunk_size = 2048;      // occurrences
+  static constexpr Index chunk_size = 2048;      // rows
   static constexpr Index batch_rows = 8192;      // likewise
 
   void add_chunks(Feature j, std::vector<Chunk> parts) {
@@ -88,9 +90,9 @@ class ClassTasks {
   void cut(const Columns<Real>& columns, Feature j) {
     std::vector<Chunk> parts;
     const Index end = columns.starts[j + 1];
-    for (Index begin = columns.starts[j]; begin < end; begin += chunk_size) {
-      parts.push_back(
-          {static_cast<Index>(frequent.size()), {begin, std::min(begin + chunk_size, end)}});
+    const Index size = chunk_size / work_;
+    for (Index begin = columns.starts[j]; begin < end; begin += size) {
+      parts.push_back({static_cast<Index>(frequent.size()), {begin, std::min(begin + size, end)}});
     }
     add_chunks(j, std::move(parts));
   }
@@ -112,15 +114,16 @@ class ClassTasks {
   void add_to_batch(Index occurrences, Feature j) {
     const auto position = static_cast<Index>(rare.size());
     if (batches.empty() || position - batches.back().begin == batch_size ||
-        rows_of_batch_ + occurrences > batch_rows) {
+        rows_of_batch_ + occurrences * work_ > batch_rows) {
       batches.push_back({position, position});
       rows_of_batch_ = 0;
     }
     rare.push_back(j);
     batches.back().end = position + 1;
-    rows_of_batch_ += occurrences;
+    rows_of_batch_ += occurrences * work_;
   }
 
+  Index work_;
   Index blocks_ = 0;  // 0: not blocked
   Index rows_of_batch_ = 0;
 };

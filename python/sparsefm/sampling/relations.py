@@ -1,0 +1,91 @@
+"""Features that depend on an entity of the row only, such as the age of its user.
+
+If a field is a function of another one, its features need no rows: sums over the rows of each
+entity are gathered once, and all features of the entity are drawn from them. The draws are the
+same, and there are fewer rows to go through.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm import _core
+from sparsefm.data.csr import take_rows
+
+ENTITY_COST = 8  # of a value of an entity, in that of a value of a row
+LEAST_ROWS = 32  # of an entity, on average: its sums take as much memory as some rows
+
+
+class Relation(NamedTuple):
+    """The features of entities, and which entity each row has.
+
+    Attributes
+    ----------
+    X : Csr of shape (n_entities, d)
+        With an array of values.
+    entities : ndarray of int32, shape (n,)
+    """
+
+    X: _core.Csr
+    entities: npt.NDArray[np.int32]
+
+
+def split(
+    X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int, dtype: npt.DTypeLike
+) -> tuple[_core.Csr, tuple[Relation, ...]]:
+    """Split rows into features of their own and relations, where that makes sampling faster.
+
+    Fields with few features are the first whose dependent fields are looked for, so each of these
+    comes to the smallest field that it depends on.
+
+    Parameters
+    ----------
+    X : Csr of shape (n, d)
+        Checked.
+    fields : ndarray of int32, shape (d,)
+    n_fields : int
+    dtype : dtype
+        Of the relations' values.
+
+    Returns
+    -------
+    Csr of shape (n, d)
+        The entries that are in no relation.
+    tuple of Relation
+        No field is in two of them.
+    """
+    sizes = np.bincount(fields, minlength=n_fields)
+    occurs = np.bincount(fields[X.indices[: X.n_nonzeros]], minlength=n_fields) > 0
+    free = occurs.astype(np.uint8)
+    relations = []
+    for key in np.argsort(sizes, kind="stable"):
+        if not free[key] or not 1 < sizes[key] <= X.n_rows / LEAST_ROWS:
+            continue
+        found = _core.dependence(int(key), X, fields, free)
+        if found is None:
+            continue
+        entities, first, depends = found
+        features = _part_of(take_rows(X, first.astype(np.int64)), depends[fields] == 1)
+        saved = np.diff(features.indptr)[entities].sum(dtype=np.int64) - X.n_rows
+        if saved > ENTITY_COST * features.n_nonzeros:
+            relations.append(Relation(_with_values(features, dtype), entities))
+            free[depends == 1] = 0
+    if not relations:
+        return X, ()
+    return _part_of(X, (free == 1)[fields]), tuple(relations)
+
+
+def _part_of(X: _core.Csr, features: npt.NDArray[np.bool_]) -> _core.Csr:
+    """Return a matrix with the entries of some features, given as a mask."""
+    chosen = features[X.indices[: X.n_nonzeros]]
+    indptr = np.concatenate([[0], np.cumsum(chosen)])[X.indptr]
+    values = None if X.values is None else X.values[: X.n_nonzeros][chosen]
+    return _core.Csr(indptr, X.indices[: X.n_nonzeros][chosen], values, X.n_features, "rows")
+
+
+def _with_values(X: _core.Csr, dtype: npt.DTypeLike) -> _core.Csr:
+    values = np.ones(X.n_nonzeros) if X.values is None else X.values
+    return _core.Csr(X.indptr, X.indices, values.astype(dtype), X.n_features, "a relation")
