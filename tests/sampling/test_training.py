@@ -7,6 +7,8 @@ from rated import TASKS, assert_same, ratings, rmse, sample, targets
 from scipy.special import ndtr
 
 import sparsefm as fm
+from sparsefm.data.dataset import Dataset
+from sparsefm.sampling.design import Design
 
 # --- quality ------------------------------------------------------------------------------------
 
@@ -77,6 +79,55 @@ def test_the_scale_of_values_and_targets_does_not_matter(size):
     assert np.abs(actual - expected).mean() < 0.1  # the draws differ
     if size == 1024:  # a power of two changes not a bit
         np.testing.assert_allclose(actual, expected, rtol=1e-6)
+
+
+def lists_of_users(users=300, items=60, each=8, seed=0):
+    """Return rows with and without lists of what users rated, and the fields of the former."""
+    rng = np.random.default_rng(seed)
+    taste, style = rng.normal(size=(users, 2)), rng.normal(size=(items, 2))
+    liking = taste @ style.T
+    user = np.repeat(np.arange(users), each)
+    item = np.argsort(-liking - rng.gumbel(size=liking.shape))[:, :each].ravel()
+    truth = liking[user, item]
+    ids = np.hstack([np.eye(users)[user], np.eye(items)[item]])
+    train = rng.random(len(user)) < 0.75
+    rated = np.zeros((users, items))
+    rated[user[train], item[train]] = 1
+    lists = rated / np.sqrt(np.maximum(rated.sum(axis=1, keepdims=True), 1))
+    fields = np.repeat([0, 1, 2], [users, items, items])
+    return sp.csr_matrix(ids), sp.csr_matrix(np.hstack([ids, lists[user]])), truth, train, fields
+
+
+def test_lists_of_what_a_user_rated_help():
+    ids, with_lists, truth, train, fields = lists_of_users()
+    y = truth + 0.5 * np.random.default_rng(1).normal(size=len(truth))
+    errors = []
+    for X in (ids, with_lists):
+        model = fm.train(X[train], y[train], fields=fields[: X.shape[1]], rank=4, epochs=40,
+                         solver=fm.Gibbs())  # fmt: skip
+        errors.append(np.sqrt(np.mean((model.predict(X[~train]) - truth[~train]) ** 2)))
+    assert errors[1] < 0.85 * errors[0]
+
+
+@pytest.mark.parametrize("value", [1, 3.0, 1e-20])
+def test_a_list_counts_as_one_feature(value):
+    """Its values are divided by their number's root too, in powers of two."""
+    rng = np.random.default_rng(0)
+    rows = np.zeros((500, 30))
+    rows[np.arange(500), rng.integers(0, 10, 500)] = 1
+    for row in rows:
+        row[10 + rng.permutation(20)[: rng.integers(10, 19)]] = value  # 14 on average
+    fields = np.repeat([0, 1], [10, 20])
+    y = rng.normal(size=500)
+    kind = np.float64 if value != 1 else np.int8  # integers of one have no array of values
+    dataset = Dataset.training(
+        sp.csr_matrix(rows.astype(kind)), y, None, np.dtype("float64"), binary=False, fields=fields
+    )
+    design = Design.of(dataset, binary=False, scale=True)
+    assert set(design.sizes[:10]) == {1}
+    assert set(design.sizes[10:]) == {2 ** np.round(np.log2(value * np.sqrt(14)))}
+    assert design.pairs == pytest.approx(1, rel=0.05)
+    assert np.array_equal(Design.of(dataset, binary=False, scale=False).sizes, np.ones(30))
 
 
 def test_weights_are_precisions():

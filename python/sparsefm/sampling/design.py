@@ -18,6 +18,7 @@ from sparsefm.sampling.relations import Relation, split
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
 
+COUNTED_ROWS = 2048  # to count the features of fields in
 MONITORED_ROWS = 256  # of which scores are compared between chains
 MOST_REPETITIONS = 10_000  # of a row
 SCALE = 0.03  # of the scores' variance at the start, as a part of the targets'
@@ -33,8 +34,9 @@ class Design:
         The values of a field are divided by their size. Without the features of relations.
     relations : tuple of Relation
     sizes : ndarray of float64, shape (d,)
-        The root mean square of the non-zero values of each feature's field, as a power of two, so
-        that dividing is exact. Priors, which have a scale, then fit values of any size.
+        The root mean square of the non-zero values of each feature's field, times the square root
+        of the field's length (see `_lengths`), as a power of two, so that dividing is exact.
+        Priors, which have a scale, then fit values of any size and lists of any length.
     weights : ndarray of shape (n,) or None
         Precisions of the targets, 1 on average. With two classes there are none: rows are
         repeated.
@@ -47,7 +49,7 @@ class Design:
     monitored : Csr
         Rows whose scores are followed, as the user gave them.
     pairs : float
-        Of features in a row, on average.
+        Of features in a row, on average; a list counts as one feature.
     is_binary : bool
     checksum : int
         A number that other rows, targets, weights or fields would change.
@@ -83,14 +85,16 @@ class Design:
         targets, units = zip(*scaled, strict=True)
         monitored = take_rows(X, spread(X.n_rows, MONITORED_ROWS))
         n_fields = int(fields.max()) + 1
-        sizes = _sizes(X, fields, n_fields) if scale else np.ones(X.n_features)
-        if X.values is not None and (sizes != 1).any():
-            X = with_values(X, (X.values / sizes[X.indices]).astype(dataset.dtype))
+        lengths = _lengths(X, fields, n_fields)
+        sizes = _sizes(X, fields, lengths) if scale else np.ones(X.n_features)
+        if (sizes != 1).any():
+            values = np.ones(1, dataset.dtype) if X.values is None else X.values
+            X = with_values(X, (values / sizes[X.indices]).astype(dataset.dtype))
         indptr = X.indptr.astype(np.int64, copy=False)
         checksum = _checksum(
             indptr, X.indices, X.values, sizes, weights, fields, np.array(units), *targets
         )
-        pairs = _pairs(X)
+        pairs = _pairs(X, fields, lengths)
         X, relations = split(X, fields, n_fields, dataset.dtype)
         return cls(
             X=X,
@@ -137,10 +141,25 @@ class Design:
         return float(np.sqrt(SCALE / (max(rank, 1) * self.pairs)))
 
 
-def _pairs(X: _core.Csr) -> float:
-    """Return the number of pairs of features in a mean row; at least one."""
-    features = X.n_nonzeros / max(X.n_rows, 1)
-    return max(features * (features - 1) / 2, 1.0)
+def _lengths(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Float:
+    """Return how many features of each field a row has, if any, relative to the field with fewest.
+
+    It is 1 for all fields if they are one-hot, or if there is only one.
+    """
+    some = take_rows(X, spread(X.n_rows, COUNTED_ROWS))
+    of_entries = fields[some.indices]
+    rows = np.repeat(np.arange(some.n_rows), np.diff(some.indptr))
+    in_rows = np.bincount(np.unique(rows * n_fields + of_entries) % n_fields, minlength=n_fields)
+    lengths = np.bincount(of_entries, minlength=n_fields) / np.maximum(in_rows, 1)
+    shortest = lengths.min(initial=np.inf, where=lengths > 0)
+    return np.asarray(np.maximum(lengths / shortest, 1))
+
+
+def _pairs(X: _core.Csr, fields: npt.NDArray[np.int32], lengths: Float) -> float:
+    """Return the number of pairs of features in a mean row, at least one."""
+    counts = np.bincount(fields[X.indices[: X.n_nonzeros]], minlength=len(lengths))
+    features = (counts / lengths).sum() / max(X.n_rows, 1)
+    return float(max(features * (features - 1) / 2, 1.0))
 
 
 def _checksum(*arrays: Array | None) -> int:
@@ -178,9 +197,10 @@ def _standardised(
     return ((exact - mean) / std).astype(target.dtype), units
 
 
-def _sizes(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Float:
+def _sizes(X: _core.Csr, fields: npt.NDArray[np.int32], lengths: Float) -> Float:
     if X.values is None:
-        return np.ones(X.n_features)
+        return np.exp2(np.round(np.log2(lengths) / 2))[fields]
+    n_fields = len(lengths)
     of_entries = fields[X.indices[: X.n_nonzeros]]
     values = np.abs(X.values[: X.n_nonzeros].astype(np.float64))
     largest = np.zeros(n_fields)
@@ -189,6 +209,6 @@ def _sizes(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Float:
     counts = np.bincount(of_entries, minlength=n_fields)
     sums = np.bincount(of_entries, np.ldexp(values, -exponents[of_entries]) ** 2, n_fields)
     halves = np.zeros(n_fields)
-    np.log2(sums / np.maximum(counts, 1), out=halves, where=sums > 0)
+    np.log2(sums * lengths / np.maximum(counts, 1), out=halves, where=sums > 0)
     sizes = np.ldexp(1.0, exponents + np.round(halves / 2).astype(int))
     return np.asarray(sizes[fields])
