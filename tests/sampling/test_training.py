@@ -126,7 +126,7 @@ def test_a_list_counts_as_one_feature(value):
     design = Design.of(dataset, binary=False, scale=True)
     assert set(design.sizes[:10]) == {1}
     assert set(design.sizes[10:]) == {2 ** np.round(np.log2(value * np.sqrt(14)))}
-    assert design.pairs == pytest.approx(1, rel=0.05)
+    assert design.features_of_row == pytest.approx(2, rel=0.05)
     assert np.array_equal(Design.of(dataset, binary=False, scale=False).sizes, np.ones(30))
 
 

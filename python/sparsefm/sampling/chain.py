@@ -57,7 +57,7 @@ class Chain:
         """
         rank = normals.shape[1]
         variance = design.start_variance(rank) if scale is None else max(scale**2, LEAST_VARIANCE)
-        of_w, of_v = solver.precisions(variance)
+        of_w, of_v = solver.precisions(1 / design.features_of_row, variance)
         precisions = np.tile([of_w] + [of_v] * rank, (design.n_fields, 1))
         spread = np.sqrt(variance) if scale is None else scale
         return cls(
@@ -84,7 +84,7 @@ class Chain:
         variances = np.column_stack(sums) / np.maximum(counts, 1)[:, None]
         precisions = 1 / np.clip(variances, 1e-6, None)
         if not solver.random:
-            precisions[:, 0], precisions[:, 1:] = solver.precisions(1.0)
+            precisions[:, 0], precisions[:, 1:] = solver.precisions(1.0, 1.0)
         return cls(
             np.array([(model.w0 - offset) / scale], design.dtype),
             w.astype(design.dtype),

@@ -48,8 +48,8 @@ class Design:
         Of each output: what was subtracted from the targets, and what they were divided by.
     monitored : Csr
         Rows whose scores are followed, as the user gave them.
-    pairs : float
-        Of features in a row, on average; a list counts as one feature.
+    features_of_row : float
+        Their mean number, at least one; a list counts as one feature.
     is_binary : bool
     checksum : int
         A number that other rows, targets, weights or fields would change.
@@ -64,7 +64,7 @@ class Design:
     targets: tuple[Array, ...]
     units: tuple[tuple[float, float], ...]
     monitored: _core.Csr
-    pairs: float
+    features_of_row: float
     is_binary: bool
     checksum: int
 
@@ -94,7 +94,7 @@ class Design:
         checksum = _checksum(
             indptr, X.indices, X.values, sizes, weights, fields, np.array(units), *targets
         )
-        pairs = _pairs(X, fields, lengths)
+        features_of_row = _features_of_row(X, fields, lengths)
         X, relations = split(X, fields, n_fields, dataset.dtype)
         return cls(
             X=X,
@@ -106,7 +106,7 @@ class Design:
             targets=targets,
             units=units,
             monitored=monitored,
-            pairs=pairs,
+            features_of_row=features_of_row,
             is_binary=binary,
             checksum=checksum,
         )
@@ -136,9 +136,11 @@ class Design:
     def start_variance(self, rank: int) -> float:
         """Return the variance of V's first entries: scores then vary a little, whatever the rank.
 
-        Each pair of features of value 1 has a variance of k times the square of this.
+        A row with m features of value 1 has m (m - 1) / 2 pairs, each of variance k times the
+        square of this.
         """
-        return float(np.sqrt(SCALE / (max(rank, 1) * self.pairs)))
+        pairs = max(self.features_of_row * (self.features_of_row - 1) / 2, 1.0)
+        return float(np.sqrt(SCALE / (max(rank, 1) * pairs)))
 
 
 def _lengths(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Float:
@@ -155,11 +157,10 @@ def _lengths(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Floa
     return np.asarray(np.maximum(lengths / shortest, 1))
 
 
-def _pairs(X: _core.Csr, fields: npt.NDArray[np.int32], lengths: Float) -> float:
-    """Return the number of pairs of features in a mean row, at least one."""
+def _features_of_row(X: _core.Csr, fields: npt.NDArray[np.int32], lengths: Float) -> float:
+    """Return the mean number of features in a row, at least one; a list counts as one."""
     counts = np.bincount(fields[X.indices[: X.n_nonzeros]], minlength=len(lengths))
-    features = (counts / lengths).sum() / max(X.n_rows, 1)
-    return float(max(features * (features - 1) / 2, 1.0))
+    return float(max((counts / lengths).sum() / max(X.n_rows, 1), 1.0))
 
 
 def _checksum(*arrays: Array | None) -> int:

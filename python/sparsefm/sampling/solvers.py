@@ -34,8 +34,8 @@ class Sweeper(ABC):
         """Its constants in the core."""
 
     @abstractmethod
-    def precisions(self, variance: float) -> tuple[float, float]:
-        """Return the first precisions of w and V, given the variance of V's first entries."""
+    def precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
+        """Return the first precisions of w and V, given their variances at the start."""
 
 
 @register("solver", "gibbs")
@@ -103,9 +103,9 @@ class Gibbs(Sweeper):
         hyperpriors = {name: float(getattr(self, name)) for name in ("alpha0", "beta0", "gamma0")}
         return {"sample": 1.0, "bias_precision": BIAS_PRECISION, **hyperpriors}
 
-    def precisions(self, variance: float) -> tuple[float, float]:
-        """Return the first precisions of w and V, given the variance of V's first entries."""
-        return 1.0, 1.0 / variance
+    def precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
+        """Return the first precisions of w and V, given their variances at the start."""
+        return 1.0 / of_w, 1.0 / of_v
 
 
 @register("solver", "als")
@@ -148,6 +148,6 @@ class ALS(Sweeper):
         """Its constants in the core."""
         return {"sample": 0.0, "alpha0": 1.0, "beta0": 1.0, "gamma0": 1.0, "bias_precision": 0.0}
 
-    def precisions(self, variance: float) -> tuple[float, float]:
-        """Return the precisions of w and V."""
+    def precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
+        """Return the precisions of w and V, whatever their variances at the start."""
         return float(self.l2_linear), float(self.l2_factors)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from sparsefm.sampling import normal
 from sparsefm.sampling.chain import Chain
 from sparsefm.sampling.design import Design
 from sparsefm.sampling.diagnostics import UNKNOWN, summary
+from sparsefm.sampling.linear_start import start_linear
 from sparsefm.sampling.posterior import Mean, SampledModel, scores_of
 from sparsefm.sampling.samples import Progress, Sample, Thinned
 from sparsefm.sampling.solvers import Sweeper
@@ -162,17 +164,12 @@ class SamplingRun(Run):
         # One chain a thread scales better than several threads a chain.
         workers = min(self._threads, len(self._samplers))
         threads = self._threads // workers
-        try:
+        with self._naming_overflow(f"sweep {self._sweeps + 1}"):
             if workers == 1:
                 return [sampler.sweep(self._sweeps, threads) for sampler in self._samplers]
             with ThreadPoolExecutor(workers) as pool:
                 sweeps = pool.map(lambda one: one.sweep(self._sweeps, threads), self._samplers)
                 return list(sweeps)
-        except OverflowError:
-            raise DivergenceError(
-                f"sweep {self._sweeps + 1}: numbers are too large for {self._design.dtype}: scale "
-                "the columns of X to about unit size, or use dtype='float64'"
-            ) from None
 
     @property
     def is_burning_in(self) -> bool:
@@ -241,8 +238,23 @@ class SamplingRun(Run):
         return mean
 
     def _begin(self, output: int, number: int, start: Start) -> Chain:
+        design, solver, place = self._design, self._solver, output << CHAIN_BITS | number
         if start.model is not None:
-            return Chain.of_model(start.model, self._design, output, self._solver)
-        features = np.arange(self._design.X.n_features)
-        normals = feature_normals(self._seed, output << CHAIN_BITS | number, features, start.rank)
-        return Chain.begin(self._design, output, self._solver, start.init_scale, normals)
+            return Chain.of_model(start.model, design, output, solver)
+        features = np.arange(design.X.n_features)
+        normals = feature_normals(self._seed, place, features, start.rank)
+        chain = Chain.begin(design, output, solver, start.init_scale, normals)
+        if design.is_binary:
+            with self._naming_overflow("the start"):
+                start_linear(chain, design, output, solver, self._seed, place, self._threads)
+        return chain
+
+    @contextmanager
+    def _naming_overflow(self, place: str) -> Iterator[None]:
+        try:
+            yield
+        except OverflowError:
+            raise DivergenceError(
+                f"{place}: numbers are too large for {self._design.dtype}: scale the columns of X "
+                "to about unit size, or use dtype='float64'"
+            ) from None
