@@ -22,7 +22,8 @@ from scipy import special, stats
 
 # Tails so light that all moments below have a variance. alpha0 and beta0 differ, and gamma0 is not
 # 1, so that none of them can be forgotten.
-PRIOR = {"alpha0": 24.0, "beta0": 8.0, "gamma0": 2.0, "bias_precision": 30.0}
+PRIOR = {"alpha0": 24.0, "beta0": 8.0, "gamma0": 2.0, "bias_precision": 30.0, "gap_precision": 9.0}
+CLASSES = 4
 
 
 class Setup(NamedTuple):
@@ -57,6 +58,8 @@ def draw_prior(given, size, rng):
         precisions[:, fields]
     )
     squared = settings.loss == "squared"
+    gaps = np.exp(rng.normal(size=(size, CLASSES - 2)) / np.sqrt(settings.gap_precision))
+    cuts = np.cumsum(np.column_stack([np.zeros(size), gaps]), axis=1)
     return {
         "w0": rng.normal(size=(size, 1)) / np.sqrt(settings.bias_precision),
         "w": theta[..., 0].copy(),
@@ -64,6 +67,7 @@ def draw_prior(given, size, rng):
         "alpha": rng.gamma(half, scale, (size, 1)) if squared else np.ones((size, 1)),
         "means": means,
         "precisions": precisions,
+        "cuts": cuts if settings.loss == "ordinal" else np.zeros((size, 1)),
     }
 
 
@@ -84,7 +88,11 @@ def draw_targets(given, draws, rng):
     """Draw targets given parameters: (size, n)."""
     s = scores(given, draws)
     y = s + noise_sd(given, draws) * rng.normal(size=s.shape)
-    return y if given.settings.loss == "squared" else np.where(y > 0, 1.0, -1.0)
+    if given.settings.loss == "squared":
+        return y
+    if given.settings.loss == "probit":
+        return np.where(y > 0, 1.0, -1.0)
+    return (y[..., None] > draws["cuts"][:, None]).sum(axis=2) * 1.0
 
 
 def rms(values):
@@ -102,9 +110,11 @@ def statistics(given, draws):
     sd = noise_sd(given, draws)[:, weighty]
     linear = (draws["w"] @ given.X.T)[:, weighty]
     w0, alpha = draws["w0"][:, 0], draws["alpha"][:, 0]
-    # The targets' residuals have mean 0 given the scores, with either loss.
+    # The targets' residuals have mean 0 given the scores, with every loss.
     squared = given.settings.loss == "squared"
-    residual = (y - s) / sd if squared else y - special.erf(s / sd / np.sqrt(2))
+    above = special.ndtr((s[..., None] - draws["cuts"][:, None]) / sd[..., None])
+    expected = {"squared": s, "probit": 2 * above[..., 0] - 1, "ordinal": above.sum(axis=2)}
+    residual = (y - expected[given.settings.loss]) / (sd if squared else 1)
     pairs = np.einsum("mik,mjk->mij", draws["V"], draws["V"])
     result = {
         "w0": w0,
@@ -127,6 +137,17 @@ def statistics(given, draws):
             "log alpha": np.log(alpha),
             "log^2 alpha": np.log(alpha) ** 2,
         }
+    if given.settings.loss == "ordinal":
+        gaps = np.log(np.diff(draws["cuts"], axis=1))
+        for m, gap in enumerate(gaps.T):
+            inside = (y == m + 1).mean(axis=1)
+            result |= {
+                f"gap {m}": gap,
+                f"gap^2 {m}": gap**2,
+                f"y gap {m}": inside * gap,
+                f"s gap {m}": rms(s) * gap,
+            }
+        result["gap gap"] = gaps[:, 0] * gaps[:, 1]
     theta = np.concatenate([draws["w"][..., None], draws["V"]], axis=2)
     for f in range(draws["means"].shape[1]):
         members = given.fields == f

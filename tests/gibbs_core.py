@@ -15,7 +15,7 @@ needs_core = pytest.mark.skipif(
 
 
 def core(
-    X, y, weights, fields, settings, w0, w, V, alpha, means, precisions,
+    X, y, weights, fields, settings, w0, w, V, alpha, means, precisions, cuts,
     seed=0, chain=0, relations=(),
 ):  # fmt: skip
     """Make the core's sampler: arguments as for `gibbs_reference.Gibbs`, arithmetic as of V.
@@ -38,6 +38,7 @@ def core(
         alpha,
         means,
         precisions,
+        cuts,
         seed,
         chain,
         tuple((with_all_values(Z, V.dtype), entities) for Z, entities in relations),

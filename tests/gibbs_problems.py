@@ -1,4 +1,4 @@
-"""Small problems for the Gibbs sampler: every kind of column, weights, any rank, either loss."""
+"""Small problems for the Gibbs sampler: every kind of column, weights, any rank, every loss."""
 
 import numpy as np
 from gibbs_reference import Gibbs, Settings
@@ -38,10 +38,11 @@ def problem(loss="squared", rank=3, rows=20, weighted=True, seed=0, kinds=MIXED,
         weights = rng.uniform(0.3, 3, rows)
         weights[[2, 7]] = 0
     y = rng.normal(size=rows)
+    classes = np.digitize(y, [-0.8, -0.5, 0.7])
     given = {"alpha0": 1.5, "beta0": 0.8, "gamma0": 1.7, "bias_precision": 0.4, **settings}
     return {
         "X": X,
-        "y": y if loss == "squared" else np.where(y > 0, 1.0, -1.0),
+        "y": {"squared": y, "ordinal": classes * 1.0}.get(loss, np.where(y > 0, 1.0, -1.0)),
         "weights": weights,
         "fields": fields,
         "settings": Settings(loss=loss, **given),
@@ -51,10 +52,11 @@ def problem(loss="squared", rank=3, rows=20, weighted=True, seed=0, kinds=MIXED,
         "alpha": np.array([1.3 if loss == "squared" else 1.0]),
         "means": 0.5 * rng.normal(size=shape),
         "precisions": rng.uniform(0.5, 2, shape),
+        "cuts": np.array([0.0, 0.4, 1.7]) if loss == "ordinal" else np.zeros(1),
     }
 
 
-STATE = ("w0", "w", "V", "alpha", "means", "precisions")
+STATE = ("w0", "w", "V", "alpha", "means", "precisions", "cuts")
 
 
 def copied(given):

@@ -9,6 +9,7 @@ theta_j     (w_j, v_j1 .. v_jk): the k + 1 parameters of feature j; column c = 0
 mu, lambda  `means` and `precisions` of the parameters, (F, k + 1): one for each field and column
 omega_r     weight of row r, as precision; a row of weight 0 is ignored
 alpha       precision of the noise, (1,)
+c           cuts between ordered classes, (K - 1,); c_0 is 0
 t           number of a sweep, from 0
 ==========  ======================================================================================
 
@@ -16,109 +17,26 @@ The model, with s_r the score of row r:
 
     y_r ~ N(s_r, 1 / (alpha omega_r))                           loss "squared"
     z_r ~ N(s_r, 1 / omega_r), y_r = sign(z_r) = -1 or 1        loss "probit", where alpha is 1
+    ... and y_r = k if c_{k-1} < z_r < c_k                      loss "ordinal"
     w0 ~ N(0, 1 / bias_precision)
     theta_jc ~ N(mu_fc, 1 / lambda_fc),  f = f(j)
     mu_fc ~ N(0, 1 / (gamma0 lambda_fc))
     lambda_fc, alpha ~ Gamma(shape alpha0 / 2, rate beta0 / 2)
+    a_m = log(c_m - c_{m-1}) ~ N(0, 1 / gap_precision)
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from gibbs_random import Random, log_between, normal_between, truncated_normal
 from reference import score, score_brute_force
-from scipy import special
+from scipy import stats
 
-LATENT, NOISE, BIAS, HYPER, FEATURES = 1, 2, 3, 4, 5  # the stages of a sweep
-MEAN_PART = 0x40000000  # the part of the normals of mu: no attempt of a Gamma gets that far
-
-
-# --- random numbers -----------------------------------------------------------------------------
-
-
-def philox(counter, key):
-    """Turn counters into random words: Philox4x32-10 of Salmon et al. (2011).
-
-    Parameters
-    ----------
-    counter : array-like of shape (..., 4)
-        Numbers below 2^32.
-    key : array-like of shape (2,)
-
-    Returns
-    -------
-    ndarray of uint64 of shape (..., 4), below 2^32
-
-    """
-    low = np.uint64(0xFFFFFFFF)
-    half = np.uint64(32)
-    c0, c1, c2, c3 = np.moveaxis(np.asarray(counter, dtype=np.uint64), -1, 0)
-    k0, k1 = (int(k) for k in key)
-    for _ in range(10):
-        p0 = np.uint64(0xD2511F53) * c0
-        p1 = np.uint64(0xCD9E8D57) * c2
-        c0, c1, c2, c3 = (
-            (p1 >> half) ^ c1 ^ np.uint64(k0),
-            p1 & low,
-            (p0 >> half) ^ c3 ^ np.uint64(k1),
-            p0 & low,
-        )
-        k0 = (k0 + 0x9E3779B9) & 0xFFFFFFFF
-        k1 = (k1 + 0xBB67AE85) & 0xFFFFFFFF
-    return np.stack([c0, c1, c2, c3], axis=-1)
-
-
-class Random:
-    """Random numbers by their place: item, part (both may be arrays), sweep and stage."""
-
-    def __init__(self, seed, chain):
-        self.key = (seed & 0xFFFFFFFF, seed >> 32)
-        self.chain = chain
-
-    def uniforms(self, item, part, t, stage):
-        """Draw the two uniforms of a block, in (0, 1]."""
-        item, part = np.broadcast_arrays(item, part)
-        counter = np.empty((*item.shape, 4), dtype=np.uint64)
-        counter[..., 0], counter[..., 1] = item, part
-        counter[..., 2], counter[..., 3] = t, stage | self.chain << 8
-        words = philox(counter, self.key)
-        pairs = words[..., 1::2] << np.uint64(32) | words[..., ::2]
-        uniforms = (pairs >> np.uint64(11)) * 2.0**-53 + 2.0**-54
-        return uniforms[..., 0], uniforms[..., 1]
-
-    def normals(self, item, part, t, stage):
-        """Draw the two standard normals of a block: Box and Muller."""
-        a, b = self.uniforms(item, part, t, stage)
-        radius = np.sqrt(-2 * np.log(a))
-        return radius * np.cos(2 * np.pi * b), radius * np.sin(2 * np.pi * b)
-
-    def gamma(self, shape, item, t, stage):
-        """Draw from Gamma(shape, rate 1), elementwise: Marsaglia and Tsang (2000)."""
-        shape, item = np.broadcast_arrays(np.asarray(shape, dtype=float), item)
-        small = shape < 1
-        d = np.where(small, shape + 1, shape) - 1 / 3
-        c = 1 / np.sqrt(9 * d)
-        result = np.full(shape.shape, np.nan)
-        attempt = 0
-        while np.isnan(result).any():
-            x, _ = self.normals(item, 2 * attempt, t, stage)
-            u, _ = self.uniforms(item, 2 * attempt + 1, t, stage)
-            v = (1 + c * x) ** 3
-            log_v = np.log(np.where(v > 0, v, 1.0))
-            accepted = (v > 0) & (np.log(u) < x * x / 2 + d - d * v + d * log_v)
-            result = np.where(np.isnan(result) & accepted, d * v, result)
-            attempt += 1
-        _, u = self.uniforms(item, 1, t, stage)
-        return np.where(small, result * u ** (1 / shape), result)
-
-
-def truncated_normal(mean, sd, sign, u):
-    """Draw z ~ N(mean, sd^2), truncated to sign z >= 0: |z| is larger with chance u.
-
-    In logarithms, so that it is exact to rounding however far the mean lies on the wrong side.
-    """
-    log_tail = np.log(u) + special.log_ndtr(sign * mean / sd)
-    z = mean - sign * sd * special.ndtri_exp(log_tail)
-    return sign * np.maximum(sign * z, 0)  # rounding must not cross 0
+LATENT, NOISE, BIAS, HYPER, FEATURES, CUTS = 1, 2, 3, 4, 5, 6  # the stages of a sweep
+MEAN_PART = 0x40000000  # the part of normals beside a Gamma: no attempt of that gets so far
+GROUP_PART = 0x50000000
+MOST_GROUPS = 8  # of gaps between cuts, on average
+FREEDOM = 20  # degrees, of the t distribution of proposed cuts
 
 
 # --- the order of the features ------------------------------------------------------------------
@@ -163,6 +81,7 @@ class Settings(NamedTuple):
     beta0: float = 1.0
     gamma0: float = 1.0
     bias_precision: float = 1e-6
+    gap_precision: float = 0.25
 
 
 class Gibbs:
@@ -179,17 +98,20 @@ class Gibbs:
     alpha : ndarray of shape (1,)
         Must be 1 for probit.
     means, precisions : ndarray of shape (F, k + 1)
+    cuts : ndarray of shape (K - 1,)
+        Of ordered classes.
     seed, chain : int
 
     """
 
     def __init__(
-        self, X, y, weights, fields, settings, w0, w, V, alpha, means, precisions, seed=0, chain=0
-    ):
+        self, X, y, weights, fields, settings, w0, w, V, alpha, means, precisions, cuts=None,
+        seed=0, chain=0,
+    ):  # fmt: skip
         self.X, self.y, self.fields, self.settings = X, y, fields, settings
         self.omega = np.ones(len(y)) if weights is None else weights
         self.w0, self.w, self.V, self.alpha = w0, w, V, alpha
-        self.means, self.precisions = means, precisions
+        self.means, self.precisions, self.cuts = means, precisions, cuts
         self.classes = colour_classes(X[self.omega > 0], fields)
         self.members = np.arange(len(means))[:, None] == fields  # (F, d)
         self.random = Random(seed, chain)
@@ -197,6 +119,8 @@ class Gibbs:
     def sweep(self, t, threads=1):
         """Draw everything once, in the order of the algorithm; `threads` means nothing here."""
         sample = self.settings.sample
+        if self.settings.loss == "ordinal" and len(self.cuts) > 1:
+            self.cuts[1:] = np.cumsum(np.exp(self.draw_gaps(t)))
         targets = self.draw_targets(t)
         if sample and self.settings.loss == "squared":
             shape, rate = self.noise_conditional(targets)
@@ -214,14 +138,82 @@ class Gibbs:
                 self.w[j], self.V[j] = theta[0], theta[1:]
 
     def draw_targets(self, t):
-        """Return what the scores shall explain: y, or for probit the latent targets z."""
+        """Return what the scores shall explain: y, or for classes the latent targets z."""
         if self.settings.loss == "squared":
             return self.y
         rows = np.arange(len(self.y))
         a, b = self.random.uniforms(rows >> 1, 0, t, LATENT)
         # A row of weight 0 gets some target; nothing depends on it.
         sd = 1 / np.sqrt(np.where(self.omega > 0, self.omega, 1.0))
-        return truncated_normal(self.scores(), sd, self.y, np.where(rows & 1, b, a))
+        u, s = np.where(rows & 1, b, a), self.scores()
+        if self.settings.loss == "ordinal":
+            return s + sd * normal_between(*self.bounds(self.cuts), u)
+        return truncated_normal(s, sd, self.y, u)
+
+    def bounds(self, cuts):
+        """Return the bounds of each row's (z - s) / sd."""
+        edges, k = np.r_[-np.inf, cuts, np.inf], self.y.astype(int)
+        root = np.sqrt(np.where(self.omega > 0, self.omega, 1.0))
+        return (edges[k] - self.scores()) * root, (edges[k + 1] - self.scores()) * root
+
+    def draw_gaps(self, t):
+        """Return the logarithms of the gaps after a step of Metropolis and Hastings."""
+        gaps = np.log(np.diff(self.cuts))
+        G = self.groups(len(gaps), t)
+        items = np.arange(G.shape[1])
+        chi2 = 2 * self.random.gamma(FREEDOM / 2, items, t, CUTS)
+        student = self.random.normals(items, MEAN_PART, t, CUTS)[0] * np.sqrt(FREEDOM / chi2)
+        mean, precision = self.proposal(gaps, G)
+        step = mean + np.linalg.solve(np.linalg.cholesky(precision).T, student)
+        u, _ = self.random.uniforms(len(gaps), 0, t, CUTS)
+        return gaps + G @ step if np.log(u) < self.log_ratio(gaps, G, step) else gaps
+
+    def groups(self, size, t):
+        """Draw groups of neighbours among the gaps, (size, groups): those of a group move alike."""
+        u, _ = self.random.uniforms(np.arange(size), GROUP_PART, t, CUTS)
+        group = np.cumsum(np.r_[0, u[1:] < MOST_GROUPS / size])
+        return np.eye(size)[group][:, : group[-1] + 1]
+
+    def log_ratio(self, gaps, G, step):
+        """Return the logarithm of the chance to accept, if it is below 0."""
+        proposed = gaps + G @ step
+        change = self.log_density(proposed) - self.log_density(gaps)
+        back = _log_students(-step, *self.proposal(proposed, G))
+        return change + back - _log_students(step, *self.proposal(gaps, G))
+
+    def log_density(self, gaps):
+        """Return that of the logarithms of gaps, given scores and classes: z is summed out."""
+        a, b = self.bounds(np.cumsum(np.r_[0, np.exp(gaps)]))
+        rows = np.where(self.omega > 0, log_between(a, b), 0)
+        return rows.sum() - self.settings.gap_precision / 2 * (gaps**2).sum()
+
+    def proposal(self, gaps, G):
+        """Return mean and precision of the steps of groups G that are proposed from given gaps.
+
+        With J the derivatives of the cuts by the steps, and g and -H those of the log likelihood by
+        the cuts, the precision is J' H J, but for the prior and the curvature of the cuts: -J' g on
+        the diagonal where it is positive.
+        """
+        cuts = np.cumsum(np.r_[0, np.exp(gaps)])
+        bounds = self.bounds(cuts)
+        log_p, k = log_between(*bounds), self.y.astype(int)
+        size = len(cuts) + 2
+        slopes, H = np.zeros(size), np.zeros((size, size))  # by all edges, infinite ones too
+        of_rows = [
+            sign * np.exp(-(edge**2) / 2 - log_p) / np.sqrt(2 * np.pi)
+            for sign, edge in zip((-1, 1), bounds, strict=True)
+        ]
+        for i, slope in enumerate(of_rows):
+            np.add.at(slopes, k + i, np.sqrt(self.omega) * slope)
+            curvature = np.nan_to_num(bounds[i], posinf=0, neginf=0) * slope
+            np.add.at(H, (k + i, k + i), self.omega * curvature)
+            for j, other in enumerate(of_rows):
+                np.add.at(H, (k + i, k + j), self.omega * slope * other)
+        J = np.tril(np.ones((len(gaps), len(gaps)))) * np.exp(gaps) @ G
+        prior = self.settings.gap_precision
+        g = J.T @ slopes[2:-1]
+        precision = J.T @ H[2:-1, 2:-1] @ J + prior * G.T @ G + np.diag(np.maximum(-g, 0))
+        return np.linalg.solve(precision, g - prior * G.T @ gaps), precision
 
     def draw_hyperparameters(self, t):
         """Draw each precision given the old mean, then each mean given the new precision."""
@@ -300,12 +292,12 @@ class Gibbs:
 # --- the joint density --------------------------------------------------------------------------
 
 
-def log_joint(X, targets, weights, fields, settings, w0, w, V, alpha, means, precisions):
+def log_joint(X, targets, weights, fields, settings, w0, w, V, alpha, means, precisions, cuts):
     """Return the log density of all that is random, straight from the model, up to a constant.
 
-    `targets` are y, or for probit the latent z, which must lie on their sides.
+    `targets` are y, or for classes the latent z, which must lie on their sides.
     """
-    alpha0, beta0, gamma0, bias_precision = settings[2:]
+    alpha0, beta0, gamma0, bias_precision, gap_precision = settings[2:]
     omega = np.ones(len(targets)) if weights is None else weights
     s = score_brute_force(X, w0[0], w, V)
     total = -bias_precision * w0[0] ** 2 / 2
@@ -313,6 +305,8 @@ def log_joint(X, targets, weights, fields, settings, w0, w, V, alpha, means, pre
         total += _log_normal(targets[r], s[r], alpha[0] * omega[r])
     if settings.loss == "squared":
         total += _log_gamma(alpha[0], alpha0 / 2, beta0 / 2)
+    for gap in np.diff(cuts):
+        total += _log_normal(np.log(gap), 0, gap_precision)
     for f in range(len(means)):
         for mean, precision in zip(means[f], precisions[f], strict=True):
             total += _log_gamma(precision, alpha0 / 2, beta0 / 2)
@@ -325,6 +319,12 @@ def log_joint(X, targets, weights, fields, settings, w0, w, V, alpha, means, pre
 
 def _log_normal(x, mean, precision):
     return np.log(precision) / 2 - precision * (x - mean) ** 2 / 2
+
+
+def _log_students(x, mean, precision):
+    xi = np.linalg.cholesky(precision).T @ (x - mean)
+    logs = stats.t(FREEDOM).logpdf(xi)
+    return np.linalg.slogdet(precision)[1] / 2 + logs.sum()
 
 
 def _log_gamma(x, shape, rate):

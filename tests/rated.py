@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 import sparsefm as fm
 
-TASKS = ["regression", "binary"]
+TASKS = ["regression", "binary", "ordinal"]
 
 
 class Ratings(NamedTuple):
@@ -33,7 +33,9 @@ def ratings(n=4000, users=60, items=40, rank=2, noise=0.5, seed=0):
 
 
 def targets(data, task):
-    return data.y if task == "regression" else (data.y > 3).astype(int)
+    if task == "regression":
+        return data.y
+    return np.digitize(data.y, [3] if task == "binary" else [2, 3, 3.5])
 
 
 def sample(data, task="regression", train=slice(0, 3000), **options):

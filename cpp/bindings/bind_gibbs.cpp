@@ -14,9 +14,20 @@ bool all_finite(const T* numbers, Index size) {
   return std::all_of(numbers, numbers + size, [](T number) { return std::isfinite(number); });
 }
 
+bool are_cuts(std::span<const double> cuts) {
+  return !cuts.empty() && cuts[0] == 0 && all_finite(cuts.data(), std::ssize(cuts)) &&
+         std::ranges::is_sorted(cuts, std::less_equal{});
+}
+
 template <class Real>
-void check_targets(const Real* y, Index rows, const std::string& likelihood) {
+void check_targets(const Real* y, Index rows, const std::string& likelihood, Index cuts) {
   require(all_finite(y, rows), "y holds NaN or infinity");
+  require(likelihood != "ordinal" || std::all_of(y, y + rows,
+                                                 [&](Real target) {
+                                                   return 0 <= target && target <= Real(cuts) &&
+                                                          target == std::floor(target);
+                                                 }),
+          "ordinal targets must be integers from 0 to the number of cuts");
   require(likelihood != "probit" ||
               std::all_of(y, y + rows, [](Real target) { return target == 1 || target == -1; }),
           "with probit targets must be 1 or -1");
@@ -61,9 +72,9 @@ class GibbsHandle {
   GibbsHandle(const Csr& X, const py::object& y, const py::object& weights,
               const py::object& fields, const py::object& settings, const py::object& w0,
               const py::object& w, const py::object& V, const py::object& alpha,
-              const py::object& means, const py::object& precisions, std::uint64_t seed,
-              Index chain, const py::tuple& relations)
-      : alive_{py::cast(X), relations, y, w0, w, V, alpha, means, precisions} {
+              const py::object& means, const py::object& precisions, const py::object& cuts,
+              std::uint64_t seed, Index chain, const py::tuple& relations)
+      : alive_{py::cast(X), relations, y, w0, w, V, alpha, means, precisions, cuts} {
     require(X.rows() <= max_int32 && X.features() < max_int32,
             "a sampler takes at most 2^31 - 1 rows, and fewer features");
     require(0 <= chain && chain < Index{1} << 24, "chain must be at least 0, and below 2^24");
@@ -72,14 +83,14 @@ class GibbsHandle {
       require(std::isfinite(value) && value >= 0, name + " must be finite and not negative");
     }
     for_real(V, [&]<class Real> {
-      const auto view = chain_view<Real>(X, w0, w, V, alpha, means, precisions);
+      const auto view = chain_view<Real>(X, w0, w, V, alpha, means, precisions, cuts);
       const Index rows = X.rows(), features = X.features();
       const auto* field = input<std::int32_t>(fields, {features}, "fields");
       require(
           std::all_of(field, field + features, [&](auto f) { return 0 <= f && f < view.fields; }),
           "fields holds a field that means and precisions do not have");
       const Real* targets = input<Real>(y, {rows}, "y");
-      check_targets(targets, rows, described.name);
+      check_targets(targets, rows, described.name, static_cast<Index>(view.cuts.size()));
       const Real* weight = weights.is_none() ? nullptr : input<Real>(weights, {rows}, "weights");
       require(weight == nullptr ||
                   (all_finite(weight, rows) &&
@@ -98,6 +109,7 @@ class GibbsHandle {
           gibbs::make_gibbs<Real>(matrix, views, targets, weight, by_feature, described, complete);
       precisions_ = std::span<const double>(view.precisions, view.fields * (view.rank + 1));
       alpha_ = view.alpha;
+      cuts_ = view.cuts;
     });
   }
 
@@ -107,6 +119,7 @@ class GibbsHandle {
     const auto precise = [](double number) { return std::isfinite(number) && number > 0; };
     require(precise(*alpha_) && std::all_of(precisions_.begin(), precisions_.end(), precise),
             "alpha and precisions must be finite and positive");
+    require(are_cuts(cuts_), "cuts must ascend from 0 and be finite");
     const py::gil_scoped_release release;
     return std::visit([&](auto& gibbs) { return gibbs->sweep(t, threads); }, gibbs_);
   }
@@ -115,18 +128,22 @@ class GibbsHandle {
   template <class Real>
   static gibbs::ChainView<Real> chain_view(const Csr& X, const py::object& w0, const py::object& w,
                                            const py::object& V, const py::object& alpha,
-                                           const py::object& means, const py::object& precisions) {
+                                           const py::object& means, const py::object& precisions,
+                                           const py::object& cuts) {
     const auto factors = as_array<Real>(V, "V");
     require(factors.ndim() == 2, "V must have shape (n_features, rank)");
     const auto hyperparameters = as_array<double>(means, "means");
     require(hyperparameters.ndim() == 2, "means must have shape (n_fields, 1 + rank)");
     const Index rank = factors.shape(1), fields = hyperparameters.shape(0);
+    const Index n_cuts = as_array<double>(cuts, "cuts").size();
+    require(n_cuts > 0, "cuts must hold one number at least");
     return {output<Real>(w0, {1}, "w0"),
             output<Real>(w, {X.features()}, "w"),
             output<Real>(V, {X.features(), rank}, "V"),
             output<double>(alpha, {1}, "alpha"),
             output<double>(means, {fields, 1 + rank}, "means"),
             output<double>(precisions, {fields, 1 + rank}, "precisions"),
+            {output<double>(cuts, {n_cuts}, "cuts"), static_cast<std::size_t>(n_cuts)},
             X.features(),
             rank,
             fields,
@@ -136,7 +153,7 @@ class GibbsHandle {
 
   std::vector<py::object> alive_;
   const double* alpha_ = nullptr;
-  std::span<const double> precisions_;
+  std::span<const double> precisions_, cuts_;
   std::variant<std::unique_ptr<gibbs::Gibbs<float>>, std::unique_ptr<gibbs::Gibbs<double>>> gibbs_;
 };
 
@@ -152,6 +169,9 @@ void bind_draws(py::module_& m) {
     gibbs::normal_draws(output<double>(out, {size}, "out"), size, seed, sweep);
   });
   m.def("normal_draw_above", &gibbs::normal_draw_above, py::arg("above"), py::arg("u"));
+  m.def("normal_draw_between", &gibbs::normal_draw_between, py::arg("a"), py::arg("b"),
+        py::arg("u"));
+  m.def("normal_interval", &gibbs::normal_interval_parts, py::arg("a"), py::arg("b"));
 }
 
 }  // namespace
@@ -160,11 +180,11 @@ void bind_gibbs(py::module_& m) {
   py::class_<GibbsHandle>(m, "Gibbs")
       .def(py::init<const Csr&, const py::object&, const py::object&, const py::object&,
                     const py::object&, const py::object&, const py::object&, const py::object&,
-                    const py::object&, const py::object&, const py::object&, std::uint64_t, Index,
-                    const py::tuple&>(),
+                    const py::object&, const py::object&, const py::object&, const py::object&,
+                    std::uint64_t, Index, const py::tuple&>(),
            py::arg("X"), py::arg("y"), py::arg("weights"), py::arg("fields"), py::arg("settings"),
            py::arg("w0"), py::arg("w"), py::arg("V"), py::arg("alpha"), py::arg("means"),
-           py::arg("precisions"), py::arg("seed"), py::arg("chain"),
+           py::arg("precisions"), py::arg("cuts"), py::arg("seed"), py::arg("chain"),
            py::arg("relations") = py::tuple())
       .def("sweep", &GibbsHandle::sweep, py::arg("t"), py::arg("threads"));
   bind_draws(m);

@@ -21,7 +21,7 @@ class Epoch:
         Mean loss of the validation rows after the epoch, without penalties.
     metrics : mapping of str to float
         Metrics on the validation rows after the epoch: ``rmse``; or ``log_loss``, ``accuracy`` and
-        ``auc``.
+        ``auc``; for ordered classes ``log_loss``, ``accuracy`` and ``class_error``.
     seconds : float
         Time since the start of training, including validation.
     """

@@ -53,6 +53,8 @@ class Model:
     history: tuple[Epoch, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
+        if self.task == "ordinal":
+            raise ValueError("only a SampledModel has ordered classes: it has cuts between them")
         w0, w, V = check_parameters(self.w0, self.w, self.V)
         if np.may_share_memory(V, self.V) or np.may_share_memory(w, self.w):
             w, V = w.copy(), V.copy()  # a model owns its parameters
@@ -95,7 +97,10 @@ class Model:
         )
 
     def _score_csr(self, X: _core.Csr, threads: int) -> npt.NDArray[Any]:
-        """Return the scores of a checked matrix, which must be finite."""
+        """Return the scores of a checked matrix, which must be finite; the loss predicts from them.
+
+        For ordered classes they are the logarithms of the probabilities, shape (n_rows, n_classes).
+        """
         return finite_scores(X, self.w0, self.w, self.V, threads)
 
     def predict(self, X: Any, *, n_threads: int | None = None) -> npt.NDArray[Any]:
@@ -110,7 +115,9 @@ class Model:
         n_threads : int, optional
             Default: every core that the process may use.
         """
-        return LOSSES[self.loss]().predict(self.score(X, n_threads=n_threads))
+        matrix = as_csr(X, self.dtype, n_features=self.n_features)
+        scores = self._score_csr(matrix, resolve_threads(n_threads))
+        return LOSSES[self.loss]().predict(scores)
 
     def save(self, path: FilePath) -> None:
         """Write the model and its history to a file, for `load` (needs safetensors).
@@ -150,7 +157,7 @@ def predict(X: Any, model: Model, *, n_threads: int | None = None) -> npt.NDArra
     """Return the predictions of `model` for the rows of `X`, shape (n_rows,).
 
     These are scores for regression and hinge loss, and probabilities of class 1 for logistic loss;
-    see `Model.predict`.
+    for ordered classes those of each class, shape (n_rows, n_classes). See `Model.predict`.
     """
     if not isinstance(model, Model):
         raise TypeError(f"model must be a Model, got {model!r:.80}; the order is (X, model)")

@@ -53,6 +53,126 @@ def test_uncertainty_is_in_units_of_the_target(table):
         fm.FMRegressor(rank=2, solver=fm.Adam(), epochs=2).fit(X, y).predict(X, return_std=True)
 
 
+GRADES = np.array(["1 bad", "2 fair", "3 good"])
+
+
+@pytest.mark.parametrize("words", [False, True], ids=["numbers", "text"])
+def test_ordered_classes(table, words):
+    (X, y), (X_test, y_test) = table
+    y, y_test = several(y), several(y_test)
+    if words:
+        y, y_test = GRADES[y], GRADES[y_test]
+    model = fm.FMClassifier(loss="ordinal", scoring="accuracy", **GIBBS | {"epochs": 30})
+    model.fit(X, y, eval_set=(X_test, y_test))
+    assert len(model._models) == 1
+    assert model.V_.ndim == 2
+    assert model.classes_.tolist() == (GRADES.tolist() if words else [0, 1, 2])
+    chances = model.predict_proba(X_test)
+    assert chances.shape == (1000, 3)
+    np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-12)
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X_test)), chances)
+    assert np.array_equal(model.predict(X_test), model.classes_[chances.argmax(axis=1)])
+    assert np.array_equal(model.decision_function(X_test).argmax(axis=1), chances.argmax(axis=1))
+    assert model.score(X_test, y_test) > 0.62
+    rows = np.searchsorted(model.classes_, y_test)
+    losses = -np.log(chances[np.arange(1000), rows])
+    for name in ("val_loss", "log_loss"):
+        assert model.history_[name][-1] == pytest.approx(losses.mean(), rel=1e-4)
+    assert model.history_["accuracy"][-1] == model.score(X_test, y_test)
+    errors = np.abs(rows - chances.argmax(axis=1))
+    assert model.history_["class_error"][-1] == pytest.approx(errors.mean())
+    assert len(model.history_["r_hat"]) == 30
+
+
+def test_ordered_classes_are_explained_by_the_latent_score(table):
+    (X, y), (X_test, _) = table
+    model = fm.FMClassifier(loss="ordinal", **GIBBS).fit(X, several(y))
+    (sampled,) = model._models
+    scores = sampled.score(model.encoder_.transform(X_test))
+    np.testing.assert_allclose(model.explain(X_test).scores, scores, rtol=1e-3, atol=1e-4)
+    assert len(model.interactions(top=3)["first"]) == 3
+    with pytest.raises(ValueError, match="single score"):
+        model.explain(X_test, target=1)
+
+
+def test_two_ordered_classes(table):
+    (X, y), (X_test, _) = table
+    models = [
+        fm.FMClassifier(loss=loss, **GIBBS).fit(X, classes(y, None))
+        for loss in ("ordinal", "logistic")
+    ]
+    decisions = [model.decision_function(X_test) for model in models]
+    assert decisions[0].shape == (1000,)
+    np.testing.assert_allclose(*decisions, rtol=1e-4, atol=1e-5)
+    assert np.array_equal(*(model.predict(X_test) for model in models))
+
+
+def test_rows_held_out_and_early_stopping_of_ordered_classes(table):
+    (X, y), _ = table
+    stopping = fm.EarlyStopping("class_error", patience=2)
+    model = fm.FMClassifier(
+        loss="ordinal", validation_fraction=0.2, callbacks=[stopping], **GIBBS | {"epochs": 40}
+    )
+    model.fit(X, several(y))
+    assert 6 <= model.best_epoch_ < 38
+    assert len(model.history_["class_error"]) == model.best_epoch_ + 2
+
+
+def test_weights_of_ordered_classes_repeat_rows(table):
+    (X, y), _ = table
+    y, counts = several(y), np.random.default_rng(0).integers(0, 3, 3000)
+    rows = np.repeat(np.arange(3000), counts)
+    options = {"loss": "ordinal", **GIBBS}
+    weighted = fm.FMClassifier(**options).fit(X, y, sample_weight=counts)
+    repeated = fm.FMClassifier(**options).fit(X.iloc[rows], y[rows])
+    np.testing.assert_allclose(
+        weighted.predict_proba(X).mean(axis=0), repeated.predict_proba(X).mean(axis=0), atol=0.03
+    )
+    heavy = fm.FMClassifier(class_weight={0: 1, 1: 1, 2: 4}, **options).fit(X, y)
+    plain = fm.FMClassifier(**options).fit(X, y)
+    assert heavy.predict_proba(X)[:, 2].mean() > plain.predict_proba(X)[:, 2].mean() + 0.1
+    with pytest.raises(ValueError, match="whole multiples"):
+        fm.FMClassifier(class_weight={0: 1, 1: 1, 2: 1.7}, **options).fit(X, y)
+    with pytest.raises(ValueError, match="class 1 of the ordered classes"):
+        fm.FMClassifier(class_weight={0: 1, 1: 0, 2: 1}, **options).fit(X, y)
+
+
+def test_a_class_that_was_not_there_and_too_many(table):
+    (X, y), (X_test, y_test) = table
+    model = fm.FMClassifier(loss="ordinal", **GIBBS)
+    with pytest.raises(ValueError, match="not one of"):
+        model.fit(X, several(y), eval_set=(X_test, several(y_test) + 1))
+    with pytest.raises(ValueError, match="2 to 100 ordered classes"):
+        model.fit(X, np.arange(3000) % 101)
+
+
+def test_ordered_classes_do_not_go_on_from_others(table):
+    (X, y), _ = table
+    model = fm.FMClassifier(warm_start=True, **GIBBS).fit(X, several(y))
+    with pytest.raises(ValueError, match="fit anew"):
+        model.set_params(loss="ordinal").fit(X, several(y))
+    ordered = fm.FMClassifier(loss="ordinal", warm_start=True, **GIBBS | {"epochs": 8})
+    ordered.fit(X, several(y)).set_params(epochs=4).fit(X, several(y))
+    whole = fm.FMClassifier(loss="ordinal", **GIBBS).fit(X, several(y))
+    assert np.array_equal(ordered.predict_proba(X), whole.predict_proba(X))
+    with pytest.raises(ValueError, match="in parts"):
+        ordered.partial_fit(X, several(y))
+
+
+@pytest.mark.parametrize("words", [False, True], ids=["numbers", "text"])
+def test_files_of_ordered_classes(table, words, tmp_path):
+    pytest.importorskip("safetensors")
+    (X, y), (X_test, _) = table
+    y = GRADES[several(y)] if words else several(y)
+    model = fm.FMClassifier(loss="ordinal", warm_start=True, **GIBBS).fit(X, y)
+    model.save(tmp_path / "file")
+    for again in (fm.load(tmp_path / "file"), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(again.predict_proba(X_test), model.predict_proba(X_test))
+        assert np.array_equal(again.predict(X_test), model.predict(X_test))
+        again.fit(X, y)
+        assert again._models[0].progress.sweeps == 24
+
+
 @pytest.mark.parametrize("outputs", [1, 3])
 def test_classes_with_validation_rows(table, outputs):
     (X, y), (X_test, y_test) = table

@@ -10,6 +10,7 @@ from sparsefm.losses import LOSSES, Huber, find_loss, sigmoid
 
 TYPES = {"float32": 1e-6, "float64": 1e-14}
 BINARY = ["logistic", "hinge"]
+POINTWISE = [name for name in LOSSES if name != "ordinal"]  # with a score for each row
 # Where a float32 squares to infinity, so does the squared loss.
 FAR = [800.0, 1e15, 1e30]
 
@@ -22,7 +23,7 @@ def pairs(loss, scores, dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", POINTWISE)
 def test_values_and_slopes_are_those_of_the_reference(loss, dtype):
     near = np.concatenate([np.linspace(-40, 40, 1001), [0, -0.0, 1, -1, 1e-30, -1e-30]])
     far = [s for size in FAR[: 2 if loss == "squared" else 3] for s in (size, -size)]
@@ -38,7 +39,7 @@ def test_values_and_slopes_are_those_of_the_reference(loss, dtype):
 
 
 @pytest.mark.parametrize("dtype", TYPES)
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", POINTWISE)
 def test_finite_far_out(loss, dtype):
     scores = [800, -800] if (loss, dtype) == ("squared", "float32") else [*FAR, *np.negative(FAR)]
     y, s = pairs(loss, scores, dtype)
@@ -50,7 +51,7 @@ def test_finite_far_out(loss, dtype):
         assert set(np.unique(LOSSES[loss]().slopes(y, s))) == {-1, 0, 1}
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", POINTWISE)
 def test_slopes_are_finite_differences(loss):
     y, s = pairs(loss, np.linspace(-5, 5, 40), "float64")  # none is near a kink
     step = 1e-5
@@ -65,7 +66,7 @@ def test_hinge_is_flat_at_its_kink():
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.5, 0.77, 0.99])
-@pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss != "huber"])
+@pytest.mark.parametrize("loss", [loss for loss in POINTWISE if loss != "huber"])
 def test_constant_is_of_least_mean_loss(loss, share):
     y = (np.arange(100) < 100 * share).astype(float)
     y = y if loss in BINARY else 7 * y - 2
@@ -105,6 +106,10 @@ def test_slope_of_logistic_loss_is_probability_less_target():
 def test_which_loss():
     assert find_loss("regression", None).name == "squared"
     assert find_loss("binary", None).name == "logistic"
+    assert find_loss("ordinal", None).name == "ordinal"
+    assert losses.check_loss(("binary", "ordinal"), "ordinal") == losses.Ordinal()
+    with pytest.raises(ValueError, match="of task 'binary' or 'ordinal'"):
+        losses.check_loss(("binary", "ordinal"), "squared")
     assert [find_loss(loss.task, name).name for name, loss in LOSSES.items()] == list(LOSSES)
     for task, wrong in (("regression", "hinge"), ("binary", "squared"), ("binary", "log")):
         with pytest.raises(ValueError, match="loss") as error:
@@ -219,3 +224,25 @@ def test_where_a_constant_starts():
     assert -40 < logistic.constant(1e-300) < -30
     assert [losses.Hinge().constant(mean) for mean in (0.0, 0.4, 0.5, 0.7)] == [-1, -1, 0, 1]
     assert losses.Squared().constant(2.5) == 2.5
+
+
+def test_ordered_classes_have_the_logarithms_of_probabilities():
+    chances = np.random.default_rng(0).dirichlet(np.ones(4), 50)
+    y, loss = np.arange(50) % 4, losses.Ordinal()
+    logs = np.log(chances).astype(np.float32)
+    np.testing.assert_allclose(loss.predict(logs), chances, rtol=1e-5)
+    expected = -np.log(chances[np.arange(50), y])
+    np.testing.assert_allclose(loss.values(y.astype(np.float32), logs), expected, rtol=1e-5)
+    (of_output,) = loss.of_outputs(logs)
+    assert of_output is logs
+    np.testing.assert_allclose(np.exp(loss.log_probabilities(logs)).sum(axis=1), 1, rtol=1e-14)
+    np.testing.assert_allclose(loss.log_probabilities(logs), logs, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="no slopes"):
+        loss.slopes(y, logs)
+
+
+def test_losses_without_probabilities():
+    for name, loss in LOSSES.items():
+        assert loss.has_probabilities == (name in ("logistic", "ordinal"))
+    with pytest.raises(AttributeError, match="hinge"):
+        losses.Hinge().log_probabilities(np.zeros((3, 1)))

@@ -8,6 +8,8 @@ from gibbs_problems import KINDS, MIXED, STATE, copied, problem, reference
 
 pytestmark = needs_core
 
+LOSSES = ["squared", "probit", "ordinal"]
+
 
 def both(given, sweeps, seed=0, chain=0, threads=1, dtype=np.float64, first=0):
     """Return the states of the core and of the reference after some sweeps."""
@@ -31,7 +33,7 @@ def assert_same(states, tolerance=1e-8):
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["even", "weighted"])
 @pytest.mark.parametrize("rank", [0, 1, 3, 8])
-@pytest.mark.parametrize("loss", ["squared", "probit"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_three_sweeps_are_those_of_the_reference(loss, rank, weighted):
     assert_same(both(problem(loss, rank, weighted=weighted), sweeps=3))
 
@@ -47,7 +49,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("rows", [12, 400])
-@pytest.mark.parametrize("loss", ["squared", "probit"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kinds", PLACES.values(), ids=PLACES)
 def test_every_kind_of_design(kinds, loss, rows):
     for rank in (0, 1, 5, 7, 8, 15, 16, 33):
@@ -57,7 +59,7 @@ def test_every_kind_of_design(kinds, loss, rows):
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("rows", [3001, 15000])
 @pytest.mark.parametrize("kinds", [MIXED, ("ids", "onehot")], ids=["mixed", "two fields"])
-@pytest.mark.parametrize("loss", ["squared", "probit"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_many_rows_and_threads(loss, kinds, rows, threads):
     given = problem(loss, rank=4, rows=rows, seed=3, kinds=kinds)
     assert_same(both(given, sweeps=2, threads=threads))
@@ -67,7 +69,7 @@ def test_many_rows_and_threads(loss, kinds, rows, threads):
 def test_random_problems(seed):
     rng = np.random.default_rng(seed)
     given = problem(
-        loss=str(rng.choice(["squared", "probit"])),
+        loss=str(rng.choice(LOSSES)),
         rank=int(rng.choice([0, 1, 2, 3, 7, 8, 9, 15, 16, 17])),
         rows=int(rng.choice([9, 10, 33, 64, 65, 130, 1000])),
         weighted=bool(rng.integers(2)),
@@ -83,6 +85,18 @@ def test_random_problems(seed):
         given["fields"] //= 2
     place = {"seed": int(rng.integers(2**63)), "threads": int(rng.integers(1, 4))}
     assert_same(both(given, sweeps=2, **place), tolerance=1e-7)
+
+
+def test_many_ordered_classes():
+    """Their gaps form groups at random."""
+    rng = np.random.default_rng(0)
+    given = problem("ordinal", 2, rows=400)
+    given["y"] = np.digitize(rng.normal(size=400), np.linspace(-1.5, 1.5, 29)) * 1.0
+    given["cuts"] = np.r_[0, rng.uniform(0.05, 0.2, 28).cumsum()]
+    states = both(given, sweeps=6)
+    assert_same(states)
+    gaps = [np.log(np.diff(cuts)) for cuts in (given["cuts"], states[0]["cuts"])]
+    assert len(set(np.round(gaps[1] - gaps[0], 6))) > 10
 
 
 def test_the_comparison_sees_another_chain():
@@ -117,31 +131,33 @@ def test_shapes_of_a_gamma_below_one():
     assert_same(both(given, sweeps=1, first=1))  # fields without features
 
 
-@pytest.mark.parametrize("loss", ["squared", "probit"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_float32_is_near(loss):
     assert_same(both(problem(loss, rank=3, rows=200), sweeps=1, dtype=np.float32), tolerance=2e-3)
 
 
-@pytest.mark.parametrize("loss", ["squared", "probit"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_scores_far_on_the_wrong_side(loss):
     given = problem(loss, rank=2, rows=40)
     given["w"] *= 20
+    given["cuts"] *= 3
     assert np.abs(reference(given).scores()).max() > 30
     assert_same(both(given, sweeps=3))
 
 
 @pytest.mark.parametrize("make", [core, InFloat32])
 @pytest.mark.parametrize("weighted", [False, True], ids=["even", "weighted"])
-@pytest.mark.parametrize("loss", ["squared", "probit"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_the_core_has_the_distribution_of_the_model(loss, weighted, make):
     outcome = geweke(make, setup(loss, weighted), chains=200)
     assert outcome.p > 1e-3, (outcome.worst, outcome.z[outcome.worst])
 
 
+@pytest.mark.parametrize("loss", ["probit", "ordinal"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_state_outside_the_arrays_is_none(dtype):
+def test_state_outside_the_arrays_is_none(dtype, loss):
     """A sampler made anew between two sweeps goes on as if it had not been."""
-    given = problem("probit")
+    given = problem(loss)
     results = []
     for anew in (False, True):
         states = copied(given)

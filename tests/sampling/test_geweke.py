@@ -1,6 +1,7 @@
 """Geweke's test passes the reference's sampler, and finds mistakes that are planted in it."""
 # ruff: noqa: D101
 
+import gibbs_reference
 import numpy as np
 import pytest
 from geweke import geweke, setup
@@ -13,6 +14,8 @@ SETUPS = {
     "weighted": setup(weighted=True),
     "probit": setup("probit"),
     "weighted probit": setup("probit", weighted=True),
+    "ordinal": setup("ordinal"),
+    "weighted ordinal": setup("ordinal", weighted=True),
 }
 
 
@@ -20,6 +23,11 @@ SETUPS = {
 def test_the_reference_has_the_distribution_of_the_model(name):
     outcome = geweke(Gibbs, SETUPS[name])
     assert outcome.p > LEVEL, (outcome.worst, outcome.z[outcome.worst])
+
+
+def test_groups_of_gaps_keep_the_distribution_of_the_model(monkeypatch):
+    monkeypatch.setattr(gibbs_reference, "MOST_GROUPS", 1)  # two gaps are often one group
+    assert geweke(Gibbs, SETUPS["ordinal"]).p > LEVEL
 
 
 @pytest.mark.slow
@@ -127,12 +135,29 @@ class TheSameNoiseForEachFeature(Gibbs):
         return np.broadcast_to(super().feature_noise(t)[0], self.theta.shape)
 
 
+class CutsWithoutTheWayBack(Gibbs):
+    def log_ratio(self, gaps, G, step):
+        return self.log_density(gaps + G @ step) - self.log_density(gaps)
+
+
+class PriorOfGapsInsteadOfTheirLogarithms(Gibbs):
+    def log_density(self, gaps):
+        return super().log_density(gaps) + gaps.sum()
+
+
+class CutsWithoutTheirPrior(Gibbs):
+    def log_density(self, gaps):
+        return super().log_density(gaps) + self.settings.gap_precision / 2 * (gaps**2).sum()
+
+
 MISTAKES = [
     (MeanWithoutGamma0, "squared"),
     (GammaOfOneFeatureLess, "squared"),
     (SlopesWithTheFeatureItself, "squared"),
     (MomentsWithoutAlpha, "squared"),
     (LatentTargetsOnTheOtherSide, "probit"),
+    (CutsWithoutTheWayBack, "ordinal"),
+    (PriorOfGapsInsteadOfTheirLogarithms, "ordinal"),
 ]
 MORE_MISTAKES = [
     (MeanWithoutGamma0, "probit"),
@@ -147,6 +172,8 @@ MORE_MISTAKES = [
     (NoiseWithoutWeights, "weighted"),
     (TheSameUniformsInEachSweep, "probit"),
     (LatentTargetsWithoutWeights, "weighted probit"),
+    (LatentTargetsWithoutWeights, "weighted ordinal"),
+    (CutsWithoutTheirPrior, "ordinal"),
 ]
 
 

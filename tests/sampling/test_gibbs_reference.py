@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from gibbs_problems import STATE, copied, problem, reference
-from gibbs_reference import Random, colour_classes, log_joint, philox, truncated_normal
+from gibbs_random import Random, log_between, normal_between, philox, truncated_normal
+from gibbs_reference import colour_classes, log_joint
 from scipy import special, stats
 
-LOSSES = ["squared", "probit"]
+LOSSES = ["squared", "probit", "ordinal"]
 RANKS = [0, 1, 3]
 
 
@@ -144,10 +145,15 @@ def assert_gamma(density, shape, rate):
 
 
 def targets_of(given):
-    """Return y, or for probit some numbers on the sides of y."""
+    """Return y, or for classes some numbers on the sides of y, or between its cuts."""
+    y, random = given["y"], np.random.default_rng(9).uniform(0.1, 2, len(given["y"]))
     if given["settings"].loss == "squared":
-        return given["y"]
-    return given["y"] * np.random.default_rng(9).uniform(0.1, 2, len(given["y"]))
+        return y
+    if given["settings"].loss == "probit":
+        return y * random
+    edges = np.r_[-4, given["cuts"], given["cuts"][-1] + 4]
+    lower, upper = edges[y.astype(int)], edges[y.astype(int) + 1]
+    return lower + (upper - lower) * random / 2.1
 
 
 @pytest.fixture(
@@ -199,11 +205,14 @@ def test_the_noise_has_the_conditional_of_the_joint_density():
         assert_gamma(lambda x, g=given: joint(g, g["y"], "alpha", 0, x), *conditional)
 
 
-def test_latent_targets_have_the_conditional_of_the_joint_density():
-    given = problem("probit")
+@pytest.mark.parametrize("loss", ["probit", "ordinal"])
+def test_latent_targets_have_the_conditional_of_the_joint_density(loss):
+    given = problem(loss)
     sampler, targets = reference(given), targets_of(given)
     draws = np.array([sampler.draw_targets(t) for t in range(4000)])
-    assert (draws * given["y"] >= 0).all()
+    edges = np.r_[-np.inf, given["cuts"], np.inf]
+    classes = (np.maximum(given["y"], 0)).astype(int)
+    assert ((edges[classes] <= draws) & (draws <= edges[classes + 1])).all()
     for r in np.flatnonzero(given["weights"]):
 
         def density(value, r=r):
@@ -213,9 +222,82 @@ def test_latent_targets_have_the_conditional_of_the_joint_density():
 
         mean, precision = quadratic(density, np.zeros(1))
         sd = precision[0, 0] ** -0.5
-        cut = -mean[0] / sd
-        bounds = (cut, np.inf) if given["y"][r] > 0 else (-np.inf, cut)
+        bounds = (edges[classes[r] : classes[r] + 2] - mean[0]) / sd
         assert_follows(draws[:, r], stats.truncnorm(*bounds, mean[0], sd))
+
+
+# --- the cuts -----------------------------------------------------------------------------------
+
+
+def slope(function, at, step=1e-5):
+    """Return the gradient of a function by central differences."""
+    steps = step * np.eye(len(at))
+    return np.array([function(at + e) - function(at - e) for e in steps]) / (2 * step)
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["even", "weighted"])
+def test_gaps_have_the_density_of_the_latent_targets_summed_out(weighted):
+    given = problem("ordinal", weighted=weighted)
+    given["w"] *= 0.2  # the simple formula loses small probabilities
+    given["V"] *= 0.2
+    sampler = reference(given)
+    omega = np.ones(20) if given["weights"] is None else given["weights"]
+    s, k = sampler.scores(), given["y"].astype(int)
+
+    def expected(gaps):
+        edges = np.r_[-np.inf, 0, np.exp(gaps).cumsum(), np.inf]
+        rows = [
+            stats.norm.cdf(edges[k[r] : k[r] + 2], s[r], omega[r] ** -0.5)
+            for r in np.flatnonzero(omega)
+        ]
+        return np.log(np.diff(rows)).sum() - 0.25 / 2 * (gaps**2).sum()
+
+    places = np.array([[-0.9, 0.3], [0.5, -2.0], [0.1, 0.1]])
+    actual = [sampler.log_density(gaps) for gaps in places]
+    np.testing.assert_allclose(np.diff(actual), np.diff([*map(expected, places)]), rtol=1e-9)
+
+
+@pytest.mark.parametrize("gaps", [(-0.9, 0.3), (-0.9, 3.0)], ids=["near", "wide"])
+def test_the_proposal_is_a_step_of_newtons_method(gaps):
+    sampler = reference(problem("ordinal"))
+    gaps = np.array(gaps)
+    mean, precision = sampler.proposal(gaps, np.eye(2))
+    gradient = slope(sampler.log_density, gaps)
+    np.testing.assert_allclose(precision @ mean, gradient, rtol=1e-6, atol=1e-8)
+    hessian = slope(lambda at: slope(sampler.log_density, at, 1e-4), gaps, 1e-4)
+    # But for the curvature of the cuts themselves, where it would lower the precision.
+    of_rows = gradient + sampler.settings.gap_precision * gaps
+    left_out = np.diag(np.maximum(of_rows, 0))
+    assert np.count_nonzero(left_out) == (2 if gaps[1] < 1 else 0)
+    np.testing.assert_allclose(precision - left_out, -hessian, rtol=1e-4, atol=1e-4)
+
+
+def test_steps_of_a_gap_have_its_conditional():
+    """A class of one row has a gap that is far from normal."""
+    given = problem("ordinal", rows=40)
+    given["y"] = np.r_[np.zeros(20), 1, np.full(19, 2.0)]
+    given["cuts"] = np.array([0.0, 0.4])
+    sampler = reference(given)
+    draws = []
+    for t in range(4000):
+        gaps = sampler.draw_gaps(t)
+        sampler.cuts[1:] = np.exp(gaps).cumsum()
+        draws.append(gaps[0])
+    grid = np.linspace(-9, 6, 1501)
+    weights = np.exp([sampler.log_density(np.array([a])) for a in grid])
+    distribution = np.cumsum(weights) / weights.sum()
+    assert len(set(draws)) > 0.6 * len(draws)
+    thinned = np.array(draws[::4])
+    assert stats.kstest(thinned, lambda a: np.interp(a, grid, distribution)).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("bounds", [(-1, 0.5), (0.2, np.inf), (-np.inf, -3), (6, 6.5), (-40, -39)])
+def test_normals_between_bounds(bounds):
+    u = np.random.default_rng(2).random(4000)
+    draws = normal_between(*map(float, bounds), u)
+    assert ((bounds[0] <= draws) & (draws <= bounds[1])).all()
+    below = np.exp(log_between(bounds[0], draws) - log_between(*map(float, bounds)))
+    assert_follows(below, stats.uniform)
 
 
 # --- the sweep ----------------------------------------------------------------------------------
@@ -235,7 +317,8 @@ def swept(given, sweeps=3, seed=0, chain=0):
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_row_of_weight_zero_is_ignored(loss):
     given = problem(loss)
-    changed = {**given, "y": np.where(given["weights"] == 0, -given["y"], given["y"])}
+    other = 3 - given["y"] if loss == "ordinal" else -given["y"]
+    changed = {**given, "y": np.where(given["weights"] == 0, other, given["y"])}
     np.testing.assert_equal(swept(given), swept(changed))
 
 

@@ -1,4 +1,4 @@
-"""The start of chains for two classes, on simulated tables of strong and of no linear effects."""
+"""The start of chains for classes, on simulated tables of strong and of no linear effects."""
 
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class Table(NamedTuple):
     fields: np.ndarray
 
 
-def table(linear, pairs, n=6000, sizes=(15, 20, 25), seed=0):
+def table(linear, pairs, n=6000, sizes=(15, 20, 25), seed=0, cuts=(0,)):
     """Draw classes by a probit model whose parts have these standard deviations."""
     rng = np.random.default_rng(seed)
     first = np.cumsum([0, *sizes[:-1]])
@@ -34,7 +34,7 @@ def table(linear, pairs, n=6000, sizes=(15, 20, 25), seed=0):
     factors = V[columns]
     of_v = ((factors.sum(axis=1) ** 2).sum(axis=1) - (factors**2).sum(axis=(1, 2))) / 2
     score = sum(size * part / part.std() for size, part in ((linear, of_w), (pairs, of_v)))
-    y = (score - score.mean() + rng.normal(size=n) > 0).astype(int)
+    y = np.searchsorted(cuts, score - score.mean() + rng.normal(size=n))
     indptr = np.arange(0, columns.size + 1, len(sizes))
     X = sp.csr_matrix((np.ones(columns.size), columns.ravel(), indptr), (n, sum(sizes)))
     return Table(X, y, np.repeat(np.arange(len(sizes)), sizes))
@@ -56,11 +56,10 @@ class Look:
 
 def losses(data, n=4000, **options):
     """Return the log loss of the other rows after each sweep; of the mean after burn-in."""
-    options = {"rank": 4, "epochs": 20, "solver": fm.Gibbs()} | options
+    options = {"rank": 4, "epochs": 20, "solver": fm.Gibbs(), "task": "binary"} | options
     model = fm.train(
-        data.X[:n], data.y[:n], task="binary", fields=data.fields, X_val=data.X[n:],
-        y_val=data.y[n:], **options,
-    )  # fmt: skip
+        data.X[:n], data.y[:n], fields=data.fields, X_val=data.X[n:], y_val=data.y[n:], **options
+    )
     return np.array([epoch.metrics["log_loss"] for epoch in model.history])
 
 
@@ -75,6 +74,13 @@ def starts(data, **options):
 def cold(monkeypatch):
     """Return a function that has chains start with w of zero, from then on."""
     return lambda: monkeypatch.setattr(linear_start, "MOST_SWEEPS", 0)
+
+
+def test_it_helps_ordered_classes(cold):
+    data = table(linear=10.0, pairs=0.5, cuts=(-12, -4, 3, 11))
+    found = losses(data, task="ordinal")[-1]
+    cold()
+    assert found < 0.6 * losses(data, task="ordinal")[-1]
 
 
 def test_it_helps_where_classes_can_nearly_be_told_apart(cold):

@@ -1,4 +1,4 @@
-"""The core's Gibbs sampler: its random numbers, the same bits on any threads, and bad input.
+"""The core's Gibbs sampler: the same bits on any threads, and bad input.
 
 That a sweep draws what it should is tested against the reference.
 """
@@ -8,12 +8,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy import sparse, special, stats
+from scipy import sparse
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr
 
-STATE = ("w0", "w", "V", "alpha", "means", "precisions")
+STATE = ("w0", "w", "V", "alpha", "means", "precisions", "cuts")
+LOSSES = ["squared", "probit", "ordinal"]
 
 
 def one_hot(rng, rows, sizes):
@@ -58,10 +59,12 @@ def problem(
     y = rng.normal(size=rows)
     weights = rng.uniform(0.3, 3, rows) * (rng.random(rows) < 0.9) if weighted else None
     constants = {"sample": 1, "alpha0": 1, "beta0": 1, "gamma0": 1, "bias_precision": 0.1}
+    constants["gap_precision"] = 1
+    classes = {"probit": np.sign(y), "ordinal": np.digitize(y, [-1, 0.2, 0.5])}
     constants |= settings
     return {
         "X": as_csr(sparse.csr_matrix(X), dtype),
-        "y": (y if loss == "squared" else np.sign(y)).astype(dtype),
+        "y": classes.get(loss, y).astype(dtype),
         "weights": None if weights is None else weights.astype(dtype),
         "fields": np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
         "settings": SimpleNamespace(core_name=loss, core_constants=constants),
@@ -71,6 +74,7 @@ def problem(
         "alpha": np.ones(1),
         "means": np.zeros(shape),
         "precisions": np.full(shape, 10.0),
+        "cuts": np.array([0.0, 0.5, 2.0]) if loss == "ordinal" else np.zeros(1),
         "seed": 2**40 + 7,
         "chain": 3,
     }
@@ -95,7 +99,7 @@ def bits(given, **options):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("weighted", [False, True], ids=["even", "weighted"])
-@pytest.mark.parametrize("loss", ["squared", "probit"])
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_threads_do_not_change_a_bit(kind, loss, weighted, dtype):
     given = problem(kind, loss, dtype, weighted=weighted, rank=9, rows=20_000)
@@ -114,7 +118,7 @@ def test_threads_do_not_change_a_bit_at_any_rank(rank, dtype):
 
 
 @pytest.mark.parametrize("kind", KINDS[:-1])
-@pytest.mark.parametrize("loss", ["squared", "probit"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_one_row(kind, loss):
     assert bits(problem(kind, loss, rows=1), threads=2) == bits(problem(kind, loss, rows=1))
 
@@ -129,9 +133,10 @@ def test_no_rows_and_no_features():
     bits({**given, **empty, "X": as_csr(sparse.csr_matrix((4, 0)), "float64")})
 
 
-def test_sweeps_depend_on_the_arrays_only():
+@pytest.mark.parametrize("loss", ["probit", "ordinal"])
+def test_sweeps_depend_on_the_arrays_only(loss):
     """A chain goes on in a new sampler as it would have in the old one: checkpoints are exact."""
-    given = problem("three", "probit", "float32", rows=5000)
+    given = problem("three", loss, "float32", rows=5000)
     whole, _ = chain_of(given, sweeps=4)
     half, _ = chain_of(given, sweeps=2)
     sampler = _core.Gibbs(**{**given, **half})
@@ -145,7 +150,7 @@ def test_sweeps_depend_on_the_arrays_only():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("loss", ["squared", "probit"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_float32_draws_what_float64_does(kind, loss):
     narrow, _ = chain_of(problem(kind, loss, "float32", weighted=True), sweeps=1)
     wide, _ = chain_of(problem(kind, loss, weighted=True), sweeps=1)
@@ -181,53 +186,21 @@ def test_the_sum_of_squares_is_that_of_the_new_parameters():
     np.testing.assert_allclose(squares[-1], given["weights"] @ (given["y"] - scores) ** 2)
 
 
-# --- random numbers -----------------------------------------------------------------------------
+def test_two_ordered_classes_are_the_classes_of_probit():
+    probit, ordinal = problem(loss="probit"), problem(loss="ordinal")
+    ordinal |= {"y": (probit["y"] > 0).astype(float), "cuts": np.zeros(1)}
+    assert bits(ordinal) == bits(probit)
 
 
-@pytest.mark.parametrize(
-    ("counter", "key", "words"),
-    [
-        ([0] * 4, [0] * 2, [0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8]),
-        ([0xFFFFFFFF] * 4, [0xFFFFFFFF] * 2, [0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD]),
-        (
-            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
-            [0xA4093822, 0x299F31D0],
-            [0xD16CFE09, 0x94FDCCEB, 0x5001E420, 0x24126EA1],
-        ),
-    ],
-)
-def test_philox_gives_the_published_words(counter, key, words):
-    assert _core.philox(counter, key) == words
-
-
-@pytest.mark.parametrize("shape", [0.05, 0.5, 0.99, 1, 1.5, 7, 1000, 1e7])
-def test_gamma(shape):
-    draws = np.empty(40_000)
-    _core.gamma_draws(draws, shape, 5, 1)
-    assert stats.kstest(draws, stats.gamma(shape).cdf).pvalue > 1e-3
-
-
-def test_normal():
-    draws = np.empty(40_000)
-    _core.normal_draws(draws, 5, 1)
-    assert stats.kstest(draws, "norm").pvalue > 1e-3
-
-
-@pytest.mark.parametrize("above", [-40, -8, -3, -0.5, 0, 1, 4.99, 5, 5.01, 8, 20, 38.5, 40, 1e4])
-def test_truncated_normal_is_accurate_however_far_out(above):
-    u = np.array([2.0**-54, 1e-12, 1e-3, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999])
-    draws = np.array([_core.normal_draw_above(above, p) for p in u])
-    assert np.all(np.diff(draws) < 0)
-    assert np.all(draws > above)
-    expected = -special.ndtri_exp(np.log(u) + special.log_ndtr(-above))
-    np.testing.assert_allclose(draws, expected, rtol=1e-11, atol=1e-12)
-
-
-@pytest.mark.parametrize("above", [-2, 0.5, 6])
-def test_truncated_normal(above):
-    u = np.random.default_rng(1).random(20_000)
-    draws = np.array([_core.normal_draw_above(above, p) for p in u])
-    assert stats.kstest(draws, stats.truncnorm(above, np.inf).cdf).pvalue > 1e-3
+def test_cuts_stay_in_order_and_finite():
+    given = problem(loss="ordinal", rows=300)
+    given["y"] = np.r_[np.zeros(290), 1, 2, 3, np.full(7, 2.0)]
+    for scale in (1e-6, 1.0, 1e3):
+        given["w0"] = np.array([scale])
+        for width in (1e-10, 1.0, 1e3):
+            arrays, _ = chain_of({**given, "cuts": width * np.arange(3)}, sweeps=20)
+            assert np.isfinite(arrays["cuts"]).all()
+            assert (np.diff(np.r_[0, arrays["cuts"][1:]]) > 0).all()
 
 
 # --- bad input ----------------------------------------------------------------------------------
@@ -279,8 +252,14 @@ def test_settings_are_checked():
         _core.Gibbs(**{**given, "settings": problem(loss="cauchy")["settings"]})
     with pytest.raises(ValueError, match="beta0 must be finite"):
         _core.Gibbs(**problem(beta0=np.nan))
-    with pytest.raises(ValueError, match="probit can only be sampled"):
-        _core.Gibbs(**problem(loss="probit", sample=0))
+    for loss in ("probit", "ordinal"):
+        with pytest.raises(ValueError, match=f"{loss} can only be sampled"):
+            _core.Gibbs(**problem(loss=loss, sample=0))
+    given = problem(loss="ordinal")
+    for wrong in (-1, 0.5, 4):
+        with pytest.raises(ValueError, match="ordinal targets must be integers"):
+            _core.Gibbs(**{**given, "y": given["y"] + wrong})
+    given = problem()
     incomplete = problem()
     del incomplete["settings"].core_constants["gamma0"]
     with pytest.raises(ValueError, match="needs the constant 'gamma0'"):
@@ -306,6 +285,13 @@ def test_sweeps_are_checked():
             with pytest.raises(ValueError, match="must be finite and positive"):
                 sampler.sweep(0, 1)
             given[name][:] = kept
+    for wrong in (0.0, 0.5, 3.0, np.nan, np.inf):
+        ordered = problem(loss="ordinal")
+        sampler = _core.Gibbs(**ordered)
+        ordered["cuts"][0 if wrong == 3 else 1] = wrong if wrong != 0.5 else 2
+        with pytest.raises(ValueError, match="cuts must ascend"):
+            sampler.sweep(0, 1)
+    sampler = _core.Gibbs(**given)
     sampler.sweep(0, 1)
 
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.special import expit, softmax
 from sklearn import metrics
 
-from sparsefm.losses import Hinge, Huber, Logistic, Squared
-from sparsefm.training.metrics import class_metrics, log_probabilities, metrics_of
+from sparsefm.losses import Hinge, Huber, Logistic, Ordinal, Squared
+from sparsefm.training.metrics import class_metrics, metrics_of
 
 RNG = np.random.default_rng(0)
 SCORES, WEIGHTS = RNG.normal(size=80), RNG.uniform(0.1, 5, 80)
@@ -48,9 +48,23 @@ def test_of_several_classes(loss, weights):
     assert class_metrics(loss, codes, scores, weights) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+def test_of_ordered_classes(weights):
+    codes, chances = RNG.integers(0, 4, 80), RNG.dirichlet(np.ones(4), 80)
+    weighted = {"sample_weight": weights}
+    chosen = chances.argmax(axis=1)
+    expected = {
+        "log_loss": metrics.log_loss(codes, chances, **weighted),
+        "accuracy": metrics.accuracy_score(codes, chosen, **weighted),
+        "class_error": metrics.mean_absolute_error(codes, chosen, **weighted),
+    }
+    actual = metrics_of(Ordinal(), codes.astype(float), np.log(chances), weights)
+    assert actual == pytest.approx(expected)
+
+
 def test_probabilities_sum_to_one_however_large_the_scores():
     scores = RNG.normal(size=(50, 4)) * np.geomspace(1, 1e4, 50)[:, None]
-    np.testing.assert_allclose(np.exp(log_probabilities(scores)).sum(axis=1), 1)
-    two = log_probabilities(scores[:, :1])
+    np.testing.assert_allclose(np.exp(Logistic().log_probabilities(scores)).sum(axis=1), 1)
+    two = Logistic().log_probabilities(scores[:, :1])
     zeros = np.zeros(50)
     np.testing.assert_allclose(np.exp(two), softmax(np.c_[zeros, scores[:, 0]], axis=1), atol=1e-15)

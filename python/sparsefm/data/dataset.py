@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, take_rows
-from sparsefm.data.validation import as_array, as_labels, as_vector, as_weights
+from sparsefm.data.validation import as_array, as_classes, as_labels, as_vector, as_weights
 
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
@@ -64,14 +64,16 @@ class Dataset:
         sample_weight: Any,
         dtype: npt.DTypeLike,
         *,
-        binary: bool,
+        task: str,
         fields: Any = None,
     ) -> "Dataset":
         """Check the arguments `X`, `y`, `sample_weight` and `fields` of `train`."""
         matrix = _checked_matrix(X, dtype, "X", None)
         weights = as_weights(sample_weight, matrix.n_rows, dtype, "sample_weight")
         targets = as_vector(y, matrix.n_rows, dtype, "y")
-        if binary:
+        if task == "ordinal":
+            targets = as_classes(targets, "y")
+        elif task == "binary":
             targets = as_labels(targets, "y")
             counted = targets if weights is None else targets[weights > 0]
             if counted.min() == counted.max():
@@ -81,19 +83,19 @@ class Dataset:
         dataset = cls.of(matrix, targets, (targets,), weights)
         return replace(dataset, fields=_checked_fields(fields, matrix.n_features))
 
-    @classmethod
-    def validation(
-        cls, X: Any, y: Any, dtype: npt.DTypeLike, n_features: int, *, binary: bool
-    ) -> "Dataset | None":
-        """Check the arguments `X_val` and `y_val` of `train`."""
+    def validation(self, X: Any, y: Any, *, task: str) -> "Dataset | None":
+        """Check the arguments `X_val` and `y_val` of `train`, beside these training rows."""
         if X is None and y is None:
             return None
         if X is None or y is None:
             raise ValueError("X_val and y_val go together: one of them is missing")
-        matrix = _checked_matrix(X, dtype, "X_val", n_features)
-        targets = as_vector(y, matrix.n_rows, dtype, "y_val", "X_val")
-        targets = as_labels(targets, "y_val") if binary else targets
-        return cls.of(matrix, targets, (targets,))
+        matrix = _checked_matrix(X, self.dtype, "X_val", self.X.n_features)
+        targets = as_vector(y, matrix.n_rows, self.dtype, "y_val", "X_val")
+        if task == "ordinal":
+            targets = as_classes(targets, "y_val", int(self.y[self.rows].max()) + 1)
+        elif task == "binary":
+            targets = as_labels(targets, "y_val")
+        return Dataset.of(matrix, targets, (targets,))
 
     @property
     def dtype(self) -> np.dtype[Any]:

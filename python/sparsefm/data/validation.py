@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+MOST_CLASSES = 100  # that are ordered; with many, the cuts between them take many sweeps
+
 
 def check_integer(value: Any, name: str, minimum: int) -> int:
     """Return `value` as an int of at least `minimum`."""
@@ -130,6 +132,19 @@ def as_labels(targets: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
         shown = ", ".join(f"{label:g}" for label in found[:5]) + (", ..." if len(found) > 5 else "")
         raise ValueError(f"{name} must hold the two classes 0 and 1, or -1 and 1; found {shown}")
     return (targets > 0).astype(targets.dtype)
+
+
+def as_classes(
+    targets: npt.NDArray[Any], name: str, n_classes: int = MOST_CLASSES
+) -> npt.NDArray[Any]:
+    """Return the numbers of ordered classes, which must be integers from 0 on."""
+    bad = np.flatnonzero((targets != np.floor(targets)) | (targets < 0) | (targets >= n_classes))
+    if len(bad):
+        raise ValueError(
+            f"{name} must hold the numbers of classes, integers from 0 to at most {n_classes - 1}; "
+            f"row {bad[0]} has {targets[bad[0]]:g}"
+        )
+    return targets
 
 
 def as_weights(

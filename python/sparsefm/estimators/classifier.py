@@ -19,16 +19,16 @@ from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Sweeper
-from sparsefm.training.metrics import Metrics, class_metrics, log_probabilities, metrics_of
+from sparsefm.training.metrics import Metrics, class_metrics, metrics_of
 
 Array = npt.NDArray[Any]
 
 
 def _has_probabilities(estimator: Any) -> bool:
     fitted = getattr(estimator, "_learner", None)
-    loss = estimator._loss.name if fitted is None else fitted.loss.name
-    if loss != "logistic":
-        raise AttributeError(f"probabilities need loss='logistic', not loss={loss!r}")
+    loss = estimator._loss if fitted is None else fitted.loss
+    if not loss.has_probabilities:
+        raise AttributeError(f"probabilities need loss='logistic', not loss={loss.name!r}")
     return True
 
 
@@ -36,7 +36,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     """Factorization machine for classification.
 
     With two classes there is one output, the score of the second class. With more classes there is
-    one output for each class against the rest (one-vs-rest); they share the data.
+    one output for each class against the rest (one-vs-rest); they share the data. Ordered classes,
+    such as ratings, have a loss of their own.
 
     Hyperparameters that are not set are chosen from the data: candidates are trained on a part of
     the rows and scored on the others, the best is varied, and the model is trained with the best on
@@ -44,8 +45,11 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
 
     Parameters
     ----------
-    loss : {"logistic", "hinge"} or Loss
-        With hinge loss there are no probabilities.
+    loss : {"logistic", "hinge", "ordinal"} or Loss
+        With hinge loss there are no probabilities. "ordinal" is for classes with an order, which is
+        that of `classes_`: they are the intervals of one latent number. There is one output, and
+        the cuts between the classes are learned. It needs ``solver=Gibbs()``, and a row of each
+        class.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
     solver : Adam, AdaGrad or Gibbs, optional
@@ -220,12 +224,16 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
         """Return scores: shape (n,), of the second class, with two classes; else (n, C).
 
+        With ordered classes they are log-odds, or the logarithms of the probabilities.
+
         Parameters
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
         """
         scores = self._scores(X)
-        return scores[:, 0] if len(self.classes_) == 2 else scores
+        if len(self.classes_) > 2:
+            return scores
+        return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
 
     def predict(self, X: Any) -> Array:
         """Return the class with the highest score, shape (n,).
@@ -235,21 +243,21 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         X : table, array-like or sparse matrix of shape (n, m)
         """
         scores = self._scores(X)
-        chosen = scores[:, 0] >= 0 if len(self.classes_) == 2 else np.argmax(scores, axis=1)
+        chosen = scores[:, 0] >= 0 if scores.shape[1] == 1 else np.argmax(scores, axis=1)
         return self.classes_[chosen.astype(np.intp)]
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, C), in the order of `classes_`.
 
-        With more than two classes the probabilities of the outputs, each for one class against the
-        rest, are divided by their sum.
+        With more than two classes that have no order the probabilities of the outputs, each for one
+        class against the rest, are divided by their sum.
 
         Parameters
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
         """
-        return np.exp(log_probabilities(self._scores(X)))
+        return np.asarray(np.exp(self.predict_log_proba(X)))
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_log_proba(self, X: Any) -> npt.NDArray[np.float64]:
@@ -259,7 +267,9 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
         """
-        return log_probabilities(self._scores(X))
+        return self._fitted("_learner").loss.log_probabilities(  # type: ignore[no-any-return]
+            self._scores(X)
+        )
 
     @property
     def classes_(self) -> Array:
@@ -288,7 +298,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
 
     @property
     def _loss(self) -> Loss:
-        return check_loss("binary", self.loss)
+        return check_loss(("binary", "ordinal"), self.loss)
 
     def _check_y(self, y: Any) -> Array:
         labels: Array = column_or_1d(y, warn=True)
@@ -304,7 +314,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
 
     def _new_target(self, y: Array, weights: Array | None) -> Classes:
         announced = getattr(self, "_announced", None)
-        target = Classes.learn(y, weights) if announced is None else Classes(announced)
+        ordered = self._loss.task == "ordinal"
+        target = Classes(announced) if announced is not None else Classes.learn(y, weights, ordered)
         if len(target.labels) < 2:
             raise ValueError(
                 "FMClassifier needs rows (of positive weight) of at least 2 classes, but the data "
@@ -342,7 +353,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
 
     def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
         loss = self._loss
-        if len(self.classes_) == 2:
+        if scores.shape[1] == 1:
             metrics = metrics_of(loss, validation.targets[0], scores[:, 0], validation.weights)
             return {name: value for name, value in metrics.items() if not np.isnan(value)}
         return class_metrics(loss, self._target.codes(validation.y), scores, validation.weights)

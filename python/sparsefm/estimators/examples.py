@@ -122,7 +122,7 @@ class ExamplesMixin:
         if len(dataset.rows) < 2:
             raise ValueError("validation_fraction needs at least 2 different rows, but X has 1")
         random = stream(self._seed(), "holdout")
-        return split(dataset, fraction, random, stratify=self._loss.task == "binary")
+        return split(dataset, fraction, random, stratify=self._loss.task != "regression")
 
     def _encode(self, X: Any) -> _core.Csr:
         """Return `X` encoded; it may be encoded already."""

@@ -14,6 +14,7 @@ from sparsefm.data.validation import (
 )
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.scoring import find_metric
+from sparsefm.optimizers import Adam
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import check_callbacks
 from sparsefm.training.solvers import check_solver
@@ -49,8 +50,10 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
         given["rank"] = check_integer(estimator.rank, "rank", 0)
     if estimator.batch_size is not None:
         given["batch_size"] = check_integer(estimator.batch_size, "batch_size", 1)
+    solver = Adam() if estimator.solver is None else estimator.solver
+    solver = check_solver(solver, estimator._loss, real)
     if estimator.solver is not None:
-        given["solver"] = check_solver(estimator.solver, estimator._loss, real)
+        given["solver"] = solver
     if estimator.init is not None:
         given["init"] = estimator.init
     if estimator.init is not None or estimator.init_scale is not None:

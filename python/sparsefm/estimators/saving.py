@@ -91,13 +91,14 @@ class SavingMixin:
         if {**RECORDS, **kinds} != RECORDS or not {"n_iter_", "best_epoch_"} <= kinds.keys():
             raise FileFormatError("has damaged records of its training")
         vars(estimator).update(records)
-        estimator._target = _read_target(reader)
+        estimator._target = _read_target(reader, _read_loss(reader))
         sampled = reader.has_entry("sampled")
         estimator._learner = learner = (_read_sampled if sampled else _read_learner)(reader)
         models = learner.models()
         if len(models) != estimator._target.n_outputs:
             needed = estimator._target.n_outputs
             raise FileFormatError(f"needs {needed} models for its target, not {len(models)}")
+        _check_cuts(estimator._target, models)
         estimator._sample = _read_sample(reader.part("sample"), learner.n_features)
         if not reader.has_entry("encoder"):
             raise FileFormatError("has no encoder")
@@ -171,7 +172,7 @@ def _read_sampled(reader: Reader) -> Sampled:
     for number, entries in enumerate(reader.entry("sampled", list)):
         part = reader.part(f"machine.{number}", entries)
         if part.has_array("samples.V"):
-            samples, progress = read_samples(part, part)
+            samples, progress = read_samples(part, part, loss.task)
             offset, scale = part.real("offset"), part.real("scale", above=0.0)
             models.append(SampledModel(samples, offset, scale, loss.task, progress))
         else:
@@ -202,15 +203,24 @@ def _sample_to_arrays(estimator: Any) -> Arrays:
     return {name: np.asarray(getattr(sample, name)) for name in ("indptr", "indices", "data")}
 
 
-def _read_target(reader: Reader) -> Numbers | Classes:
+def _read_target(reader: Reader, loss: Loss) -> Numbers | Classes:
     if not reader.has_entry("target"):
         labels = read_labels(reader.part("classes"))
         if len(labels) < 2 or not (labels[:-1] < labels[1:]).all():
             raise FileFormatError("has classes that are not two or more, in ascending order")
-        return Classes(labels)
+        return Classes(labels, loss.task == "ordinal")
     target = reader.part("target")
     exponent = target.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT)
     return Numbers(exponent, target.real("mean", least=-1.0), target.real("std", above=0.0))
+
+
+def _check_cuts(target: Numbers | Classes, models: list[Model]) -> None:
+    """Check that there are cuts between ordered classes."""
+    if not (isinstance(target, Classes) and target.ordered):
+        return
+    cuts = [model.samples[0].cuts for model in models if isinstance(model, SampledModel)]
+    if not cuts or len(cuts[0]) != len(target.labels) - 1:
+        raise FileFormatError("has ordered classes, but not the cuts between them")
 
 
 def _read_learner(reader: Reader) -> Learner:

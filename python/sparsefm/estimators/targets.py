@@ -60,26 +60,29 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Classes: one output for two classes, else one for each class against the rest.
+    """Classes: one output for two or for ordered classes, else one for each against the rest.
 
     Attributes
     ----------
     labels : ndarray of shape (C,)
         In ascending order.
+    ordered : bool
+        Whether their order is that of something that they are intervals of.
     """
 
     labels: Array
+    ordered: bool = False
     loss_unit = 1.0
 
     @property
     def n_outputs(self) -> int:
         """The number of outputs."""
-        return 1 if len(self.labels) == 2 else len(self.labels)
+        return 1 if self.ordered or len(self.labels) == 2 else len(self.labels)
 
     @classmethod
-    def learn(cls, y: Array, weights: Array | None) -> Classes:
+    def learn(cls, y: Array, weights: Array | None, ordered: bool) -> Classes:
         """Collect the labels of rows of positive weight."""
-        return cls(np.unique(y if weights is None else y[weights > 0]))
+        return cls(np.unique(y if weights is None else y[weights > 0]), ordered)
 
     def codes(self, y: Array) -> Array:
         """Return numbers that stand for targets, shape (n,); -1 for an unknown class."""

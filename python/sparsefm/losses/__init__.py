@@ -1,6 +1,6 @@
 """Losses: what training minimises."""
 
-from sparsefm.losses.classification import Hinge, Logistic, sigmoid
+from sparsefm.losses.classification import Hinge, Logistic, Ordinal, sigmoid
 from sparsefm.losses.loss import Loss
 from sparsefm.losses.names import LOSSES, check_loss, find_loss
 from sparsefm.losses.regression import Huber, Squared
@@ -11,6 +11,7 @@ __all__ = [
     "Huber",
     "Logistic",
     "Loss",
+    "Ordinal",
     "Squared",
     "check_loss",
     "find_loss",

@@ -1,4 +1,4 @@
-"""Losses for two classes, 0 and 1."""
+"""Losses for two classes, 0 and 1, and for ordered classes."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -28,6 +28,7 @@ class Logistic(Loss):
 
     name: ClassVar[str] = "logistic"
     task: ClassVar[str] = "binary"
+    has_probabilities: ClassVar[bool] = True
 
     def constant(self, mean: float) -> float:
         """Return log(p / (1 - p)), which is finite even if one class has almost no weight.
@@ -42,6 +43,20 @@ class Logistic(Loss):
     def predict(self, scores: Array) -> Array:
         """Return the probability of class 1."""
         return sigmoid(scores)
+
+    def log_probabilities(self, scores: Array) -> Array:
+        """Return the logarithms of the probabilities of the classes, shape (n, n_classes).
+
+        Parameters
+        ----------
+        scores : array of shape (n, n_outputs)
+            With two classes one column, the score of the second class. With more classes one column
+            for each class against the rest; their probabilities are divided by their sum.
+        """
+        if scores.shape[1] == 1:
+            return np.asarray(-np.logaddexp(0, np.hstack([scores, -scores])))
+        logs = -np.logaddexp(0, -scores)
+        return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
 
 
 @register("loss", "hinge")
@@ -58,3 +73,40 @@ class Hinge(Loss):
     def constant(self, mean: float) -> float:
         """Return the label, -1 or 1, of the more frequent class."""
         return float(np.sign(mean - 0.5))
+
+
+@register("loss", "ordinal")
+@dataclass(frozen=True)
+class Ordinal(Loss):
+    r"""The negative log-likelihood of ordered classes 0 to K - 1; it needs the solver `Gibbs`.
+
+    A class is an interval of a latent target, whose mean is the score of a factorization machine:
+    class k if :math:`c_{k-1} < z \le c_k` with :math:`z \sim N(s, 1)`. The cuts between the classes
+    are sampled with the other parameters. What stands for scores here are the logarithms of the
+    probabilities, shape (n, K).
+    """
+
+    name: ClassVar[str] = "ordinal"
+    task: ClassVar[str] = "ordinal"
+    has_probabilities: ClassVar[bool] = True
+
+    def predict(self, scores: Array) -> Array:
+        """Return the probability of each class, shape (n, K)."""
+        return np.asarray(np.exp(scores))
+
+    def values(self, targets: Array, scores: Array) -> Array:
+        """Return the negative logarithm of the probability of each row's class, shape (n,)."""
+        return np.asarray(-scores[np.arange(len(scores)), targets.astype(np.intp)])
+
+    def slopes(self, targets: Array, scores: Array) -> Array:
+        """Refuse: nothing is trained with gradients of this loss."""
+        raise ValueError("loss='ordinal' has no slopes: it needs solver=sparsefm.Gibbs()")
+
+    def of_outputs(self, scores: Array) -> list[Array]:
+        """Return the scores of the one output."""
+        return [scores]
+
+    def log_probabilities(self, scores: Array) -> Array:
+        """Return the scores, in float64; their probabilities add up to one."""
+        logs = scores.astype(np.float64)
+        return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))

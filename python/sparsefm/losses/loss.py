@@ -22,6 +22,7 @@ class Loss:
 
     name: ClassVar[str]
     task: ClassVar[str]
+    has_probabilities: ClassVar[bool] = False
 
     def constant(self, mean: float) -> float:
         """Return a constant score with a low mean loss, given the mean target."""
@@ -38,6 +39,14 @@ class Loss:
     def slopes(self, targets: Array, scores: Array) -> Array:
         """Return dL/ds for each row, shape (n,)."""
         return _core.loss_slopes(self, targets, scores)
+
+    def of_outputs(self, scores: Array) -> list[Array]:
+        """Divide the scores of all outputs, side by side, into those of each output."""
+        return list(scores.T)
+
+    def log_probabilities(self, scores: Array) -> Array:
+        """Return the logarithms of the probabilities of the classes, shape (n, n_classes)."""
+        raise AttributeError(f"there are no probabilities with loss={self.name!r}")
 
     @property
     def core_name(self) -> str:

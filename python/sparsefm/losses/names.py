@@ -3,12 +3,14 @@
 from typing import Any
 
 from sparsefm.data.validation import check_choice
-from sparsefm.losses.classification import Hinge, Logistic
+from sparsefm.losses.classification import Hinge, Logistic, Ordinal
 from sparsefm.losses.loss import Loss
 from sparsefm.losses.regression import Huber, Squared
 
-LOSSES: dict[str, type[Loss]] = {loss.name: loss for loss in (Squared, Huber, Logistic, Hinge)}
-DEFAULT_LOSS = {"regression": "squared", "binary": "logistic"}
+LOSSES: dict[str, type[Loss]] = {
+    loss.name: loss for loss in (Squared, Huber, Logistic, Hinge, Ordinal)
+}
+DEFAULT_LOSS = {"regression": "squared", "binary": "logistic", "ordinal": "ordinal"}
 
 
 def find_loss(task: Any, loss: Any) -> Loss:
@@ -16,7 +18,7 @@ def find_loss(task: Any, loss: Any) -> Loss:
 
     Parameters
     ----------
-    task : {"regression", "binary"}
+    task : {"regression", "binary", "ordinal"}
     loss : str, Loss or None
         A name stands for the loss with its default parameters, None for the task's default.
     """
@@ -24,10 +26,12 @@ def find_loss(task: Any, loss: Any) -> Loss:
     return check_loss(task, DEFAULT_LOSS[task] if loss is None else loss)
 
 
-def check_loss(task: str, loss: Any) -> Loss:
-    """Return the loss of a name, or `loss` itself if it is one of the task."""
-    names = tuple(name for name, kind in LOSSES.items() if kind.task == task)
+def check_loss(tasks: str | tuple[str, ...], loss: Any) -> Loss:
+    """Return the loss of a name, or `loss` itself if it is one of a task, or of several."""
+    tasks = (tasks,) if isinstance(tasks, str) else tasks
+    names = tuple(name for name, kind in LOSSES.items() if kind.task in tasks)
+    argument = f"loss (of task {' or '.join(map(repr, tasks))})"
     if isinstance(loss, Loss):
-        check_choice(loss.name, f"loss (of task {task!r})", names)
+        check_choice(loss.name, argument, names)
         return loss
-    return LOSSES[check_choice(loss, f"loss (of task {task!r})", names)]()
+    return LOSSES[check_choice(loss, argument, names)]()

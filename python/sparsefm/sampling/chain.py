@@ -15,6 +15,7 @@ from sparsefm.sampling.solvers import Sweeper
 
 Array = npt.NDArray[Any]
 
+LIKELIHOODS = {"regression": "squared", "binary": "probit", "ordinal": "ordinal"}  # in the core
 LEAST_VARIANCE = 1e-6  # that the first precision of V stands for
 
 
@@ -30,6 +31,9 @@ class Chain:
     noise_precision : ndarray of float64, shape (1,)
     means, precisions : ndarray of float64, shape (n_fields, 1 + k)
         Of the normal distributions of w, in the first column, and of the columns of V.
+    cuts : ndarray of float64, shape (n_classes - 1,)
+        The cuts between ordered classes; the first is 0, and that between two classes. Numbers have
+        no use for it.
     """
 
     w0: Array
@@ -38,6 +42,7 @@ class Chain:
     noise_precision: npt.NDArray[np.float64]
     means: npt.NDArray[np.float64]
     precisions: npt.NDArray[np.float64]
+    cuts: npt.NDArray[np.float64]
 
     @classmethod
     def begin(
@@ -60,13 +65,15 @@ class Chain:
         of_w, of_v = solver.precisions(1 / design.features_of_row, variance)
         precisions = np.tile([of_w] + [of_v] * rank, (design.n_fields, 1))
         spread = np.sqrt(variance) if scale is None else scale
+        w0, cuts = design.constant(output)
         return cls(
-            np.array([design.constant(output)], design.dtype),
+            np.array([w0], design.dtype),
             np.zeros(design.X.n_features, design.dtype),
             np.ascontiguousarray(spread * normals, design.dtype),
             np.ones(1),
             np.zeros_like(precisions),
             precisions,
+            cuts,
         )
 
     @classmethod
@@ -92,23 +99,24 @@ class Chain:
             np.ones(1),
             np.zeros_like(precisions),
             precisions,
+            design.constant(output)[1],
         )
 
     def sampler(self, design: Design, output: int, solver: Sweeper, seed: int, number: int) -> Any:
         """Return the core's sampler, which changes these arrays."""
-        link = "probit" if design.is_binary else "squared"
         return _core.Gibbs(
             design.X,
             design.targets[output],
             design.weights,
             design.fields,
-            _Described(link, solver.core_constants),
+            _Described(LIKELIHOODS[design.task], solver.core_constants),
             self.w0,
             self.w,
             self.V,
             self.noise_precision,
             self.means,
             self.precisions,
+            self.cuts,
             seed,
             number,
             design.relations,

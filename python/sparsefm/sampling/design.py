@@ -12,6 +12,7 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.csr import take_rows, with_values
 from sparsefm.data.dataset import Dataset, spread
+from sparsefm.data.validation import MOST_CLASSES
 from sparsefm.sampling import normal
 from sparsefm.sampling.relations import Relation, split
 
@@ -38,19 +39,19 @@ class Design:
         of the field's length (see `_lengths`), as a power of two, so that dividing is exact.
         Priors, which have a scale, then fit values of any size and lists of any length.
     weights : ndarray of shape (n,) or None
-        Precisions of the targets, 1 on average. With two classes there are none: rows are
-        repeated.
+        Precisions of the targets, 1 on average. With classes there are none: rows are repeated.
     fields : ndarray of int32, shape (d,)
     n_fields : int
     targets : tuple of ndarray, each of shape (n,)
-        Of each output: standardised numbers, or 1 and -1.
+        Of each output: standardised numbers, 1 and -1 for two classes, or numbers of ordered
+        classes.
     units : tuple of (float, float)
         Of each output: what was subtracted from the targets, and what they were divided by.
     monitored : Csr
         Rows whose scores are followed, as the user gave them.
     features_of_row : float
         Their mean number, at least one; a list counts as one feature.
-    is_binary : bool
+    task : {"regression", "binary", "ordinal"}
     checksum : int
         A number that other rows, targets, weights or fields would change.
     """
@@ -65,14 +66,14 @@ class Design:
     units: tuple[tuple[float, float], ...]
     monitored: _core.Csr
     features_of_row: float
-    is_binary: bool
+    task: str
     checksum: int
 
     @classmethod
-    def of(cls, dataset: Dataset, *, binary: bool, scale: bool) -> Design:
+    def of(cls, dataset: Dataset, *, task: str, scale: bool) -> Design:
         """Return the design of a dataset; values are divided by their size if `scale`."""
         rows, weights = dataset.rows, dataset.weights_of(dataset.rows)
-        if weights is not None and binary:
+        if weights is not None and task != "regression":
             rows, weights = np.repeat(rows, _repetitions(weights)), None
         elif weights is not None:  # only their ratios matter: the noise is that of a mean weight
             weights = (weights / weights.mean(dtype=np.float64)).astype(dataset.dtype)
@@ -81,7 +82,7 @@ class Design:
         fields = dataset.fields
         if fields is None:
             fields = np.zeros(X.n_features, np.int32)
-        scaled = [_standardised(t[rows], weights, binary=binary) for t in dataset.targets]
+        scaled = [_standardised(t[rows], weights, task) for t in dataset.targets]
         targets, units = zip(*scaled, strict=True)
         monitored = take_rows(X, spread(X.n_rows, MONITORED_ROWS))
         n_fields = int(fields.max()) + 1
@@ -107,7 +108,7 @@ class Design:
             units=units,
             monitored=monitored,
             features_of_row=features_of_row,
-            is_binary=binary,
+            task=task,
             checksum=checksum,
         )
 
@@ -122,16 +123,19 @@ class Design:
         return float(self.X.n_rows if self.weights is None else self.weights.sum(dtype=float))
 
     @property
-    def monitored_targets(self) -> list[Array]:
-        """The targets of the monitored rows, of each output."""
-        return [target[spread(len(target), MONITORED_ROWS)] for target in self.targets]
+    def monitored_classes(self) -> list[npt.NDArray[np.intp]]:
+        """The classes of the monitored rows, of each output: numbers from 0."""
+        kept = spread(self.X.n_rows, MONITORED_ROWS)
+        return [np.maximum(target[kept], 0).astype(np.intp) for target in self.targets]
 
-    def constant(self, output: int) -> float:
-        """Return the score that fits best if all rows have the same."""
-        if not self.is_binary:
-            return 0.0  # targets are standardised
-        share = np.average(self.targets[output] > 0, weights=self.weights)
-        return float(np.clip(normal.quantile(share), -5, 5))
+    def constant(self, output: int) -> tuple[float, Float]:
+        """Return the score and the cuts that fit best if all rows have the same score."""
+        if self.task == "regression":
+            return 0.0, np.zeros(1)  # targets are standardised
+        target = self.targets[output]
+        shares = [np.mean(target > k) for k in range(max(int(target.max()), 1))]
+        heights = normal.quantile(shares)
+        return float(np.clip(heights[0], -5, 5)), np.append(0.0, heights[0] - heights[1:])
 
     def start_variance(self, rank: int) -> float:
         """Return the variance of V's first entries: scores then vary a little, whatever the rank.
@@ -185,9 +189,12 @@ def _repetitions(weights: Array) -> npt.NDArray[np.int64]:
 
 
 def _standardised(
-    target: Array, weights: Array | None, *, binary: bool
+    target: Array, weights: Array | None, task: str
 ) -> tuple[Array, tuple[float, float]]:
-    if binary:
+    if task == "ordinal":
+        _check_counts(np.bincount(target.astype(np.intp)))
+        return target, (0.0, 1.0)
+    if task == "binary":
         return np.where(target > 0, 1, -1).astype(target.dtype), (0.0, 1.0)
     exact = target.astype(np.float64)
     exponent = int(np.frexp(np.abs(exact).max())[1])  # its squares may be out of range
@@ -196,6 +203,17 @@ def _standardised(
     std = float(np.sqrt(np.average((exact - mean) ** 2, weights=weights))) or 1.0
     units = float(np.ldexp(mean, exponent)), float(np.ldexp(std, exponent))
     return ((exact - mean) / std).astype(target.dtype), units
+
+
+def _check_counts(counts: npt.NDArray[np.intp]) -> None:
+    """Check how many rows each ordered class has."""
+    if not 2 <= len(counts) <= MOST_CLASSES:
+        raise ValueError(f"there must be 2 to {MOST_CLASSES} ordered classes, got {len(counts)}")
+    if not counts.all():
+        raise ValueError(
+            f"class {int(np.argmin(counts))} of the ordered classes 0 to {len(counts) - 1} has no "
+            "row (of positive weight): leave it out and number the others 0, 1, 2 and so on"
+        )
 
 
 def _sizes(X: _core.Csr, fields: npt.NDArray[np.int32], lengths: Float) -> Float:

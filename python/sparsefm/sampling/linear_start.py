@@ -1,4 +1,4 @@
-"""The start of a chain for two classes: a linear model, whose scores are as large as they will be.
+"""The start of a chain for classes: a linear model, whose scores are as large as they will be.
 
 Given the scores, latent targets are at most a few units away, and given the latent targets, the
 scores are hardly larger. So a chain takes dozens of sweeps to large scores, which classes that can
@@ -7,7 +7,8 @@ latent targets, scores, w0, w and the means of w by g. The density of all of the
 dg / g, is g^N exp(-g^2 P / 2), where N counts them and P is the sum of their squared distances,
 each times its precision. So g^2 = N / P is the size that fits best. (A draw of g would be an exact
 move of the chain: Liu and Wu, "Parameter expansion for data augmentation", JASA 94, 1999. But a
-start needs no randomness, and may go further.)
+start needs no randomness, and may go further.) Cuts between ordered classes are multiplied, too; N
+has none of them, because their prior is one of the logarithms of gaps, and wide.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def start_linear(
     Parameters
     ----------
     chain : Chain
-        It has not begun; its w0, w, and the distributions of w are changed.
+        It has not begun; its w0, w, cuts, and the distributions of w are changed.
     design : Design
     output : int
     solver : Sweeper
@@ -58,7 +59,7 @@ def start_linear(
     while len(growth) < MOST_SWEEPS:
         best = best_square(linear, design, solver, sampler.sweep(len(growth), threads))
         growth.append(np.log(best) / 2)
-        for part in (linear.w0, linear.w, linear.means):
+        for part in (linear.w0, linear.w, linear.means, linear.cuts):
             part *= best  # the root would do, but twice as far on the same way is faster
         if len(growth) >= LAST and np.mean(growth[-LAST:]) < SETTLED:
             break

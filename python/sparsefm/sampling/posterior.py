@@ -14,6 +14,7 @@ from sparsefm.data.validation import check_choice, check_real
 from sparsefm.history import Epoch
 from sparsefm.io.file import FilePath, write_file
 from sparsefm.io.reader import Reader
+from sparsefm.losses.names import DEFAULT_LOSS
 from sparsefm.model import Model, finite_scores, history_to_json, read_history
 from sparsefm.sampling import normal
 from sparsefm.sampling.samples import Progress, Sample, Thinned
@@ -33,6 +34,8 @@ class SampledModel(Model):
     It is a `Model`, and so has ``save``, ``predict`` and ``score``. Its predictions are means over
     the samples: of the score for regression, and of the probability :math:`\Phi(s(x))` for two
     classes. ``score`` then returns the log-odds of that mean, so that ``predict`` is its sigmoid.
+    For ordered classes ``predict`` returns the mean probability of each, and ``score`` the mean of
+    the latent score.
 
     The mean of the samples' scores is the score of one factorization machine of rank S k for S
     samples of rank k. Its parameters are `w0`, `w` and `V`; they are made when asked for, and take
@@ -62,7 +65,7 @@ class SampledModel(Model):
         progress: Progress,
         history: tuple[Epoch, ...] = (),
     ) -> None:
-        loss = "squared" if task == "regression" else "logistic"
+        loss = DEFAULT_LOSS[task]
         vars(self).update(
             samples=tuple(samples), offset=offset, scale=scale, progress=progress
         )  # the class is frozen
@@ -128,12 +131,14 @@ class SampledModel(Model):
     def predict(self, X: Any, *, return_std: bool = False, n_threads: int | None = None) -> Any:
         """Return the predictions, shape (n_rows,): means over the samples.
 
+        For ordered classes they are the probabilities of each, shape (n_rows, n_classes).
+
         Parameters
         ----------
         X : sparse matrix, sparse array or array-like of shape (n_rows, n_features)
         return_std : bool
             Also return standard deviations: for regression those of the targets, see `predict_std`;
-            for two classes those of the probability over the samples.
+            for classes those of the probability over the samples.
         n_threads : int, optional
             Default: every core that the process may use.
 
@@ -144,20 +149,31 @@ class SampledModel(Model):
         mean = super().predict(X, n_threads=n_threads)
         if not return_std:
             return mean
-        if self.task == "binary":
-            return mean, self._moments(X, n_threads, normal.cdf)[1]
-        noise, parameters = self.predict_std(X, n_threads=n_threads)
-        return mean, np.hypot(noise, parameters).astype(self.dtype)
+        if self.task == "regression":
+            noise, parameters = self.predict_std(X, n_threads=n_threads)
+            return mean, np.hypot(noise, parameters).astype(self.dtype)
+        std = self._moments(X, n_threads, normal.class_probabilities)[1]
+        return mean, std[:, 1] if self.task == "binary" else std
+
+    def score(self, X: Any, *, n_threads: int | None = None) -> Array:
+        """Return the scores, shape (n_rows,), in the model's dtype.
+
+        They are the mean scores of the samples; for two classes the log-odds of the mean
+        probability.
+        """
+        if self.task != "ordinal":
+            return super().score(X, n_threads=n_threads)
+        return self._moments(X, n_threads, _only_scores)[0].astype(self.dtype)
 
     def predict_std(self, X: Any, *, n_threads: int | None = None) -> tuple[Float, Float]:
         """Return the two parts of a prediction's standard deviation, each of shape (n_rows,).
 
         The first is that of the noise, which more training rows do not reduce, and the same for all
         rows. The second is that of the score over the samples: what is not known about the
-        parameters. The variance of a target is the sum of both squares. With two classes the score
-        is in the units of a probit model, whose noise is 1.
+        parameters. The variance of a target is the sum of both squares. With classes the score is
+        in the units of a probit model, whose noise is 1.
         """
-        _, parameters = self._moments(X, n_threads, lambda scores: scores)
+        _, parameters = self._moments(X, n_threads, _only_scores)
         noise = np.sqrt(np.mean([sample.noise**2 for sample in self.samples]))
         return np.full(len(parameters), self.scale * noise), parameters
 
@@ -185,7 +201,7 @@ class SampledModel(Model):
         ndarray of shape (n_rows, n_quantiles)
         """
         if self.task != "regression":
-            raise ValueError("quantiles are those of a number: the model is one of two classes")
+            raise ValueError("quantiles are those of a number: the model is one of classes")
         levels = np.array([_check_level(level) for level in np.atleast_1d(quantiles)])
         scores = np.stack([*self._sample_scores(self._checked(X), resolve_threads(n_threads))])
         noises = self.scale * np.array([sample.noise for sample in self.samples])
@@ -208,15 +224,15 @@ class SampledModel(Model):
     @classmethod
     def _from_file(cls, reader: Reader) -> SampledModel:
         """Return the model that `save` wrote."""
-        samples, progress = read_samples(reader, reader)
+        task = check_choice(reader.entry("task", str), "task", tuple(DEFAULT_LOSS))
+        samples, progress = read_samples(reader, reader, task)
         offset, scale = reader.real("offset"), reader.real("scale", above=0.0)
-        task = check_choice(reader.entry("task", str), "task", ("regression", "binary"))
         return cls(samples, offset, scale, task, progress, read_history(reader))
 
     def _score_csr(self, X: _core.Csr, threads: int) -> Array:
         mean = Mean(self.task)
-        for scores in self._sample_scores(X, threads):
-            mean.add(scores)
+        for sample, scores in zip(self.samples, self._sample_scores(X, threads), strict=True):
+            mean.add(scores, sample.cuts)
         return mean.scores().astype(self.dtype)
 
     def _checked(self, X: Any) -> _core.Csr:
@@ -230,16 +246,16 @@ class SampledModel(Model):
             yield self.offset + self.scale * scores_of(sample, X, threads)
 
     def _moments(self, X: Any, n_threads: int | None, function: Any) -> tuple[Float, Float]:
-        """Return mean and standard deviation over the samples of a function of the score."""
+        """Return mean and standard deviation over the samples of a function of scores and cuts."""
         threads, matrix = resolve_threads(n_threads), self._checked(X)
-        count, mean, squares = 0, np.zeros(matrix.n_rows), np.zeros(matrix.n_rows)
-        for scores in self._sample_scores(matrix, threads):  # Welford's method
-            values = function(scores)
-            count += 1
+        mean, squares = np.zeros(()), np.zeros(())
+        scores_of_samples = self._sample_scores(matrix, threads)
+        for count, scores in enumerate(scores_of_samples, 1):  # Welford's method
+            values = function(scores, self.samples[count - 1].cuts)
             change = values - mean
-            mean += change / count
-            squares += change * (values - mean)
-        return mean, np.sqrt(squares / max(count - 1, 1))
+            mean = mean + change / count
+            squares = squares + change * (values - mean)
+        return mean, np.sqrt(squares / max(len(self.samples) - 1, 1))
 
 
 class Mean:
@@ -247,41 +263,48 @@ class Mean:
 
     Parameters
     ----------
-    task : {"regression", "binary"}
-        Means are of scores, or of the probabilities of both classes.
+    task : {"regression", "binary", "ordinal"}
+        Means are of scores, or of the probabilities of the classes.
     """
 
     def __init__(self, task: str) -> None:
         self._task = task
         self._count = 0
-        self._sums: list[Float] = []
+        self._sum: Float = np.zeros(())
 
-    def add(self, scores: Float) -> None:
-        """Add the scores of a sample, shape (n_rows,)."""
-        parts = (
-            [scores] if self._task == "regression" else [normal.cdf(scores), normal.cdf(-scores)]
-        )
-        old = self._sums or [np.zeros_like(scores)] * len(parts)
-        self._sums = [a + b for a, b in zip(old, parts, strict=True)]
+    def add(self, scores: Float, cuts: Float) -> None:
+        """Add the scores of a sample, shape (n_rows,), with its cuts between the classes."""
+        numbers = self._task == "regression"
+        self._sum = self._sum + (scores if numbers else normal.class_probabilities(scores, cuts))
         self._count += 1
 
     def copy(self) -> Mean:
         """Return a copy."""
         other = Mean(self._task)
-        other._count, other._sums = self._count, list(self._sums)  # sums are never changed in place
+        other._count, other._sum = self._count, self._sum  # which is never changed in place
         return other
 
     def scores(self) -> Float:
-        """Return the mean score; for two classes the log-odds of the mean probability."""
+        """Return the scores that a `Loss` predicts from.
+
+        That is the mean score; for two classes the log-odds of the mean probability; for ordered
+        classes the logarithms of the mean probabilities, shape (n_rows, n_classes).
+        """
         if self._task == "regression":
-            return self._sums[0] / self._count
-        of_one, of_zero = (np.log(np.maximum(part, TINY)) for part in self._sums)
-        return np.asarray(of_one - of_zero)
+            return self._sum / self._count
+        logs = np.log(np.maximum(self._sum, TINY))
+        if self._task == "binary":
+            return np.asarray(logs[:, 1] - logs[:, 0])
+        return np.asarray(logs - np.log(self._count))
 
 
 def scores_of(sample: Sample, X: _core.Csr, threads: int) -> Float:
     """Return the scores of a sample, in its own units; raise if one is not finite."""
     return finite_scores(X, sample.w0, sample.w, sample.V, threads).astype(np.float64)
+
+
+def _only_scores(scores: Float, cuts: Float) -> Float:
+    return scores
 
 
 def _check_level(level: Any) -> float:

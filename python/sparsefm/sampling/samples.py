@@ -27,21 +27,25 @@ class Sample:
     V : ndarray of shape (d, k)
     noise : float
         Standard deviation of the targets.
+    cuts : ndarray of shape (n_classes - 1,)
+        The cuts between ordered classes; the first is 0, and that between two classes.
     """
 
     w0: float
     w: Array
     V: Array
     noise: float
+    cuts: Array
 
     @classmethod
     def of(cls, chain: Chain, sizes: Array) -> Sample:
         """Return a copy of a chain's parameters, for values that are not divided by their sizes."""
+        w, V = chain.w.copy(), chain.V.copy()
+        if (sizes != 1).any():
+            w = (w / sizes).astype(w.dtype)
+            V = (V / sizes[:, None]).astype(V.dtype)
         noise = float(1 / np.sqrt(chain.noise_precision[0]))
-        if (sizes == 1).all():
-            return cls(float(chain.w0[0]), chain.w.copy(), chain.V.copy(), noise)
-        w, V = chain.w / sizes, chain.V / sizes[:, None]
-        return cls(float(chain.w0[0]), w.astype(chain.w.dtype), V.astype(chain.V.dtype), noise)
+        return cls(float(chain.w0[0]), w, V, noise, chain.cuts.copy())
 
     def model(self, offset: float, scale: float, loss: Loss) -> Model:
         """Return a model of these parameters; its scores are offset + scale * (those of these)."""

@@ -24,13 +24,16 @@ def samples_to_content(
         "samples.w": np.stack([sample.w for sample in samples]),
         "samples.V": np.stack([sample.V for sample in samples]),
         "samples.noise": np.array([sample.noise for sample in samples]),
+        "samples.cuts": np.stack([sample.cuts for sample in samples]),
     }
     for number, chain in enumerate(progress.chains):
         arrays |= add_prefix(f"chain.{number}.", chain.arrays())
     return header | {"chains": len(progress.chains)}, arrays
 
 
-def read_samples(reader: Reader, progress: Reader) -> tuple[tuple[Sample, ...], Progress]:
+def read_samples(
+    reader: Reader, progress: Reader, task: str
+) -> tuple[tuple[Sample, ...], Progress]:
     """Return the samples, and what it takes to continue."""
     V = reader.numbers("samples.V", (None, None, None), REALS)
     n, n_features, rank = V.shape
@@ -40,7 +43,10 @@ def read_samples(reader: Reader, progress: Reader) -> tuple[tuple[Sample, ...], 
     noise = reader.numbers("samples.noise", (n,), exact)
     if n == 0 or not (noise > 0).all():
         raise FileFormatError("has no samples, or noise that is not positive")
-    samples = tuple(Sample(float(w0[i]), w[i], V[i], float(noise[i])) for i in range(n))
+    cuts = _read_cuts(reader, "samples.cuts", (n, None))
+    if cuts.shape[1] > 1 and task != "ordinal":
+        raise FileFormatError("has cuts between classes that are not ordered")
+    samples = tuple(Sample(float(w0[i]), w[i], V[i], float(noise[i]), cuts[i]) for i in range(n))
     chains = []
     for number in range(progress.integer("chains", 1)):  # ends where the arrays do
         part = reader.part(f"chain.{number}")
@@ -52,6 +58,7 @@ def read_samples(reader: Reader, progress: Reader) -> tuple[tuple[Sample, ...], 
             part.numbers("noise_precision", (1,), exact),
             means,
             part.numbers("precisions", means.shape, exact),
+            _read_cuts(part, "cuts", (cuts.shape[1],)),
         )
         if not ((chain.precisions > 0).all() and (chain.noise_precision > 0).all()):
             raise FileFormatError("has precisions that are not positive")
@@ -60,3 +67,13 @@ def read_samples(reader: Reader, progress: Reader) -> tuple[tuple[Sample, ...], 
         raise FileFormatError("has samples that are not as many for each chain")
     sizes = {name: progress.integer(name, least, LARGEST) for name, least in SIZES.items()}
     return samples, Progress(**sizes, chains=tuple(chains))
+
+
+def _read_cuts(reader: Reader, name: str, shape: tuple[int | None, ...]) -> Any:
+    """Return cuts; in files from before there were ordered classes, there is only that at 0."""
+    if not reader.has_array(name):
+        return np.zeros([1 if length is None else length for length in shape])
+    cuts = reader.numbers(name, shape, ("float64",))
+    if cuts.shape[-1] == 0 or (cuts[..., 0] != 0).any() or (np.diff(cuts) <= 0).any():
+        raise FileFormatError("has cuts between classes that do not ascend from 0")
+    return cuts

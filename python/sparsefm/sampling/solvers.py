@@ -8,6 +8,7 @@ from sparsefm.data.validation import check_integer, check_real
 from sparsefm.io.values import register
 
 MOST_CHAINS = 4096
+GAP_PRECISION = 0.25  # of the prior of log(cut - the cut below)
 BIAS_PRECISION = 1e-6  # of the prior of w0, for targets of standard deviation 1
 
 
@@ -55,7 +56,9 @@ class Gibbs(Sweeper):
 
     where c = 0 stands for w and c > 0 for the columns of V. Regression targets are standardised;
     their noise has a precision with the same Gamma prior. Two classes are modelled by a probit
-    link: the probability of class 1 is :math:`\Phi(s(x))`.
+    link: the probability of class 1 is :math:`\Phi(s(x))`. Ordered classes, with
+    ``loss="ordinal"``, are the intervals between cuts :math:`c_0 = 0 < c_1 < \dots` of a normal
+    number around the score, with the prior :math:`\log(c_m - c_{m-1}) \sim N(0, 2^2)`.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ class Gibbs(Sweeper):
 
     name: ClassVar[str] = "gibbs"
     random: ClassVar[bool] = True
-    losses: ClassVar[tuple[str, ...]] = ("squared", "logistic")
+    losses: ClassVar[tuple[str, ...]] = ("squared", "logistic", "ordinal")
     default_epochs: ClassVar[int] = 60
 
     burn_in: int = 5
@@ -101,7 +104,8 @@ class Gibbs(Sweeper):
     def core_constants(self) -> dict[str, float]:
         """Its constants in the core."""
         hyperpriors = {name: float(getattr(self, name)) for name in ("alpha0", "beta0", "gamma0")}
-        return {"sample": 1.0, "bias_precision": BIAS_PRECISION, **hyperpriors}
+        fixed = {"sample": 1.0, "bias_precision": BIAS_PRECISION, "gap_precision": GAP_PRECISION}
+        return fixed | hyperpriors
 
     def precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
         """Return the first precisions of w and V, given their variances at the start."""

@@ -17,7 +17,7 @@ import numpy as np
 from sparsefm.data.validation import check_integer, check_real
 from sparsefm.history import Epoch
 
-LESS_IS_BETTER = ("train_loss", "val_loss", "rmse", "log_loss")
+LESS_IS_BETTER = ("train_loss", "val_loss", "rmse", "log_loss", "class_error")
 MORE_IS_BETTER = ("accuracy", "auc", "score")
 
 

@@ -19,14 +19,14 @@ def evaluate(
 
     Parameters
     ----------
-    scores : array of shape (n, outputs)
+    scores : array of shape (n, outputs), or (n, n_classes) for ordered classes
     loss : Loss
     validation : Dataset
     metrics : callable
-        Returns metrics of scores, shape (n, outputs).
+        Returns metrics of scores.
     """
     losses = [
         validation.mean(loss.values(target, column.astype(target.dtype)))
-        for target, column in zip(validation.targets, scores.T, strict=True)
+        for target, column in zip(validation.targets, loss.of_outputs(scores), strict=True)
     ]
     return losses, metrics(scores)

@@ -18,8 +18,8 @@ def metrics_of(loss: Loss, targets: Array, scores: Array, weights: Array | None)
     ----------
     loss : Loss
     targets : array of shape (n,)
-        Labels 0 and 1 for classification.
-    scores : array of shape (n,)
+        Labels 0 and 1 for two classes, numbers from 0 for ordered ones.
+    scores : array of shape (n,), or (n, n_classes) for ordered classes
     weights : array of shape (n,) or None
 
     Returns
@@ -27,7 +27,10 @@ def metrics_of(loss: Loss, targets: Array, scores: Array, weights: Array | None)
     dict
         Regression: ``rmse``, in units of the target. Binary: ``log_loss`` (logistic loss only),
         ``accuracy`` of the sign of the score, and ``auc``, which is NaN if there is only one class.
+        Ordered classes: see `class_metrics`.
     """
+    if loss.task == "ordinal":
+        return class_metrics(loss, targets.astype(np.intp), scores, weights)
     if loss.task == "regression":
         errors = targets.astype(np.float64) - scores
         return {"rmse": float(np.sqrt(np.average(errors**2, weights=weights)))}
@@ -41,7 +44,10 @@ def metrics_of(loss: Loss, targets: Array, scores: Array, weights: Array | None)
 
 
 def class_metrics(loss: Loss, codes: Array, scores: Array, weights: Array | None) -> Metrics:
-    """Return the metrics of a model with one output for each of more than two classes.
+    """Return the metrics of a model with scores of each class.
+
+    They are ``log_loss`` (if there are probabilities), ``accuracy``, and for ordered classes
+    ``class_error``, the mean absolute error of their numbers.
 
     Parameters
     ----------
@@ -52,26 +58,14 @@ def class_metrics(loss: Loss, codes: Array, scores: Array, weights: Array | None
     weights : array of shape (n,) or None
     """
     metrics = {}
-    if loss.name == "logistic":
-        logs = log_probabilities(scores)[np.arange(len(codes)), codes]
+    if loss.has_probabilities:
+        logs = loss.log_probabilities(scores)[np.arange(len(codes)), codes]
         metrics["log_loss"] = float(-np.average(logs, weights=weights))
-    hits = np.argmax(scores, axis=1) == codes
-    return metrics | {"accuracy": float(np.average(hits, weights=weights))}
-
-
-def log_probabilities(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the logarithms of the probabilities of the classes, shape (n, n_classes).
-
-    Parameters
-    ----------
-    scores : array of shape (n, n_outputs)
-        With two classes one column, the score of the second class. With more classes one column for
-        each class against the rest; their probabilities are divided by their sum.
-    """
-    if scores.shape[1] == 1:
-        return -np.logaddexp(0, np.hstack([scores, -scores]))
-    logs = -np.logaddexp(0, -scores)
-    return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+    errors = np.abs(np.argmax(scores, axis=1) - codes)
+    metrics["accuracy"] = float(np.average(errors == 0, weights=weights))
+    if loss.task == "ordinal":
+        metrics["class_error"] = float(np.average(errors, weights=weights))
+    return metrics
 
 
 def _auc(targets: Array, scores: Array, weights: Array | None) -> float:

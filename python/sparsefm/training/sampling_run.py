@@ -73,7 +73,7 @@ class SamplingRun(Run):
         super().__init__(model or (lambda: self.models()[0]))
         self._solver, self._loss, self._threads = solver, loss, threads
         self._validation, self._loss_unit = validation, loss_unit
-        self._design = Design.of(dataset, binary=loss.task == "binary", scale=solver.random)
+        self._design = Design.of(dataset, task=loss.task, scale=solver.random)
         if going_on:
             progress = going_on[0].progress
             if progress.data != self._design.checksum:
@@ -124,7 +124,10 @@ class SamplingRun(Run):
         return [self._model_of(output) for output in range(len(self._chains))]
 
     def scores(self, validation: Dataset) -> Float:
-        """Return the scores of the validation rows by the current models, shape (n, outputs)."""
+        """Return the scores of the validation rows by the current models, shape (n, outputs).
+
+        For ordered classes they are the logarithms of the probabilities, shape (n, n_classes).
+        """
         return np.column_stack([mean.scores() for mean in self._means])
 
     def snapshot(self) -> Any:
@@ -185,7 +188,7 @@ class SamplingRun(Run):
         """Add the scores of the validation rows to a mean."""
         if self._validation is not None:
             for sample in samples:
-                mean.add(self._scores(output, sample, self._validation.X))
+                mean.add(self._scores(output, sample, self._validation.X), sample.cuts)
 
     def _monitored_scores(self, samples: list[list[Sample]]) -> Float:
         """Return the scores of the monitored rows, shape (chains, outputs * rows)."""
@@ -204,14 +207,21 @@ class SamplingRun(Run):
     def _train_loss(self, squares: list[float], monitored: Float) -> float:
         """Return the mean loss of the current samples, summed over the outputs.
 
-        For regression it is that of all training rows, for two classes that of the monitored rows.
+        For regression it is that of all training rows, for classes that of the monitored rows.
         """
         design, chains = self._design, len(self._chains[0])
         if self._loss.task == "regression":
             (_, scale), *_ = design.units
             return sum(squares) / (2 * chains * design.total_weight) * scale**2
-        labels = np.hstack(design.monitored_targets)
-        return float(-normal.log_cdf(labels * monitored).mean() * len(self._chains))
+        outputs = np.split(monitored, len(self._chains), axis=1)
+        logs = [
+            normal.log_probabilities(classes, scores[number], chain.cuts)
+            for classes, scores, of_output in zip(
+                design.monitored_classes, outputs, self._chains, strict=True
+            )
+            for number, chain in enumerate(of_output)
+        ]
+        return float(-np.mean(logs) * len(self._chains))
 
     def _model_of(self, output: int) -> Model:
         kept, (offset, scale) = self._kept[output], self._design.units[output]
@@ -244,7 +254,7 @@ class SamplingRun(Run):
         features = np.arange(design.X.n_features)
         normals = feature_normals(self._seed, place, features, start.rank)
         chain = Chain.begin(design, output, solver, start.init_scale, normals)
-        if design.is_binary:
+        if design.task != "regression":
             with self._naming_overflow("the start"):
                 start_linear(chain, design, output, solver, self._seed, place, self._threads)
         return chain

@@ -16,6 +16,8 @@ from sparsefm.training.start import Start
 def check_solver(solver: Any, loss: Loss, real: np.dtype[Any]) -> Optimizer | Sweeper:
     """Return the argument `solver` if it can train with a loss, in arithmetic of a type."""
     if not isinstance(solver, Sweeper):
+        if loss.task == "ordinal":
+            raise ValueError("ordered classes (loss='ordinal') need solver=sparsefm.Gibbs()")
         return check_optimizer(solver, real)
     losses = solver.losses
     if loss.name not in losses:

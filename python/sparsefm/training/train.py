@@ -57,13 +57,15 @@ def train(
         A CSR matrix with int32 indices and values of `dtype` (or all one) is used without a copy.
         Anything else is converted once. Callbacks and other threads must not change X meanwhile.
     y : array-like of shape (n,)
-        Targets; for task "binary" the classes 0 and 1, or -1 and 1.
+        Targets; for task "binary" the classes 0 and 1, or -1 and 1; for task "ordinal" the numbers
+        of ordered classes, 0, 1, 2 and so on, of which each must occur.
     X_val, y_val : optional
         Validation rows and their targets, evaluated after each epoch.
-    task : {"regression", "binary"}
-    loss : {"squared", "huber", "logistic", "hinge"} or Loss, optional
+    task : {"regression", "binary", "ordinal"}
+        "ordinal" needs ``solver=Gibbs()``.
+    loss : {"squared", "huber", "logistic", "hinge", "ordinal"} or Loss, optional
         A name, or an instance with parameters such as ``sparsefm.losses.Huber(delta=2.0)``.
-        Default: "squared" for regression, "logistic" for binary.
+        Default: "squared" for regression, "logistic" for binary, "ordinal" for ordinal.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: the rank of
         `init`, or 8 (`Gibbs` and `ALS`: 16).
@@ -90,8 +92,8 @@ def train(
     sample_weight : array-like of shape (n,), optional
         Non-negative weights of the rows. A row of weight zero is left out. For `Gibbs` they are
         precisions: the variance of the noise of a row is divided by its weight, and predicted for
-        a row of mean weight. With two classes they are repetitions, and must be whole multiples of
-        the smallest.
+        a row of mean weight. With classes they are repetitions, and must be whole multiples of the
+        smallest.
     fields : array-like of int, shape (d,), optional
         The field of each feature, such as the column of a table: 0, 1, 2 and so on. `Gibbs` has a
         prior for each field, and draws the features of a one-hot field at the same time. Default:
@@ -127,10 +129,9 @@ def train(
     solver = check_solver(Adam() if solver is None else solver, found_loss, real)
     epochs = check_integer(solver.default_epochs if epochs is None else epochs, "epochs", 1)
     seed = check_seed(seed)
-    binary = found_loss.task == "binary"
-    dataset = Dataset.training(X, y, sample_weight, real, binary=binary, fields=fields)
+    dataset = Dataset.training(X, y, sample_weight, real, task=task, fields=fields)
     n_features = dataset.X.n_features
-    validation = Dataset.validation(X_val, y_val, real, n_features, binary=binary)
+    validation = dataset.validation(X_val, y_val, task=task)
     start = Start.check(init, init_scale, rank, solver.default_rank)
     if start.model is not None and start.model.n_features != n_features:
         raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
@@ -161,7 +162,9 @@ def train(
             run.scores(validation),
             found_loss,
             validation,
-            lambda scores: metrics_of(found_loss, validation.y, scores[:, 0], None),
+            lambda scores: metrics_of(
+                found_loss, validation.y, found_loss.of_outputs(scores)[0], None
+            ),
         )
         run.check_validation(losses, validation)
         return losses[0], metrics | run.diagnostics

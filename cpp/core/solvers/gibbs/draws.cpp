@@ -22,4 +22,13 @@ void normal_draws(double* out, Index size, std::uint64_t seed, Index sweep) noex
 
 double normal_draw_above(double above, double u) noexcept { return normal_above(above, u); }
 
+double normal_draw_between(double a, double b, double u) noexcept {
+  return normal_between(a, b, u);
+}
+
+std::array<double, 6> normal_interval_parts(double a, double b) noexcept {
+  const auto of = normal_interval(a, b);
+  return {of.log, of.a, of.b, of.aa, of.bb, of.ab};
+}
+
 }  // namespace sparsefm::gibbs

@@ -18,4 +18,10 @@ void normal_draws(double* out, Index size, std::uint64_t seed, Index sweep) noex
 /// The x > above with P(X > x) = u P(X > above), for a standard normal X.
 double normal_draw_above(double above, double u) noexcept;
 
+/// A draw of a standard normal number between a and b; see `normal_between`.
+double normal_draw_between(double a, double b, double u) noexcept;
+
+/// The six numbers of `normal_interval`.
+std::array<double, 6> normal_interval_parts(double a, double b) noexcept;
+
 }  // namespace sparsefm::gibbs

@@ -12,12 +12,13 @@ namespace sparsefm::gibbs {
 /// What a chain is between sweeps.
 template <class Real>
 struct ChainView {
-  Real* w0;            // (1,)
-  Real* w;             // (features,)
-  Real* V;             // (features, rank)
-  double* alpha;       // (1,): precision of the targets
-  double* means;       // (fields, 1 + rank): hyperparameters; w first
-  double* precisions;  // (fields, 1 + rank)
+  Real* w0;                // (1,)
+  Real* w;                 // (features,)
+  Real* V;                 // (features, rank)
+  double* alpha;           // (1,): precision of the targets
+  double* means;           // (fields, 1 + rank): hyperparameters; w first
+  double* precisions;      // (fields, 1 + rank)
+  std::span<double> cuts;  // between ordered classes, ascending from 0; others ignore them
   Index features, rank, fields;
   std::uint64_t seed;
   std::uint32_t chain;  // below 2^24
@@ -45,10 +46,11 @@ class Gibbs {
 };
 
 /// X, relations, targets and the chain's arrays are borrowed. The features of a field are all in X
-/// or all in one relation. `targets` (rows,): 1 and -1 for two classes. `weights` (rows,), not
-/// negative, or null: all one. `fields` (features,): of each feature. `settings`: the name of the
-/// likelihood, "squared" or "probit", and the constants "sample" (0: least squares by alternating
-/// exact steps), "alpha0", "beta0", "gamma0" and "bias_precision".
+/// or all in one relation. `targets` (rows,): 1 and -1 for two classes; for ordered classes their
+/// numbers, from 0 to the number of cuts. `weights` (rows,), not negative, or null: all one.
+/// `fields` (features,): of each feature. `settings`: the name of the likelihood, "squared",
+/// "probit" or "ordinal", and the constants "sample" (0: least squares by alternating exact steps),
+/// "alpha0", "beta0", "gamma0" and "bias_precision"; for ordered classes also "gap_precision".
 template <class Real>
 std::unique_ptr<Gibbs<Real>> make_gibbs(const MatrixView<Real>& X, Relations<Real> relations,
                                         const Real* targets, const Real* weights,

@@ -1,6 +1,7 @@
 // The normal distribution's functions, accurate in its tails.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 
 namespace sparsefm::gibbs {
@@ -13,6 +14,10 @@ constexpr double polynomial(double x, double c0, Coefficients... c) noexcept {
   } else {
     return c0 + x * polynomial(x, c...);
   }
+}
+
+inline double normal_density(double x) noexcept {
+  return 0.3989422804014327 * std::exp(-0.5 * x * x);
 }
 
 inline double normal_cdf(double x) noexcept { return 0.5 * std::erfc(-0.7071067811865476 * x); }
@@ -59,6 +64,11 @@ inline double mills_ratio(double x) noexcept {
   return 1 / tail;
 }
 
+/// P(X > b) / P(X > a), for a normal X and 5 <= a <= b.
+inline double tail_ratio(double a, double b) noexcept {
+  return std::exp(std::log(mills_ratio(b) / mills_ratio(a)) - 0.5 * (b - a) * (b + a));
+}
+
 /// The x > a with P(X > x) = u P(X > a), for a normal X: a draw of X given X > a, if u is uniform.
 inline double normal_above(double a, double u) noexcept {
   if (a < 5) return -normal_quantile(u * normal_cdf(-a));
@@ -70,6 +80,44 @@ inline double normal_above(double a, double u) noexcept {
     x += ratio * (std::log(ratio) - log_ratio - 0.5 * (x - a) * (x + a) - log_u);
   }
   return x;
+}
+
+/// The x in (a, b) with P(X > x) = u P(X > a) + (1 - u) P(X > b), for a normal X: a draw of X given
+/// a < X < b, if u is uniform. If most of (a, b) is negative, it is that of (-b, -a), negated.
+inline double normal_between(double a, double b, double u) noexcept {
+  if (a + b < 0) return -normal_between(-b, -a, u);
+  if (a >= 5) return std::clamp(normal_above(a, u + (1 - u) * tail_ratio(a, b)), a, b);
+  const double above_b = normal_cdf(-b);
+  const double above_x = above_b + u * (normal_cdf(-a) - above_b);
+  return std::clamp(-normal_quantile(above_x), a, b);
+}
+
+/// log P(a < X < b) for a normal X, and its derivatives by the bounds. The second derivatives are
+/// those of the negative logarithm.
+struct Interval {
+  double log, a, b;  // the logarithm; its slopes
+  double aa, bb, ab;
+};
+
+inline Interval normal_interval(double a, double b) noexcept {
+  if (a + b < 0) {
+    const Interval other = normal_interval(-b, -a);
+    return {other.log, -other.b, -other.a, other.bb, other.aa, other.ab};
+  }
+  double log = 0, at_a = 0, at_b = 0;  // at_: density / P
+  if (a < 5) {
+    const double P = normal_cdf(-a) - normal_cdf(-b);
+    log = std::log(P);
+    at_a = normal_density(a) / P;
+    at_b = normal_density(b) / P;
+  } else {  // P would underflow
+    const double ratio = tail_ratio(a, b), tail = mills_ratio(a);
+    log = std::log(tail) - 0.5 * a * a - 0.9189385332046727 + std::log1p(-ratio);
+    at_a = 1 / (tail * (1 - ratio));
+    at_b = ratio == 0 ? 0 : ratio / (mills_ratio(b) * (1 - ratio));
+  }
+  const double bb = at_b == 0 ? 0 : at_b * (at_b + b);  // b may be infinite
+  return {log, -at_a, at_b, at_a * (at_a - a), bb, -at_a * at_b};
 }
 
 }  // namespace sparsefm::gibbs

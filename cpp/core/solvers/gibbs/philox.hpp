@@ -26,7 +26,7 @@ inline std::array<Word, 4> philox(std::array<Word, 4> counter, std::array<Word, 
 }
 
 /// What random numbers are for: each stage of a sweep has its own.
-enum class Stage : std::uint8_t { latent = 1, noise, bias, hyperparameters, features };
+enum class Stage : std::uint8_t { latent = 1, noise, bias, hyperparameters, features, cuts };
 
 /// Two independent numbers, from one block of four words.
 struct Pair {

@@ -6,7 +6,9 @@
 
 #include "../../registers.hpp"
 #include "columns.hpp"
+#include "cuts.hpp"
 #include "distributions.hpp"
+#include "likelihoods.hpp"
 #include "parameters.hpp"
 
 namespace sparsefm::gibbs {
@@ -105,6 +107,48 @@ class Rows {
     });
   }
 
+  /// The sums of the log likelihood of cuts, but for rows of the first class, which ends at 0
+  /// whatever the cuts are; e is minus the score.
+  CutSums cut_sums(Team& team, std::span<const double> cuts) {
+    const auto rows = view();
+    const Ordinal likelihood{cuts};
+    const auto n = static_cast<Index>(places_.size());
+    std::vector<CutSums> of_blocks((n + cuts_block - 1) / cuts_block, CutSums(cuts.size()));
+    team.for_blocks(n, cuts_block, [&, rows](Index number, Index begin, Index end) {
+      for (Index r = begin; r < end; ++r) {
+        const auto place = places_[r];
+        if (place < 0 || targets_[r] == 0) continue;
+        of_blocks[number].add(
+            static_cast<std::size_t>(targets_[r]),
+            likelihood.logarithm(targets_[r], -rows.e[place], rows.weight(place)));
+      }
+    });
+    CutSums sums(cuts.size());
+    for (const auto& of_block : of_blocks) sums += of_block;
+    return sums;
+  }
+
+  /// Draws latent targets between cuts: e was minus the score, and becomes target - score.
+  ResidualSums draw_targets(Team& team, const Ordinal& likelihood, const Randoms& randoms) {
+    const auto rows = view();
+    const auto n = static_cast<Index>(places_.size());
+    return sum_over_blocks(team, n, [&, rows](Index begin, Index end) {
+      ResidualSums sums;
+      Pair uniforms{};
+      for (Index r = begin; r < end; ++r) {
+        if (r % 2 == 0) uniforms = randoms.uniforms(r / 2, 0);
+        const auto place = places_[r];
+        if (place < 0) continue;
+        const double weight = rows.weight(place);
+        const double e = likelihood.drawn_residual(targets_[r], -rows.e[place], weight,
+                                                   r % 2 == 0 ? uniforms.a : uniforms.b);
+        rows.e[place] = static_cast<Real>(e);
+        sums = sums + ResidualSums{weight * e, weight * e * e};
+      }
+      return sums;
+    });
+  }
+
   /// Subtracts a number from all residuals; returns the new sums.
   ResidualSums shift(Team& team, Real change) {
     const auto rows = view();
@@ -120,8 +164,9 @@ class Rows {
   }
 
  private:
-  static constexpr Index block = 256;  // rows; it determines the order of addition
-  static constexpr Index ahead = 8;    // rows to prefetch ahead
+  static constexpr Index block = 256;        // rows; it determines the order of addition
+  static constexpr Index cuts_block = 2048;  // likewise; each has three numbers for each cut
+  static constexpr Index ahead = 8;          // rows to prefetch ahead
 
   template <class Sum>
   ResidualSums sum_over_blocks(Team& team, Index rows, const Sum& sum) {

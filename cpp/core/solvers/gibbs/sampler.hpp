@@ -29,6 +29,7 @@ class Sampler final : public Gibbs<Real> {
         sample_(settings["sample"] != 0),
         prior_{settings["alpha0"], settings["beta0"], settings["gamma0"]},
         bias_precision_(settings["bias_precision"]),
+        gap_precision_(Likelihood::ordered ? settings["gap_precision"] : 0),
         layout_(layout_of(X, relations, weights, fields, chain.fields)),
         columns_(columns_of<Real>(X, layout_.places, relations.empty())),
         parameters_(chain),
@@ -75,6 +76,12 @@ class Sampler final : public Gibbs<Real> {
     auto sums = rows_.template compute<Pieces, Likelihood>(team, X_, entity_scores_, parameters_,
                                                            randoms(t, Stage::latent));
     require_finite(sums);
+    if constexpr (Likelihood::ordered) {
+      draw_cuts(chain_.cuts, gap_precision_, randoms(t, Stage::cuts),
+                [&](std::span<const double> cuts) { return rows_.cut_sums(team, cuts); });
+      sums = rows_.draw_targets(team, {chain_.cuts}, randoms(t, Stage::latent));
+      require_finite(sums);
+    }
     if (sample_ && !Likelihood::latent) {
       *chain_.alpha = draw_precision(randoms(t, Stage::noise), 0, prior_,
                                      static_cast<double>(rows_.size()), sums.square);
@@ -133,7 +140,7 @@ class Sampler final : public Gibbs<Real> {
   ChainView<Real> chain_;
   bool sample_;
   Hyperprior prior_;
-  double bias_precision_;
+  double bias_precision_, gap_precision_;
   Layout layout_;
   Columns<Real> columns_;
   Parameters<Real> parameters_;
