@@ -100,11 +100,12 @@ class EntityRows {
     for (Index i = 0; i < width; ++i) {
       const Index size = (i / padding + 1) * padding;  // blocks on and below the diagonal
       const auto c_i = static_cast<double>(c[i]);
-      const auto p_j = p.head(size), c_j = c.head(size).template cast<double>();
+      const auto p_j = p.head(size);
+      const auto c_j = c.head(size).template cast<double>();
       Doubles(to.hh() + i * width, size) +=
           squares * (Doubles(of.hh() + i * width, size) + (p[i] + count * c_i) * c_j + c_i * p_j);
     }
-    const auto exact = c.template cast<double>();
+    const auto& exact = c.template cast<double>();
     Doubles(to.h1(), width) += squares * (p + count * exact);
     Doubles(to.he(), width) += x * (pe + of.e() * exact);
     to.one() += squares * count;

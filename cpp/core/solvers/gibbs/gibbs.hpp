@@ -12,16 +12,16 @@ namespace sparsefm::gibbs {
 /// What a chain is between sweeps.
 template <class Real>
 struct ChainView {
-  Real* w0;                // (1,)
-  Real* w;                 // (features,)
-  Real* V;                 // (features, rank)
-  double* alpha;           // (1,): precision of the targets
-  double* means;           // (fields, 1 + rank): hyperparameters; w first
-  double* precisions;      // (fields, 1 + rank)
-  std::span<double> cuts;  // between ordered classes, ascending from 0; others ignore them
-  Index features, rank, fields;
-  std::uint64_t seed;
-  std::uint32_t chain;  // below 2^24
+  Real* w0 = nullptr;            // (1,)
+  Real* w = nullptr;             // (features,)
+  Real* V = nullptr;             // (features, rank)
+  double* alpha = nullptr;       // (1,): precision of the targets
+  double* means = nullptr;       // (fields, 1 + rank): hyperparameters; w first
+  double* precisions = nullptr;  // (fields, 1 + rank)
+  std::span<double> cuts;        // between ordered classes, ascending from 0; others ignore them
+  Index features = 0, rank = 0, fields = 0;
+  std::uint64_t seed = 0;
+  std::uint32_t chain = 0;  // below 2^24
 };
 
 /// Features whose values depend on an entity of the row only. They are not in the rows themselves.

@@ -96,6 +96,7 @@ class Relation {
     };
     auto features = entities_as_features<Pieces>(rows);
     std::vector<Tile<Real>> tiles;
+    tiles.reserve(team.size());
     for (int member = 0; member < team.size(); ++member) tiles.emplace_back(width_);
     team.for_each(size(entities_), [&](Index task, int member) {
       if (task < of_chunks) {
