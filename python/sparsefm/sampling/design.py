@@ -217,7 +217,7 @@ def _check_counts(counts: npt.NDArray[np.intp]) -> None:
 
 
 def _sizes(X: _core.Csr, fields: npt.NDArray[np.int32], lengths: Float) -> Float:
-    if X.values is None:
+    if X.values is None or X.all_ones:
         return np.exp2(np.round(np.log2(lengths) / 2))[fields]
     n_fields = len(lengths)
     of_entries = fields[X.indices[: X.n_nonzeros]]

@@ -75,7 +75,7 @@ def best_square(linear: Chain, design: Design, solver: Sweeper, squares: float) 
     weighted = (
         squares
         + constants["bias_precision"] * float(linear.w0[0]) ** 2
-        + precisions[design.fields] @ distances**2
-        + constants["gamma0"] * precisions @ means**2
+        + (precisions[design.fields] * distances**2).sum()
+        + constants["gamma0"] * (precisions * means**2).sum()
     )
     return float((design.X.n_rows + 1 + len(linear.w) + len(means)) / weighted)
