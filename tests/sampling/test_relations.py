@@ -140,7 +140,7 @@ def table(rng, rows=2000, users=20, items=10):
         np.eye(4)[rng.integers(0, 4, users)][user],
         rng.normal(size=(users, 1))[user],
         np.eye(items)[item],
-        ((rng.random((items, 5)) < 0.4) * 0.5)[item],
+        ((rng.random((items, 12)) < 0.4) * 0.5)[item],
         np.eye(24)[rng.integers(0, 24, rows)],
     ]
     fields = np.repeat(np.arange(6, dtype=np.int32), [part.shape[1] for part in parts])
@@ -204,12 +204,23 @@ def test_each_field_comes_to_the_smallest_it_depends_on():
     city, rows = rng.integers(0, 5, 40), 4000
     user = rng.integers(0, 40, rows)
     country = np.array([0, 0, 1, 1, 1])
-    blocks = [np.eye(40)[user], np.eye(5)[city[user]], np.eye(2)[country[city[user]]]]
-    fields = np.repeat(np.arange(3, dtype=np.int32), [40, 5, 2])
-    rest, relations = split(as_csr(sparse.csr_array(np.hstack(blocks)), np.float64), fields, 3,
-                            np.float64)  # fmt: skip
-    assert [set(fields[relation.X.indices]) for relation in relations] == [{1, 2}]
+    numbers = rng.normal(size=(5, 3))[city[user]]
+    blocks = [np.eye(40)[user], np.eye(5)[city[user]], np.eye(2)[country[city[user]]], numbers]
+    fields = np.repeat(np.arange(4, dtype=np.int32), [40, 5, 2, 3])
+    matrix = as_csr(sparse.csr_array(np.hstack(blocks)), np.float64)
+    rest, relations = split(matrix, fields, 4, np.float64)
+    assert [set(fields[relation.X.indices]) for relation in relations] == [{1, 2, 3}]
     assert set(fields[rest.indices]) == {0}
+
+
+def test_relations_that_save_little_are_none():
+    rng = np.random.default_rng(0)
+    user, rows = rng.integers(0, 40, 4000), 4000
+    others = [np.eye(3)[rng.integers(0, 3, rows)] for _ in range(6)]
+    blocks = [np.eye(40)[user], np.eye(5)[rng.integers(0, 5, 40)][user]]
+    matrix = as_csr(sparse.csr_array(np.hstack([*blocks, *others])), np.float64)
+    fields = np.repeat(np.arange(8, dtype=np.int32), [40, 5, *[3] * 6])
+    assert split(matrix, fields, 8, np.float64) == (matrix, ())
 
 
 @pytest.mark.parametrize("task", ["regression", "binary"])
