@@ -6,14 +6,13 @@
 namespace sparsefm {
 namespace {
 
-/// Of each row its entity, of each entity its first row, and of each field whether it depends on
-/// the entity; or None, see `dependence_on`.
-py::object dependence(std::int32_t key, const Csr& X, const py::object& fields,
-                      const py::object& candidates) {
-  const Index features = X.features(),
-              number = as_array<std::uint8_t>(candidates, "candidates").size();
+/// What is left of the budget; and of each row its entity, of each entity its first row, and of
+/// each field whether it depends on the entity, or None: see `dependence_on`.
+py::tuple dependence(std::int32_t key, const Csr& X, const py::object& fields,
+                     const py::object& entries, Index least, Index budget) {
+  const Index features = X.features(), number = as_array<Index>(entries, "entries").size();
   const auto* field = input<std::int32_t>(fields, {features}, "fields");
-  const auto* candidate = input<std::uint8_t>(candidates, {number}, "candidates");
+  const auto* counts = input<Index>(entries, {number}, "entries");
   require(X.rows() <= max_int32, "a sampler takes at most 2^31 - 1 rows");
   require(0 <= key && key < number &&
               std::all_of(
@@ -22,18 +21,19 @@ py::object dependence(std::int32_t key, const Csr& X, const py::object& fields,
   const auto find = [&](const auto& view) {
     const py::gil_scoped_release release;
     return dependence_on(key, view, std::span(field, static_cast<std::size_t>(features)),
-                         std::span(candidate, static_cast<std::size_t>(number)));
+                         std::span(counts, static_cast<std::size_t>(number)), least, budget);
   };
   const bool wide = py::isinstance<Array<double>>(X.values()) && !X.all_ones();
   const auto found = wide           ? find(std::get<CsrView<const double*>>(X.view<double>()))
                      : X.all_ones() ? find(std::get<CsrView<Ones<float>>>(X.view<float>()))
                                     : find(std::get<CsrView<const float*>>(X.view<float>()));
-  if (!found) return py::none();
+  if (!found) return py::make_tuple(budget, py::none());
   const auto array = [](const auto& numbers) {
     return Array<typename std::decay_t<decltype(numbers)>::value_type>(
         static_cast<py::ssize_t>(numbers.size()), numbers.data());
   };
-  return py::make_tuple(array(found->entities), array(found->first), array(found->depends));
+  return py::make_tuple(
+      budget, py::make_tuple(array(found->entities), array(found->first), array(found->depends)));
 }
 
 }  // namespace
@@ -55,7 +55,7 @@ void bind_data(py::module_& m) {
       .def_property_readonly("all_ones", &Csr::all_ones);
 
   m.def("dependence", &dependence, py::arg("key"), py::arg("X"), py::arg("fields"),
-        py::arg("candidates"));
+        py::arg("entries"), py::arg("least"), py::arg("budget"));
 
   py::class_<PlanHandle>(m, "Plan")
       .def(py::init<const Csr&, const py::object&, const py::object&, Index, const py::dtype&>(),

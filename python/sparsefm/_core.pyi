@@ -85,8 +85,15 @@ class Trainer:
     def run(self, begin: int, end: int, loss: float) -> float: ...
 
 def dependence(
-    key: int, X: Csr, fields: npt.NDArray[np.int32], candidates: npt.NDArray[np.uint8]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8]] | None: ...
+    key: int,
+    X: Csr,
+    fields: npt.NDArray[np.int32],
+    entries: npt.NDArray[np.int64],
+    least: int,
+    budget: int,
+) -> tuple[
+    int, tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.uint8]] | None
+]: ...
 
 class Gibbs:
     def __init__(

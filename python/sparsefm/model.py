@@ -39,8 +39,8 @@ class Model:
         Linear weights.
     V : ndarray of shape (d, k)
         Factors, one vector for each feature.
-    task : {"regression", "binary"}
-    loss : {"squared", "huber", "logistic", "hinge"}
+    task : {"regression", "binary", "ordinal"}
+    loss : {"squared", "huber", "logistic", "hinge", "ordinal"}
     history : tuple of Epoch
         The record of each epoch of the training.
     """

@@ -95,6 +95,25 @@ def test_ordered_classes_are_explained_by_the_latent_score(table):
         model.explain(X_test, target=1)
 
 
+def test_ordered_classes_that_lose_their_rows_or_their_order(table):
+    pd = pytest.importorskip("pandas")
+    (X, y), _ = table
+    model = fm.FMClassifier(loss="ordinal", **GIBBS)
+    labels = several(y)
+    lost = {label: 1 for label in np.unique(labels)} | {np.unique(labels)[-1]: 0}
+    with pytest.raises(ValueError, match="class_weight"):
+        model.set_params(class_weight=lost).fit(X, labels)
+    model.set_params(class_weight=None)
+    sizes = pd.Series(
+        np.array(["low", "medium", "high"])[np.unique(labels, return_inverse=True)[1] % 3]
+    )
+    order = pd.CategoricalDtype(["low", "medium", "high"], ordered=True)
+    with pytest.raises(ValueError, match="order of the categories"):
+        model.fit(X, sizes.astype(order))
+    assert model.fit(X, sizes.astype(order).cat.codes).classes_.tolist() == [0, 1, 2]
+    assert len(fm.FMClassifier(**GIBBS).fit(X, sizes.astype(order)).classes_) == 3
+
+
 def test_two_ordered_classes(table):
     (X, y), (X_test, _) = table
     models = [
@@ -133,7 +152,7 @@ def test_weights_of_ordered_classes_repeat_rows(table):
     assert heavy.predict_proba(X)[:, 2].mean() > plain.predict_proba(X)[:, 2].mean() + 0.1
     with pytest.raises(ValueError, match="whole multiples"):
         fm.FMClassifier(class_weight={0: 1, 1: 1, 2: 1.7}, **options).fit(X, y)
-    with pytest.raises(ValueError, match="class 1 of the ordered classes"):
+    with pytest.raises(ValueError, match="ordered class 1 without rows"):
         fm.FMClassifier(class_weight={0: 1, 1: 0, 2: 1}, **options).fit(X, y)
 
 

@@ -130,6 +130,16 @@ def test_a_checkpoint_is_a_model_to_go_on_from(tmp_path):
     assert_same(sample(data, init=during_burn_in, rank=None, epochs=8), whole, data.X)
 
 
+def test_going_on_is_the_same_task():
+    """Numbers that are -1 and 1, as often, are standardised to themselves."""
+    data = ratings()
+    y = np.where(np.arange(3000) % 2, 1, -1)
+    options = {"solver": fm.Gibbs(), "rank": 3, "epochs": 8, "fields": data.fields}
+    numbers = fm.train(data.X[:3000], y, **options)
+    with pytest.raises(ValueError, match="others"):
+        fm.train(data.X[:3000], y, task="binary", init=numbers, **options | {"rank": None})
+
+
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 def test_the_type_of_the_offsets_is_no_other_data(index):
     data = ratings()

@@ -8,8 +8,9 @@ from gibbs_reference import Gibbs
 from scipy import sparse
 
 import sparsefm as fm
+from sparsefm import _core
 from sparsefm.data.csr import as_csr, as_scipy
-from sparsefm.sampling import design
+from sparsefm.sampling import design, relations
 from sparsefm.sampling.relations import split
 
 pytestmark = needs_core
@@ -132,13 +133,14 @@ def expanded_again(X, relations):
     return total.toarray()
 
 
-def table(rng, rows=2000, users=20, items=10):
+def table(rows=20_000, users=20, items=10):
     """Draw rows of a user, the user's age and numbers, an item, its tags, and the hour."""
+    rng = np.random.default_rng(0)
     user, item = rng.integers(0, users, rows), rng.integers(0, items, rows)
     parts = [
         np.eye(users)[user],
         np.eye(4)[rng.integers(0, 4, users)][user],
-        rng.normal(size=(users, 1))[user],
+        rng.normal(size=(users, 4))[user],
         np.eye(items)[item],
         ((rng.random((items, 12)) < 0.4) * 0.5)[item],
         np.eye(24)[rng.integers(0, 24, rows)],
@@ -147,87 +149,106 @@ def table(rng, rows=2000, users=20, items=10):
     return np.hstack(parts), fields
 
 
+def split_dense(X, fields, rank=3, dtype="float64"):
+    """Return the rest and the relations, and the fields of each of these."""
+    matrix = as_csr(sparse.csr_array(X), np.dtype(dtype))
+    rest, relations = split(matrix, fields, fields.max() + 1, rank, np.dtype(dtype))
+    assert relations or rest is matrix
+    return rest, relations, [set(fields[relation.X.indices]) for relation in relations]
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dependent_fields_become_relations(dtype):
-    X, fields = table(np.random.default_rng(0))
-    matrix = as_csr(sparse.csr_array(X), np.dtype(dtype))
-    rest, relations = split(matrix, fields, 6, np.dtype(dtype))
-    of = [set(fields[relation.X.indices]) for relation in relations]
-    assert of == [{3, 4}, {0, 1, 2}]
-    assert [relation.X.n_rows for relation in relations] == [10, 20]
+    X, fields = table()
+    rest, relations, of = split_dense(X, fields, dtype=dtype)
+    assert of == [{0, 1, 2}, {3, 4}]
+    assert [relation.X.n_rows for relation in relations] == [20, 10]
     assert set(fields[rest.indices]) == {5}
     assert all(relation.X.values.dtype == dtype for relation in relations)
     np.testing.assert_array_equal(expanded_again(as_scipy(rest), relations), X.astype(dtype))
 
 
 def test_one_row_that_differs_is_enough():
-    X, fields = table(np.random.default_rng(0))
-    X[1234, fields == 1] = np.roll(X[1234, fields == 1], 1)
-    X[77, np.flatnonzero(fields == 2)] = 1e-9
-    _, relations = split(as_csr(sparse.csr_array(X), np.float64), fields, 6, np.float64)
-    assert [set(fields[relation.X.indices]) for relation in relations] == [{3, 4}]
+    X, fields = table()
+    X[12_345, fields == 1] = np.roll(X[12_345, fields == 1], 1)
+    X[77, np.flatnonzero(fields == 2)[:3]] = 1e-9
+    assert split_dense(X, fields)[2] == [{3, 4}]
 
 
 def test_rows_without_a_key_are_an_entity():
-    X, fields = table(np.random.default_rng(0))
+    X, fields = table()
     X[::7, fields <= 1] = 0
     X[::7, fields == 2] = 0.5
-    _, relations = split(as_csr(sparse.csr_array(X), np.float64), fields, 6, np.float64)
-    assert [relation.X.n_rows for relation in relations] == [10, 21]
+    _, relations, of = split_dense(X, fields)
+    assert of == [{0, 1, 2}, {3, 4}]
+    assert [relation.X.n_rows for relation in relations] == [21, 10]
     X[0, fields == 2] = 0.25  # they do not agree
-    _, relations = split(as_csr(sparse.csr_array(X), np.float64), fields, 6, np.float64)
-    assert set(fields[relations[-1].X.indices]) == {0, 1}
+    assert split_dense(X, fields)[2] == [{3, 4}]
 
 
 def test_a_key_with_two_features_in_a_row_is_none():
-    X, fields = table(np.random.default_rng(0))
+    X, fields = table()
     X[5, :2] = 1
-    _, relations = split(as_csr(sparse.csr_array(X), np.float64), fields, 6, np.float64)
-    assert [set(fields[relation.X.indices]) for relation in relations] == [{3, 4}]
+    assert split_dense(X, fields)[2] == [{3, 4}]
 
 
 @pytest.mark.parametrize("rows", [0, 1, 300])
 def test_few_rows_have_no_relations(rows):
-    X, fields = table(np.random.default_rng(0), rows)
+    assert split_dense(*table(rows))[2] == []
+
+
+def test_the_sums_of_entities_do_not_take_much_memory():
+    X, fields = table()  # 1,000 rows of a user, 2,000 of an item
+    assert split_dense(X, fields, rank=499)[2] == [{0, 1, 2}, {3, 4}]
+    assert split_dense(X, fields, rank=500)[2] == [{3, 4}]
+    assert split_dense(X, fields, rank=1000)[2] == []
+
+
+@pytest.mark.parametrize(("others", "expected"), [(1, [{0, 1}]), (3, [])])
+def test_relations_that_save_little_are_none(others, expected):
+    rng = np.random.default_rng(0)
+    user = rng.integers(0, 20, 40_000)
+    parts = [np.eye(20)[user], np.eye(5)[rng.integers(0, 5, 20)][user]]
+    parts += [np.eye(50)[rng.integers(0, 50, 40_000)] for _ in range(others)]
+    fields = np.repeat(np.arange(2 + others, dtype=np.int32), [20, 5, *[50] * others])
+    assert split_dense(np.hstack(parts), fields)[2] == expected  # one entry of 3, or of 5
+
+
+def test_a_field_comes_to_one_relation():
+    rng = np.random.default_rng(0)
+    user = rng.integers(0, 40, 40_000)
+    city = rng.integers(0, 5, 40)[user]
+    blocks = [np.eye(5)[city], np.eye(40)[user], rng.normal(size=(5, 3))[city]]
+    fields = np.repeat(np.arange(3, dtype=np.int32), [5, 40, 3])
+    assert split_dense(np.hstack(blocks), fields)[2] == [{0, 1, 2}]
+
+
+def test_what_takes_long_to_find_is_not_looked_for():
+    """A column that is almost constant depends on all others, until its last row."""
+    rng = np.random.default_rng(0)
+    X = np.eye(2)[rng.integers(0, 2, (500, 300))].reshape(500, 600)
+    fields = np.repeat(np.arange(300, dtype=np.int32), 2)
+    X[:-1, :60] = np.tile([1.0, 0.0], 30)
     matrix = as_csr(sparse.csr_array(X), np.float64)
-    assert split(matrix, fields, 6, np.float64) == (matrix, ())
-
-
-def test_entities_of_few_rows_are_none():
-    X, fields = table(np.random.default_rng(0), rows=700, users=30)  # 23 rows of a user
-    _, relations = split(as_csr(sparse.csr_array(X), np.float64), fields, 6, np.float64)
-    assert [set(fields[relation.X.indices]) for relation in relations] == [{3, 4}]
-
-
-def test_each_field_comes_to_the_smallest_it_depends_on():
-    rng = np.random.default_rng(0)
-    city, rows = rng.integers(0, 5, 40), 4000
-    user = rng.integers(0, 40, rows)
-    country = np.array([0, 0, 1, 1, 1])
-    numbers = rng.normal(size=(5, 3))[city[user]]
-    blocks = [np.eye(40)[user], np.eye(5)[city[user]], np.eye(2)[country[city[user]]], numbers]
-    fields = np.repeat(np.arange(4, dtype=np.int32), [40, 5, 2, 3])
-    matrix = as_csr(sparse.csr_array(np.hstack(blocks)), np.float64)
-    rest, relations = split(matrix, fields, 4, np.float64)
-    assert [set(fields[relation.X.indices]) for relation in relations] == [{1, 2, 3}]
-    assert set(fields[rest.indices]) == {0}
-
-
-def test_relations_that_save_little_are_none():
-    rng = np.random.default_rng(0)
-    user, rows = rng.integers(0, 40, 4000), 4000
-    others = [np.eye(3)[rng.integers(0, 3, rows)] for _ in range(6)]
-    blocks = [np.eye(40)[user], np.eye(5)[rng.integers(0, 5, 40)][user]]
-    matrix = as_csr(sparse.csr_array(np.hstack([*blocks, *others])), np.float64)
-    fields = np.repeat(np.arange(8, dtype=np.int32), [40, 5, *[3] * 6])
-    assert split(matrix, fields, 8, np.float64) == (matrix, ())
+    entries = np.full(300, 500)
+    budget, found = _core.dependence(299, matrix, fields, entries, 15_001, 10**9)
+    assert found is None
+    assert budget > 10**9 - 20_000  # other columns are soon found to differ
+    budget, found = _core.dependence(299, matrix, fields, entries, 15_000, 10**9)
+    assert found is None
+    assert budget < 10**9 - 200_000
+    budget, found = _core.dependence(299, matrix, fields, entries, 15_000, 50_000)
+    assert found is None
+    assert -1000 < budget < 0
 
 
 @pytest.mark.parametrize("task", ["regression", "binary"])
 def test_a_table_with_relations_is_sampled_as_well(task, monkeypatch):
     """With and without them, two chains of the same distribution."""
     rng = np.random.default_rng(1)
-    X, fields = table(rng, rows=4000)
+    X, fields = table()
+    X = X[:: len(X) // 4000]
+    monkeypatch.setattr(relations, "ENTITY_COST", 1)  # of so few rows
     truth = X @ rng.normal(size=X.shape[1]) + (X @ rng.normal(size=(X.shape[1], 2))).prod(axis=1)
     y = truth + rng.normal(size=4000)
     y = y if task == "regression" else (y > 0).astype(int)

@@ -128,11 +128,13 @@ def test_a_list_counts_as_one_feature(value):
         task="regression",
         fields=fields,
     )
-    design = Design.of(dataset, task="regression", scale=True)
+    design = Design.of(dataset, task="regression", rank=8, scale=True)
     assert set(design.sizes[:10]) == {1}
     assert set(design.sizes[10:]) == {2 ** np.round(np.log2(value * np.sqrt(14)))}
     assert design.features_of_row == pytest.approx(2, rel=0.05)
-    assert np.array_equal(Design.of(dataset, task="regression", scale=False).sizes, np.ones(30))
+    assert np.array_equal(
+        Design.of(dataset, task="regression", rank=8, scale=False).sizes, np.ones(30)
+    )
 
 
 def test_weights_are_precisions():

@@ -1,6 +1,7 @@
 #include "dependence.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace sparsefm {
@@ -26,15 +27,20 @@ void compare(const CsrRow<Values>& a, const CsrRow<Values>& b, const Differ& dif
 template <class Values>
 std::optional<Dependence> dependence_on(std::int32_t key, const CsrView<Values>& X,
                                         std::span<const std::int32_t> fields,
-                                        std::span<const std::uint8_t> candidates) {
+                                        std::span<const Index> entries, Index least,
+                                        Index& budget) {
   constexpr std::int32_t unknown = -1;
-  Dependence found{std::vector<std::int32_t>(X.rows), {}, {candidates.begin(), candidates.end()}};
+  Dependence found{
+      std::vector<std::int32_t>(X.rows), {}, std::vector<std::uint8_t>(entries.size())};
+  std::transform(entries.begin(), entries.end(), found.depends.begin(),
+                 [](Index number) { return number > 0; });
   found.depends[key] = 1;
-  Index left = std::count(found.depends.begin(), found.depends.end(), 1);  // the key is one
+  Index left = std::accumulate(entries.begin(), entries.end(), -entries[key]);
 
   std::vector<std::int32_t> entity_of(X.features + 1, unknown);  // of a feature of `key`, or none
   for (Index r = 0; r < X.rows; ++r) {
     const auto row = X.row(r);
+    budget -= row.size;
     Index feature = X.features;
     for (Index p = 0; p < row.size; ++p) {
       if (fields[row.features[p]] != key) continue;
@@ -46,23 +52,26 @@ std::optional<Dependence> dependence_on(std::int32_t key, const CsrView<Values>&
       entity = static_cast<std::int32_t>(found.first.size());
       found.first.push_back(static_cast<std::int32_t>(r));
     } else {
-      compare(row, X.row(found.first[entity]),
-              [&](Feature j) { left -= std::exchange(found.depends[fields[j]], std::uint8_t{0}); });
+      budget -= row.size;
+      compare(row, X.row(found.first[entity]), [&](Feature j) {
+        const auto field = fields[j];
+        if (std::exchange(found.depends[field], std::uint8_t{0}) == 1) left -= entries[field];
+      });
     }
     found.entities[r] = entity;
-    if (left < 2 || found.depends[key] == 0) return {};
+    if (left < least || found.depends[key] == 0 || budget < 0) return {};
   }
   return found;
 }
 
 template std::optional<Dependence> dependence_on(std::int32_t, const CsrView<const float*>&,
                                                  std::span<const std::int32_t>,
-                                                 std::span<const std::uint8_t>);
+                                                 std::span<const Index>, Index, Index&);
 template std::optional<Dependence> dependence_on(std::int32_t, const CsrView<const double*>&,
                                                  std::span<const std::int32_t>,
-                                                 std::span<const std::uint8_t>);
+                                                 std::span<const Index>, Index, Index&);
 template std::optional<Dependence> dependence_on(std::int32_t, const CsrView<Ones<float>>&,
                                                  std::span<const std::int32_t>,
-                                                 std::span<const std::uint8_t>);
+                                                 std::span<const Index>, Index, Index&);
 
 }  // namespace sparsefm

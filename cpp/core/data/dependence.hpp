@@ -17,21 +17,23 @@ struct Dependence {
 };
 
 /// What depends on field `key`, in which a row may have one feature or none. Nothing if a row has
-/// more, or if no candidate depends on it. `fields` (features,); `candidates` (fields,): 1 if a
-/// field is of interest.
+/// more, or as soon as other fields that may still depend on it have fewer entries than `least`.
+/// `fields` (features,); `entries` (fields,): the number of a field's entries, or 0 if it is of no
+/// interest. The number of entries that are looked at is taken from `budget`; below zero there is
+/// nothing either.
 template <class Values>
 std::optional<Dependence> dependence_on(std::int32_t key, const CsrView<Values>& X,
                                         std::span<const std::int32_t> fields,
-                                        std::span<const std::uint8_t> candidates);
+                                        std::span<const Index> entries, Index least, Index& budget);
 
 extern template std::optional<Dependence> dependence_on(std::int32_t, const CsrView<const float*>&,
                                                         std::span<const std::int32_t>,
-                                                        std::span<const std::uint8_t>);
+                                                        std::span<const Index>, Index, Index&);
 extern template std::optional<Dependence> dependence_on(std::int32_t, const CsrView<const double*>&,
                                                         std::span<const std::int32_t>,
-                                                        std::span<const std::uint8_t>);
+                                                        std::span<const Index>, Index, Index&);
 extern template std::optional<Dependence> dependence_on(std::int32_t, const CsrView<Ones<float>>&,
                                                         std::span<const std::int32_t>,
-                                                        std::span<const std::uint8_t>);
+                                                        std::span<const Index>, Index, Index&);
 
 }  // namespace sparsefm

@@ -32,6 +32,16 @@ def _has_probabilities(estimator: Any) -> bool:
     return True
 
 
+def _check_order(y: Any) -> None:
+    """Check that a pandas Categorical has no other order than its values."""
+    categories = getattr(getattr(y, "dtype", None), "categories", None)
+    if categories is not None and list(categories) != sorted(categories):
+        raise ValueError(
+            f"the order of the categories, {list(categories)}, is not that of their values: use "
+            "numbers, such as y.cat.codes"
+        )
+
+
 class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     """Factorization machine for classification.
 
@@ -301,6 +311,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         return check_loss(("binary", "ordinal"), self.loss)
 
     def _check_y(self, y: Any) -> Array:
+        if self._loss.task == "ordinal":
+            _check_order(y)
         labels: Array = column_or_1d(y, warn=True)
         kinds = {type(label).__name__ for label in labels} if labels.dtype == object else set()
         if "NoneType" in kinds or ("str" in kinds and len(kinds) > 1):
@@ -345,6 +357,11 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         else:
             of_class = compute_class_weight(
                 self.class_weight, classes=self.classes_, y=self.classes_
+            )
+        if self._target.ordered and not np.all(of_class > 0):
+            lost = self.classes_.tolist()[int(np.argmin(of_class))]
+            raise ValueError(
+                f"class_weight leaves ordered class {lost!r} without rows: remove its rows instead"
             )
         of_rows = np.where(codes >= 0, of_class[codes], 0)
         if weights is not None:

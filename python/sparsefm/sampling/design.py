@@ -53,7 +53,7 @@ class Design:
         Their mean number, at least one; a list counts as one feature.
     task : {"regression", "binary", "ordinal"}
     checksum : int
-        A number that other rows, targets, weights or fields would change.
+        A number that another task, other rows, targets, weights or fields would change.
     """
 
     X: _core.Csr
@@ -70,7 +70,7 @@ class Design:
     checksum: int
 
     @classmethod
-    def of(cls, dataset: Dataset, *, task: str, scale: bool) -> Design:
+    def of(cls, dataset: Dataset, *, task: str, rank: int, scale: bool) -> Design:
         """Return the design of a dataset; values are divided by their size if `scale`."""
         rows, weights = dataset.rows, dataset.weights_of(dataset.rows)
         if weights is not None and task != "regression":
@@ -93,10 +93,18 @@ class Design:
             X = with_values(X, (values / sizes[X.indices]).astype(dataset.dtype))
         indptr = X.indptr.astype(np.int64, copy=False)
         checksum = _checksum(
-            indptr, X.indices, X.values, sizes, weights, fields, np.array(units), *targets
+            np.frombuffer(task.encode(), np.uint8),
+            indptr,
+            X.indices,
+            X.values,
+            sizes,
+            weights,
+            fields,
+            np.array(units),
+            *targets,
         )
         features_of_row = _features_of_row(X, fields, lengths)
-        X, relations = split(X, fields, n_fields, dataset.dtype)
+        X, relations = split(X, fields, n_fields, rank, dataset.dtype)
         return cls(
             X=X,
             relations=relations,
@@ -152,6 +160,8 @@ def _lengths(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Floa
 
     It is 1 for all fields if they are one-hot, or if there is only one.
     """
+    if n_fields == 1:
+        return np.ones(1)
     some = take_rows(X, spread(X.n_rows, COUNTED_ROWS))
     of_entries = fields[some.indices]
     rows = np.repeat(np.arange(some.n_rows), np.diff(some.indptr))

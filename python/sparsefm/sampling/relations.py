@@ -15,9 +15,11 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.csr import take_rows
 
-ENTITY_COST = 8  # of a value of an entity, in that of a value of a row
-LEAST_ROWS = 32  # of an entity, on average: its sums take as much memory as some rows
-LEAST_SAVED = 0.4  # of all entries of the rows
+ENTITY_COST = 40  # of a value of an entity, in entries of rows
+LEAST_SAVED = 0.25  # of all entries; a chain moves a little less in a sweep
+LEAST_PART = 0.1  # of all entries, by each relation
+MOST_KEYS = 32
+MOST_PASSES = 10  # over all entries, to find relations
 
 
 class Relation(NamedTuple):
@@ -35,16 +37,11 @@ class Relation(NamedTuple):
 
 
 def split(
-    X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int, dtype: npt.DTypeLike
+    X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int, rank: int, dtype: npt.DTypeLike
 ) -> tuple[_core.Csr, tuple[Relation, ...]]:
-    """Split rows into features of their own and relations, where that makes sampling faster.
+    """Split rows into features of their own and relations, where that makes sweeps much faster.
 
-    There must be many fewer entries then: fields of few features have their sums in the processor's
-    cache, and a chain moves a little less in a sweep if the features of an entity are drawn one
-    after the other.
-
-    Fields with few features are the first whose dependent fields are looked for, so each of these
-    comes to the smallest field that it depends on.
+    Fields with many features are the first whose dependent fields are looked for.
 
     Parameters
     ----------
@@ -52,6 +49,8 @@ def split(
         Checked.
     fields : ndarray of int32, shape (d,)
     n_fields : int
+    rank : int
+        The sums of an entity take as much memory as 2 (rank + 1) rows; it must have so many.
     dtype : dtype
         Of the relations' values.
 
@@ -63,25 +62,28 @@ def split(
         No field is in two of them.
     """
     sizes = np.bincount(fields, minlength=n_fields)
-    occurs = np.bincount(fields[X.indices[: X.n_nonzeros]], minlength=n_fields) > 0
-    free = occurs.astype(np.uint8)
-    relations, saved = [], 0
-    for key in np.argsort(sizes, kind="stable"):
-        if not free[key] or not 1 < sizes[key] <= X.n_rows / LEAST_ROWS:
+    entries = np.bincount(fields[X.indices[: X.n_nonzeros]], minlength=n_fields)
+    keys = np.flatnonzero((sizes > 1) & (sizes <= X.n_rows / (2 * rank + 2)) & (entries > 0))
+    keys = keys[np.argsort(-sizes[keys], kind="stable")][:MOST_KEYS]
+    budget, least, saved = MOST_PASSES * X.n_nonzeros, int(LEAST_PART * X.n_nonzeros), 0
+    relations = []
+    for key in keys:
+        if entries[key] == 0:
             continue
-        found = _core.dependence(int(key), X, fields, free)
+        budget, found = _core.dependence(int(key), X, fields, entries, least, budget)
         if found is None:
             continue
         entities, first, depends = found
         features = _part_of(take_rows(X, first.astype(np.int64)), depends[fields] == 1)
         fewer = int(np.diff(features.indptr)[entities].sum(dtype=np.int64)) - X.n_rows
-        if fewer > ENTITY_COST * features.n_nonzeros:
+        fewer -= ENTITY_COST * features.n_nonzeros
+        if fewer >= least:
             relations.append(Relation(_with_values(features, dtype), entities))
-            free[depends == 1] = 0
+            entries[depends == 1] = 0
             saved += fewer
-    if saved <= LEAST_SAVED * X.n_nonzeros:
+    if saved < LEAST_SAVED * X.n_nonzeros or not relations:
         return X, ()
-    return _part_of(X, (free == 1)[fields]), tuple(relations)
+    return _part_of(X, (entries > 0)[fields]), tuple(relations)
 
 
 def _part_of(X: _core.Csr, features: npt.NDArray[np.bool_]) -> _core.Csr:

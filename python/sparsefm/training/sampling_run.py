@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +29,7 @@ from sparsefm.training.start import Start
 
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
+Result = TypeVar("Result")
 
 MORE_DRAWS = 1.1  # times as many as before, and the chains are compared again
 CHAIN_BITS = 12  # a chain's number in the core: output << 12 | chain
@@ -73,7 +73,8 @@ class SamplingRun(Run):
         super().__init__(model or (lambda: self.models()[0]))
         self._solver, self._loss, self._threads = solver, loss, threads
         self._validation, self._loss_unit = validation, loss_unit
-        self._design = Design.of(dataset, task=loss.task, scale=solver.random)
+        rank = going_on[0].rank if going_on else start.rank
+        self._design = Design.of(dataset, task=loss.task, rank=rank, scale=solver.random)
         if going_on:
             progress = going_on[0].progress
             if progress.data != self._design.checksum:
@@ -90,14 +91,15 @@ class SamplingRun(Run):
                 [self._begin(output, number, start) for number in range(solver.chains)]
                 for output in range(len(dataset.targets))
             ]
+            if start.model is None and loss.task != "regression":
+                self._in_parallel("the start", self._start_linear, self._numbered())
             self._kept = [Thinned(solver.samples) for _ in self._chains]
         self._means = [self._mean_of(output) for output in range(len(self._chains))]
         self._monitored: list[Float] = []  # of each sweep after burn-in: (chains, quantities)
         self._diagnosed, self._diagnostics = 0, UNKNOWN
         self._samplers = [
-            chain.sampler(self._design, output, solver, self._seed, output << CHAIN_BITS | number)
-            for output, chains in enumerate(self._chains)
-            for number, chain in enumerate(chains)
+            chain.sampler(self._design, output, solver, self._seed, place)
+            for chain, output, place in self._numbered()
         ]
 
     @property
@@ -164,15 +166,29 @@ class SamplingRun(Run):
 
     def _sweep(self) -> list[float]:
         """Move every chain by a sweep; return the weighted sums of their squared residuals."""
+
+        def sweep(sampler: Any, threads: int) -> float:
+            return sampler.sweep(self._sweeps, threads)  # type: ignore[no-any-return]
+
+        return self._in_parallel(f"sweep {self._sweeps + 1}", sweep, self._samplers)
+
+    def _in_parallel(
+        self, place: str, function: Callable[[Any, int], Result], items: Sequence[Any]
+    ) -> list[Result]:
+        """Call a function of an item and a number of threads for all chains at the same time."""
         # One chain a thread scales better than several threads a chain.
-        workers = min(self._threads, len(self._samplers))
+        workers = min(self._threads, len(items))
         threads = self._threads // workers
-        with self._naming_overflow(f"sweep {self._sweeps + 1}"):
+        try:
             if workers == 1:
-                return [sampler.sweep(self._sweeps, threads) for sampler in self._samplers]
+                return [function(item, threads) for item in items]
             with ThreadPoolExecutor(workers) as pool:
-                sweeps = pool.map(lambda one: one.sweep(self._sweeps, threads), self._samplers)
-                return list(sweeps)
+                return list(pool.map(lambda item: function(item, threads), items))
+        except OverflowError:
+            raise DivergenceError(
+                f"{place}: numbers are too large for {self._design.dtype}: scale the columns of X "
+                "to about unit size, or use dtype='float64'"
+            ) from None
 
     @property
     def is_burning_in(self) -> bool:
@@ -247,24 +263,21 @@ class SamplingRun(Run):
             self._add_scores(mean, output, samples)
         return mean
 
-    def _begin(self, output: int, number: int, start: Start) -> Chain:
-        design, solver, place = self._design, self._solver, output << CHAIN_BITS | number
-        if start.model is not None:
-            return Chain.of_model(start.model, design, output, solver)
-        features = np.arange(design.X.n_features)
-        normals = feature_normals(self._seed, place, features, start.rank)
-        chain = Chain.begin(design, output, solver, start.init_scale, normals)
-        if design.task != "regression":
-            with self._naming_overflow("the start"):
-                start_linear(chain, design, output, solver, self._seed, place, self._threads)
-        return chain
+    def _numbered(self) -> list[tuple[Chain, int, int]]:
+        """Return each chain with its output, and its number in the core."""
+        return [
+            (chain, output, output << CHAIN_BITS | number)
+            for output, chains in enumerate(self._chains)
+            for number, chain in enumerate(chains)
+        ]
 
-    @contextmanager
-    def _naming_overflow(self, place: str) -> Iterator[None]:
-        try:
-            yield
-        except OverflowError:
-            raise DivergenceError(
-                f"{place}: numbers are too large for {self._design.dtype}: scale the columns of X "
-                "to about unit size, or use dtype='float64'"
-            ) from None
+    def _begin(self, output: int, number: int, start: Start) -> Chain:
+        if start.model is not None:
+            return Chain.of_model(start.model, self._design, output, self._solver)
+        features = np.arange(self._design.X.n_features)
+        normals = feature_normals(self._seed, output << CHAIN_BITS | number, features, start.rank)
+        return Chain.begin(self._design, output, self._solver, start.init_scale, normals)
+
+    def _start_linear(self, numbered: tuple[Chain, int, int], threads: int) -> None:
+        chain, output, place = numbered
+        start_linear(chain, self._design, output, self._solver, self._seed, place, threads)

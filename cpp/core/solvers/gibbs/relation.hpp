@@ -69,7 +69,7 @@ class Relation {
 
  private:
   static constexpr Index block = 64;  // entities
-  static constexpr Index work = 8;    // of an entity, in that of a row
+  static constexpr Index work = 32;   // of an entity, in that of a row
 
   template <class Pieces>
   using EntitiesAsFeatures = FeatureRows<Real, Ones<Real>, Pieces, CachedSums<Real, Pieces>>;
@@ -90,9 +90,9 @@ class Relation {
   template <class Pieces>
   void gather(Team& team, Rows<Real>& rows) {
     const Index moments_size = MomentsView::size(width_), of_chunks = entities_.tasks_of_chunks();
-    chunk_moments_.resize(entities_.chunks.size() * moments_size);
+    std::vector<double> chunk_moments(entities_.chunks.size() * moments_size);
     const auto moments_of_chunk = [&](Index chunk) {
-      return MomentsView(chunk_moments_.data() + chunk * moments_size, width_);
+      return MomentsView(chunk_moments.data() + chunk * moments_size, width_);
     };
     auto features = entities_as_features<Pieces>(rows);
     std::vector<Tile<Real>> tiles;
@@ -178,7 +178,7 @@ class Relation {
   Columns<Real> columns_;  // the entities of each feature
   std::vector<ClassTasks> classes_;
   LineArray<Real> sums_, changes_, own_;
-  std::vector<double> moments_, chunk_moments_;
+  std::vector<double> moments_;
 };
 
 }  // namespace sparsefm::gibbs

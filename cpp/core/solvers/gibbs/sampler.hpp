@@ -64,9 +64,13 @@ class Sampler final : public Gibbs<Real> {
       longest = std::max<Index>(longest,
                                 static_cast<Index>(tasks.batches.size()) + tasks.tasks_of_chunks());
     }
+    Index entries = columns_.starts.back();
+    for (const auto& relation : relations_) {
+      longest = std::max(longest, relation.most_tasks());
+      entries += X_.rows;  // at least
+    }
     const Index size = parameters_.size();
-    for (const auto& relation : relations_) longest = std::max(longest, relation.most_tasks());
-    return team_size(threads, longest, columns_.starts.back() * size * size / 2);
+    return team_size(threads, longest, entries * size * size / 2);
   }
 
   template <class Pieces>
