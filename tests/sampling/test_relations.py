@@ -223,6 +223,20 @@ def test_a_field_comes_to_one_relation():
     assert split_dense(np.hstack(blocks), fields)[2] == [{0, 1, 2}]
 
 
+def test_each_relation_saves_a_tenth():
+    X, fields = table()
+    rng = np.random.default_rng(1)
+    pair = np.eye(3)[rng.integers(0, 3, len(X))]
+    X = np.hstack([X, pair, pair])  # the last saves one entry of 14
+    fields = np.append(fields, np.repeat([6, 7], 3)).astype(np.int32)
+    assert split_dense(X, fields)[2] == [{0, 1, 2}, {3, 4}]
+
+
+def test_there_is_a_budget(monkeypatch):
+    monkeypatch.setattr(relations, "MOST_PASSES", 0)
+    assert split_dense(*table())[2] == []
+
+
 def test_what_takes_long_to_find_is_not_looked_for():
     """A column that is almost constant depends on all others, until its last row."""
     rng = np.random.default_rng(0)
