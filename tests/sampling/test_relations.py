@@ -223,6 +223,10 @@ def test_a_field_comes_to_one_relation():
     assert split_dense(np.hstack(blocks), fields)[2] == [{0, 1, 2}]
 
 
+def test_entities_must_not_cost_more_than_they_save():
+    assert split_dense(*table(rows=2000, users=60))[2] == [{3, 4}]
+
+
 def test_each_relation_saves_a_tenth():
     X, fields = table()
     rng = np.random.default_rng(1)

@@ -77,7 +77,7 @@ def split(
         features = _part_of(take_rows(X, first.astype(np.int64)), depends[fields] == 1)
         fewer = int(np.diff(features.indptr)[entities].sum(dtype=np.int64)) - X.n_rows
         fewer -= ENTITY_COST * features.n_nonzeros
-        if fewer >= least:
+        if fewer > 0:
             relations.append(Relation(_with_values(features, dtype), entities))
             entries[depends == 1] = 0
             saved += fewer
