@@ -137,6 +137,16 @@ def test_a_list_counts_as_one_feature(value):
     )
 
 
+def test_the_log_tells_of_features_that_all_meet(caplog):
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=40)
+    for columns, notes in [(49, 0), (51, 1)]:
+        with caplog.at_level("INFO", logger="sparsefm"):
+            fm.train(rng.normal(size=(40, columns)), y, solver=fm.Gibbs(), rank=1, epochs=6)
+        assert len(caplog.records) == notes
+    assert "51 features of field 0" in caplog.text
+
+
 def test_weights_are_precisions():
     rng = np.random.default_rng(0)
     X = sp.csr_matrix(np.ones((400, 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +17,12 @@ from sparsefm.data.validation import MOST_CLASSES
 from sparsefm.sampling import normal
 from sparsefm.sampling.relations import Relation, split
 
+logger = logging.getLogger("sparsefm")
+
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
 
+MANY_FEATURES = 50  # of a field in a row
 COUNTED_ROWS = 2048  # to count the features of fields in
 MONITORED_ROWS = 256  # of which scores are compared between chains
 MOST_REPETITIONS = 10_000  # of a row
@@ -36,7 +40,7 @@ class Design:
     relations : tuple of Relation
     sizes : ndarray of float64, shape (d,)
         The root mean square of the non-zero values of each feature's field, times the square root
-        of the field's length (see `_lengths`), as a power of two, so that dividing is exact.
+        of the field's length (see `_relative`), as a power of two, so that dividing is exact.
         Priors, which have a scale, then fit values of any size and lists of any length.
     weights : ndarray of shape (n,) or None
         Precisions of the targets, 1 on average. With classes there are none: rows are repeated.
@@ -86,7 +90,9 @@ class Design:
         targets, units = zip(*scaled, strict=True)
         monitored = take_rows(X, spread(X.n_rows, MONITORED_ROWS))
         n_fields = int(fields.max()) + 1
-        lengths = _lengths(X, fields, n_fields)
+        features_in_rows = _features_in_rows(X, fields, n_fields)
+        _note_cost(features_in_rows)
+        lengths = _relative(features_in_rows)
         sizes = _sizes(X, fields, lengths) if scale else np.ones(X.n_features)
         if (sizes != 1).any():
             values = np.ones(1, dataset.dtype) if X.values is None else X.values
@@ -155,20 +161,32 @@ class Design:
         return float(np.sqrt(SCALE / (max(rank, 1) * pairs)))
 
 
-def _lengths(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Float:
-    """Return how many features of each field a row has, if any, relative to the field with fewest.
-
-    It is 1 for all fields if they are one-hot, or if there is only one.
-    """
+def _features_in_rows(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int) -> Float:
+    """Return the mean number of features of each field in rows that have any, about."""
     if n_fields == 1:
-        return np.ones(1)
+        return np.array([X.n_nonzeros / max(X.n_rows, 1)])
     some = take_rows(X, spread(X.n_rows, COUNTED_ROWS))
     of_entries = fields[some.indices]
     rows = np.repeat(np.arange(some.n_rows), np.diff(some.indptr))
     in_rows = np.bincount(np.unique(rows * n_fields + of_entries) % n_fields, minlength=n_fields)
-    lengths = np.bincount(of_entries, minlength=n_fields) / np.maximum(in_rows, 1)
-    shortest = lengths.min(initial=np.inf, where=lengths > 0)
-    return np.asarray(np.maximum(lengths / shortest, 1))
+    return np.bincount(of_entries, minlength=n_fields) / np.maximum(in_rows, 1)
+
+
+def _note_cost(features_in_rows: Float) -> None:
+    field = int(np.argmax(features_in_rows))
+    if features_in_rows[field] > MANY_FEATURES:
+        logger.info(
+            "rows have %.0f features of field %d on average; features that meet in a row are drawn "
+            "one after the other, so sweeps are slow, and threads can only share rows",
+            features_in_rows[field],
+            field,
+        )
+
+
+def _relative(features_in_rows: Float) -> Float:
+    """Return these numbers divided by that of the field with the fewest, at least 1."""
+    shortest = features_in_rows.min(initial=np.inf, where=features_in_rows > 0)
+    return np.asarray(np.maximum(features_in_rows / shortest, 1))
 
 
 def _features_of_row(X: _core.Csr, fields: npt.NDArray[np.int32], lengths: Float) -> float:
