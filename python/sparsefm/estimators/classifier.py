@@ -28,7 +28,9 @@ def _has_probabilities(estimator: Any) -> bool:
     fitted = getattr(estimator, "_learner", None)
     loss = estimator._loss if fitted is None else fitted.loss
     if not loss.has_probabilities:
-        raise AttributeError(f"probabilities need loss='logistic', not loss={loss.name!r}")
+        raise AttributeError(
+            f"probabilities need loss='logistic' or 'ordinal', not loss={loss.name!r}"
+        )
     return True
 
 

@@ -45,6 +45,7 @@ class ClassTasks {
     Index occurrences = 0;
     for (const Feature j : members.features) occurrences += columns.size(j);
     const auto features = static_cast<Index>(members.features.size());
+    // Blocks are of rows: the sums of as many entities would not stay in the cache.
     if (work == 1 && occurrences > frequent_size * features && features <= blocked_features) {
       blocks_ = (columns.rows + block_rows - 1) / block_rows;
     }
