@@ -5,7 +5,7 @@ import pytest
 
 from sparsefm.data.csr import as_scipy
 from sparsefm.encoding import TableEncoder
-from sparsefm.encoding.assembly import assemble
+from sparsefm.encoding.assembly import assemble, first_unknown
 from sparsefm.encoding.columns import NOTHING, UNKNOWN
 
 
@@ -43,6 +43,20 @@ def test_rows_are_sorted(values):
     first, second = (1, 1) if values is None else (0.5, 2)
     expected = [[0, 1, 1, 0, first], [second, 0, 0, 1, 0]]
     assert as_scipy(matrix).toarray().tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_several_entries_of_a_column(dtype):
+    pairs = np.array([[1, 2], [0, 1], [UNKNOWN, NOTHING]], np.int32)
+    shares = np.array([[0.25, 0.75], [1, 0], [1, 0]], dtype)
+    encoded = [(pairs, shares), (codes(4, 3, 3), None), (pairs + 5, None)]
+    matrix = assemble(iter(encoded), (3, 8), 5, dtype)
+    assert matrix.values.dtype == dtype
+    assert as_scipy(matrix).toarray().tolist() == [
+        [0, 0.25, 0.75, 0, 1, 0, 1, 1], [1, 0, 0, 1, 0, 1, 1, 0], [0, 0, 0, 2, 1, 0, 0, 0]
+    ]  # fmt: skip
+    assert first_unknown(pairs) == 2
+    assert first_unknown(pairs[:2]) is None
 
 
 def test_rows_without_anything():

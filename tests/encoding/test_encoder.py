@@ -121,14 +121,19 @@ def same(a, b):
 
 
 @settings(max_examples=100, deadline=None)
-@given(frames, st.randoms(use_true_random=False), st.sampled_from(["standardize", "bin"]))
-def test_weights_are_repetitions_in_any_order(rows, random, numeric):
+@given(
+    frames,
+    st.randoms(use_true_random=False),
+    st.sampled_from(["standardize", "log", "spline", "bin"]),
+    st.booleans(),
+)
+def test_weights_are_repetitions_in_any_order(rows, random, numeric, clip):
     rows = [(*row[:1], row[1] and row[1] / 7, *row[2:]) for row in rows]  # sums that round
     rows[0] = (*rows[0][:-1], 1)
     repeated = [row[:-1] for row in rows for _ in range(row[-1])]
     random.shuffle(repeated)
 
-    weighted, plain = (TableEncoder(numeric=numeric, n_bins=4) for _ in range(2))
+    weighted, plain = (TableEncoder(numeric=numeric, n_bins=4, clip=clip) for _ in range(2))
     weighted.fit(pandas_frame([row[:-1] for row in rows]), sample_weight=[row[-1] for row in rows])
     same(weighted, plain.fit(pandas_frame(repeated)))
 
@@ -333,6 +338,13 @@ def test_hashed_columns(table):
         ({"hashed": {"n": 3}}, TypeError, "'n', which is numeric"),
         ({"hashed": {"s": 2**31}}, ValueError, "at most 2147483647"),
         ({"numeric": "scale"}, ValueError, "numeric must be one of"),
+        ({"numeric": {"n": "scale"}}, ValueError, r"numeric\['n'\] must be one of"),
+        ({"numeric": {"q": "bin"}}, ValueError, "numeric names a column 'q'"),
+        ({"numeric": {4: "bin"}}, ValueError, "numeric names a column 4"),
+        ({"numeric": {"s": "bin"}}, TypeError, "numeric names column 's', which is not numeric"),
+        ({"clip": "never"}, ValueError, "clip must be one of"),
+        ({"clip": 1}, ValueError, "clip must be one of"),
+        ({"n_bins": "many"}, TypeError, "n_bins must be an integer"),
         ({"unknown": "raise"}, ValueError, "unknown must be one of"),
         ({"n_bins": 1}, ValueError, "n_bins must be at least 2"),
         ({"dtype": "float16"}, ValueError, "dtype must be"),

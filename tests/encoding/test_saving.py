@@ -18,6 +18,7 @@ from sparsefm.io.reader import Reader
 from sparsefm.io.strings import strings_to_arrays
 
 DENSE = np.random.default_rng(0).normal(3, 2, (50, 3))
+GAPS = np.where(DENSE > 1, DENSE, np.nan)
 RANDOM = sparse.random(60, 8, density=0.3, format="csr", dtype="f4", random_state=0)
 RANDOM = sparse.csr_matrix(RANDOM.multiply(np.arange(8) != 5))  # a column without values
 
@@ -36,6 +37,8 @@ def fitted_encoders():
     yield TableEncoder(**options, numeric="bin", n_bins=np.int32(2)).fit(frame), frame
     yield TableEncoder(dtype=np.float64, unknown="error").fit(DENSE), DENSE
     yield TableEncoder().fit(RANDOM), RANDOM
+    kinds = MappingProxyType({0: "log", "x1": "spline", "*": "bin"})
+    yield TableEncoder(numeric=kinds, n_bins=5, clip=False).fit(GAPS), GAPS
 
 
 def assert_same(restored, fitted, X):
@@ -120,7 +123,7 @@ def array(name, *values, dtype=None):
     [
         (entry(["settings"], None), "settings must be of type dict"),
         (entry(["settings", "more"], 1), "parameter 'more' unknown to TableEncoder"),
-        (entry(["settings", "numeric"], "log"), "encoder whose numeric must be one of"),
+        (entry(["settings", "numeric"], "scale"), "encoder whose numeric must be one of"),
         (entry(["settings", "n_bins"], "8"), "encoder whose n_bins must be an integer"),
         (entry(["settings", "hashed"], 3), "encoder whose hashed must map"),
         (entry(["settings", "hashed"], [1]), "damaged parameter 'hashed'"),
@@ -155,11 +158,21 @@ def test_damage_is_described(change, message):
 
 
 def test_damage_of_bins_and_scales_is_described():
-    _, (binned, _), _, (scaled, _) = fitted_encoders()
-    assert "do not ascend" in described(binned, array("1.edges", 2.0, 2.0))
+    _, (binned, _), _, (scaled, _), _ = fitted_encoders()
+    assert "edges that do not ascend" in described(binned, array("1.edges", 2.0, 2.0))
     assert "holds inf" in described(binned, array("1.edges", 2.0, np.inf))
     assert "negative scale" in described(scaled, array("scales", *[-1.0] * 8))
     assert "has no array 'scales'" in described(scaled, lambda _, arrays: arrays.clear())
+
+
+def test_damage_of_splines_and_logarithms_is_described():
+    *_, (fitted, _) = fitted_encoders()
+    assert "knots that do not ascend" in described(fitted, array("1.knots", 2.0, 2.0))
+    assert "less than two knots" in described(fitted, array("1.knots", 2.0))
+    assert "scale must be greater than 0" in described(fitted, entry(["columns", 0, "scale"], 0.0))
+    wrong = entry(["settings", "numeric"], {"dict": [["x1", "cubic"]]})
+    assert "numeric['x1'] must be one of" in described(fitted, wrong)
+    assert "clip must be" in described(fitted, entry(["settings", "clip"], 3))
 
 
 def test_the_number_of_features_is_limited():

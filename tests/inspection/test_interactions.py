@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 import sparsefm as fm
-from sparsefm.inspection.interactions import strongest_interactions
+from sparsefm.inspection.interactions import rank_pairs, strongest_interactions
 
 
 def one_hot(rng):
@@ -65,3 +65,32 @@ def test_top_is_checked():
         strongest_interactions(model, np.ones((3, 2)), top=0)
     with pytest.raises(ValueError, match="X has 3 features"):
         strongest_interactions(model, np.ones((3, 3)))
+
+
+def test_pairs_within_a_field_are_left_out():
+    rng = np.random.default_rng(0)
+    X, V = real(rng), rng.normal(size=(6, 2))
+    fields = np.array([0, 0, 1, 2, 1, 0])
+    every = rank_pairs(V, sparse.csr_matrix(X), 1000).arrays()
+    between = rank_pairs(V, sparse.csr_matrix(X), 1000, fields).arrays()
+    kept = fields[every[0]] != fields[every[1]]
+    assert kept.sum() == 15 - 3 - 1
+    for whole, part in zip(every, between, strict=True):
+        np.testing.assert_array_equal(whole[kept], part)
+
+
+def test_the_knots_of_a_spline_are_one_field():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 2))
+    encoder = fm.TableEncoder(numeric="spline", n_bins=4)
+    model = fm.FMRegressor(encoder=encoder, rank=2, epochs=2, solver=fm.Adam())
+    model.fit(X, X[:, 0] * X[:, 1])
+    pairs = model.interactions(top=1000)
+    assert len(pairs["first"]) == 25
+    assert {name[:3] for name in pairs["first"]} == {"x0@"}
+    assert {name[:3] for name in pairs["second"]} == {"x1@"}
+    strengths = model.field_interactions()
+    assert strengths.shape == (2, 2)
+    assert strengths[0, 1] > 0 == strengths[0, 0]
+    explanation = model.explain(X[:9])
+    np.testing.assert_allclose(explanation.scores, model.predict(X[:9]), rtol=1e-5)

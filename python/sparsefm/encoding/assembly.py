@@ -1,7 +1,7 @@
 """From encoded columns, side by side, to one CSR matrix."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,13 @@ import scipy.sparse as sp
 from sparsefm import _core
 from sparsefm.encoding.columns import NOTHING, UNKNOWN, Codes, Spans
 
+Encoded: TypeAlias = tuple[Codes, npt.NDArray[Any] | None]
+
 
 def assemble(
-    encoded: Iterable[tuple[Codes, npt.NDArray[Any] | None]],
+    encoded: Iterable[Encoded],
     shape: tuple[int, int],
-    n_fields: int,
+    n_entries: int,
     dtype: npt.DTypeLike,
 ) -> _core.Csr:
     """Return the matrix of shape (n_rows, n_outputs), without values if all of them are one.
@@ -24,13 +26,13 @@ def assemble(
     encoded : iterable
         For each input column, what `Encoding.encode` returned, the values in `dtype`.
     shape : (int, int)
-    n_fields : int
-        How many input columns there are.
+    n_entries : int
+        How many entries a row has at most.
     dtype : float32 or float64
     """
-    columns = np.empty((shape[0], n_fields), np.int32)
+    columns = np.empty((shape[0], n_entries), np.int32)
     values: npt.NDArray[Any] | None = None
-    for position, (codes, numbers) in enumerate(encoded):
+    for position, (codes, numbers) in enumerate(_entry_by_entry(encoded)):
         columns[:, position] = codes
         if numbers is None and values is None:
             continue
@@ -67,5 +69,15 @@ def fields_of(spans: list[Spans]) -> npt.NDArray[np.intp]:
 
 def first_unknown(codes: Codes) -> int | None:
     """Return the first row that holds what training never saw."""
-    unknown = codes == UNKNOWN
+    unknown = (codes if codes.ndim == 1 else codes[:, 0]) == UNKNOWN  # the first entry tells
     return int(np.argmax(unknown)) if unknown.any() else None
+
+
+def _entry_by_entry(encoded: Iterable[Encoded]) -> Iterator[Encoded]:
+    """Yield one output column and value a row, also of columns that encode to several."""
+    for codes, values in encoded:
+        if codes.ndim == 1:
+            yield codes, values
+        else:
+            parts = [None] * codes.shape[1] if values is None else list(values.T)
+            yield from zip(codes.T, parts, strict=True)

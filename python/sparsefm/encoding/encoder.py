@@ -2,23 +2,25 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from sparsefm import _core
 from sparsefm.data.csr import MAX_FEATURES, as_scipy
-from sparsefm.data.validation import as_vector, as_weights, check_choice, check_dtype, check_integer
-from sparsefm.encoding.assembly import assemble, fields_of, first_unknown
-from sparsefm.encoding.columns import Categories, Codes, Encoding, Hashed, Values, begin
+from sparsefm.data.validation import as_vector, as_weights, check_dtype
+from sparsefm.encoding.assembly import Encoded, assemble, fields_of, first_unknown
+from sparsefm.encoding.categories import Categories
+from sparsefm.encoding.columns import Encoding, Values
+from sparsefm.encoding.numeric import Number
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
-from sparsefm.encoding.tables import Column, Numbers
+from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
+from sparsefm.encoding.tables import Column
 from sparsefm.io.values import register
 
 MANY_CATEGORIES = 1_000_000  # from there on `fit` warns
@@ -30,19 +32,32 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turn the columns of a table into features for a factorization machine.
 
     Text, categorical and boolean columns become one feature a value. Numeric columns are
-    standardised, or cut into bins; integers count as numbers, so cast identifiers and codes to
-    text or to a categorical type first. Missing values become features of their own:
-    "column=missing", beside the column's mean if it is standardised.
+    standardised, or become several features: see `numeric`. Integers count as numbers, so cast
+    identifiers and codes to text or to a categorical type first. Missing values become features of
+    their own: "column=missing", beside the column's mean if it is standardised.
 
     Parameters
     ----------
-    numeric : {"standardize", "bin"}
-        Standardised to mean 0 and standard deviation 1, or one feature for each of `n_bins`
-        intervals of about equal weight. Columns of nothing but 0 and 1 stay as they are, constant
-        ones never contribute. Before standardising, values far out are brought to the nearest that
-        is not: to the range of the middle 98%, widened by half its width on either side.
-    n_bins : int
-        At least 2.
+    numeric : {"auto", "standardize", "log", "spline", "bin"} or mapping of str or int to one
+        What numbers become, for all columns, or for each by name or position; "*" stands for the
+        columns that are not named, which are "auto" otherwise. Columns of nothing but 0 and 1 stay
+        as they are; constant ones never contribute.
+
+        - "standardize": one feature, of mean 0 and standard deviation 1;
+        - "log": the same of ``sign(x) log(1 + |x| / s)``, where s is the median of ``|x|`` where x
+          is not zero;
+        - "spline": a feature for each of at most ``n_bins + 1`` values ("knots"), which divide the
+          column into parts of about equal weight; a value with the weight of several parts counts
+          as one. A feature is 1 at its knot and falls linearly to 0 at the knots beside it, so a
+          number has two features, which add up to 1;
+        - "bin": a feature for each of `n_bins` intervals of about equal weight;
+        - "auto": the estimators choose; an encoder by itself standardises.
+    n_bins : int or "auto"
+        At least 2. "auto" is 32, unless an estimator chooses another.
+    clip : bool or "auto"
+        Whether values far out are brought to the nearest that is not, before they are standardised:
+        to the range of the middle 98%, widened by half its width on either side; with "log", of the
+        logarithms. "auto" is True, unless an estimator chooses.
     unknown : {"ignore", "error"}
         What a category that training never saw does, and a missing value where nothing was missing:
         contribute nothing, or raise ValueError.
@@ -79,14 +94,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
         *,
-        numeric: str = "standardize",
-        n_bins: int = 32,
+        numeric: Kinds = "auto",
+        n_bins: int | str = "auto",
+        clip: bool | str = "auto",
         unknown: str = "ignore",
         hashed: Mapping[str | int, int] | None = None,
         dtype: str = "float32",
     ) -> None:
         self.numeric = numeric
         self.n_bins = n_bins
+        self.clip = clip
         self.unknown = unknown
         self.hashed = hashed
         self.dtype = dtype
@@ -134,7 +151,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return matrix.copy() if self._encodings is None else matrix
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
-        """Return the features' names: "column=value", "column", "column in [a, b)", "column#3".
+        """Return the features' names: "city=Rome", "age", "age@37.5", "age in [a, b)", "id#3".
 
         Parameters
         ----------
@@ -178,6 +195,34 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         tags.transformer_tags.preserves_dtype = []
         return tags
 
+    # --- what estimators choose ------------------------------------------------------------------
+
+    def _resolved(self, kind: str, n_bins: int, *, clip: bool) -> "TableEncoder":
+        """Return a clone, not fitted, with these in place of every "auto"."""
+        fixed: TableEncoder = clone(self).set_params(
+            numeric=resolved(self.numeric, kind),
+            n_bins=n_bins if self.n_bins == "auto" else self.n_bins,
+            clip=clip if self.clip == "auto" else self.clip,
+        )
+        return fixed
+
+    @property
+    def _open_columns(self) -> list[int]:
+        """The positions of the columns of numbers that "auto" decides, once fitted.
+
+        Those of 0 and 1, and constant ones, are left out: they stay as they are.
+        """
+        if self._encodings is None:
+            return []
+        settings = Settings.of(self, self.field_names_)
+        return [
+            position
+            for position, encoding in enumerate(self._encodings)
+            if isinstance(encoding, Number)
+            and encoding.is_informative
+            and settings.kind(position) == "auto"
+        ]
+
     # --- the work; `owner` is the estimator that error messages name -----------------------------
 
     def _fit_encode(self, X: Any, sample_weight: Any, owner: Any) -> _core.Csr:
@@ -190,7 +235,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _encode(self, X: Any, owner: Any) -> _core.Csr:
         """Return the features of `X`."""
-        self._check_settings()
+        check_settings(self)
         return self._features(read(X, owner), self._encodings, self._scales)
 
     def _learn_encode(self, X: Any, sample_weight: Any, owner: Any, *, anew: bool) -> _core.Csr:
@@ -201,7 +246,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return encoded
 
     def _read(self, X: Any, owner: Any, *, anew: bool) -> Input:
-        self._check_settings()
+        check_settings(self)
         return read(X, owner, reset=anew, extend=not anew)
 
     def _learn(
@@ -234,12 +279,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if encodings is None:
             return scales.apply(data.as_csr(), dtype)
         shape = (data.shape[0], _n_outputs(encodings))
-        return assemble(self._encoded(data, encodings), shape, len(encodings), dtype)
+        n_entries = sum(encoding.n_entries for encoding in encodings)
+        return assemble(self._encoded(data, encodings), shape, n_entries, dtype)
 
     def _grow(self, data: Input, weights: Values | None, known: list[Encoding]) -> list[Encoding]:
         """Return the encodings of all columns, with what is new to those that are known."""
         names = data.field_names
-        buckets = _resolve_hashed(self.hashed, names)
+        settings = Settings.of(self, names)
         counted = None
         if weights is not None and not weights.all():
             counted = weights > 0
@@ -252,27 +298,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             if position < len(known):
                 encoding, before = known[position], known[position].n_outputs
             else:
-                encoding, before = self._begin(column, name, weights, end, buckets.get(position)), 0
+                encoding, before = settings.begin(position, column, weights, end), 0
             encoding = encoding.grown(column, name, end + encoding.n_outputs - before)
             end += encoding.n_outputs - before
             _check_size(encoding, before, name, end)
             encodings.append(encoding)
         return encodings
 
-    def _begin(
-        self, column: Column, name: str, weights: Values | None, first: int, buckets: int | None
-    ) -> Encoding:
-        if buckets is None:
-            return begin(column, weights, first, self.n_bins if self.numeric == "bin" else None)
-        if isinstance(column, Numbers) and not np.isnan(column.values).all():
-            raise TypeError(
-                f"hashed names column {name!r}, which is numeric: make it text, or leave it out"
-            )
-        return Hashed(first, buckets)
-
-    def _encoded(
-        self, data: Input, encodings: list[Encoding]
-    ) -> Iterator[tuple[Codes, npt.NDArray[Any] | None]]:
+    def _encoded(self, data: Input, encodings: list[Encoding]) -> Iterator[Encoded]:
         """Yield what each column encodes to."""
         for column, encoding, name in zip(data.columns(), encodings, data.field_names, strict=True):
             codes, values = encoding.encode(column, name)
@@ -296,16 +329,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         return cast
 
-    def _check_settings(self) -> None:
-        check_choice(self.numeric, "numeric", ("standardize", "bin"))
-        check_choice(self.unknown, "unknown", ("ignore", "error"))
-        check_integer(self.n_bins, "n_bins", 2)
-        check_dtype(self.dtype)
-        if self.hashed is not None and not isinstance(self.hashed, Mapping):
-            raise TypeError(
-                f"hashed must map columns to numbers of features, got {self.hashed!r:.80}"
-            )
-
     def _input_names(self, given: Any) -> list[str]:
         """Return the names of the input columns, which may be given if there are none."""
         if given is None:
@@ -319,21 +342,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"({self.n_features_in_}), got {len(given)}"
             )
         return [str(name) for name in given]
-
-
-def _resolve_hashed(hashed: Mapping[Any, int] | None, names: list[str]) -> dict[int, int]:
-    """Return the number of buckets of each hashed column, by position."""
-    if hashed is None:
-        return {}
-    buckets = {}
-    for key, count in hashed.items():
-        is_position = isinstance(key, Integral) and not isinstance(key, bool)
-        if key not in (range(len(names)) if is_position else names):
-            raise ValueError(f"hashed names a column {key!r}, but X has no such column")
-        buckets[int(key) if is_position else names.index(key)] = check_integer(
-            count, f"hashed[{key!r}]", 1
-        )
-    return buckets
 
 
 def _n_outputs(encodings: list[Encoding]) -> int:

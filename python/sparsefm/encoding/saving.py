@@ -1,13 +1,17 @@
 """A fitted `TableEncoder` as the content of a file, and back; what is read is not trusted."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from sparsefm.data.csr import MAX_FEATURES
-from sparsefm.encoding.columns import UNKNOWN, Bins, Categories, Encoding, Hashed, Number
+from sparsefm.encoding.categories import Categories, Hashed
+from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
 from sparsefm.encoding.encoder import TableEncoder
+from sparsefm.encoding.numeric import Bins, Logarithm, Number, Spline
 from sparsefm.encoding.scales import Scales
+from sparsefm.encoding.settings import check_settings
 from sparsefm.encoding.tables import Value
 from sparsefm.encoding.vocabulary import Vocabulary
 from sparsefm.errors import FileFormatError
@@ -17,14 +21,16 @@ from sparsefm.io.strings import read_strings, strings_to_arrays
 from sparsefm.io.values import parameters_from_json, to_json
 
 LARGEST_EXPONENT = 1100  # beyond those of float64
+KINDS = {Number: "number", Logarithm: "log", Bins: "bins", Spline: "spline", Hashed: "hashed"}
 NUMBERS = {bool: "bool", int: "int64", float: "float64"}  # of categories that are not text
 
 
 def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
     """Return the parameters and all that is fitted: a header of JSON values, and arrays."""
     parameters = encoder.get_params() | {"dtype": np.dtype(encoder.dtype).name}
-    if encoder.hashed is not None:
-        parameters["hashed"] = dict(encoder.hashed)
+    for name in ("hashed", "numeric"):
+        if isinstance(parameters[name], Mapping):
+            parameters[name] = dict(parameters[name])
     names = getattr(encoder, "feature_names_in_", None)
     header: dict[str, Any] = {
         "settings": {name: to_json(value) for name, value in parameters.items()},
@@ -52,7 +58,7 @@ def read_encoder(reader: Reader) -> TableEncoder:
     """
     encoder = TableEncoder(**_read_parameters(reader))
     try:
-        encoder._check_settings()
+        check_settings(encoder)
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"has an encoder whose {error}") from None
     if reader.has_entry("columns"):
@@ -90,10 +96,9 @@ def _encoding_to_content(encoding: Encoding) -> tuple[dict[str, Any], Arrays]:
     if isinstance(encoding, Categories):
         kind, arrays = _categories_to_arrays(encoding.values)
         return {"kind": kind, "missing": encoding.missing}, arrays | {"columns": encoding.columns}
-    if isinstance(encoding, Bins):
-        header = {"kind": "bins", "first": encoding.first, "missing": encoding.missing}
-        return header, {"edges": encoding.edges}
-    return {"kind": "number" if isinstance(encoding, Number) else "hashed", **vars(encoding)}, {}
+    header = {"kind": KINDS[type(encoding)], **vars(encoding)}
+    arrays = {name: header.pop(name) for name in ("edges", "knots") if name in header}
+    return header, arrays
 
 
 def _read_encoding(reader: Reader) -> Encoding:
@@ -103,26 +108,44 @@ def _read_encoding(reader: Reader) -> Encoding:
         return Hashed(first, reader.integer("n_buckets", 1, MAX_FEATURES))
     missing = reader.integer("missing", UNKNOWN, MAX_FEATURES)
     if kind == "number":
-        return Number(
-            column=reader.integer("column", 0, MAX_FEATURES),
-            exponent=reader.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT),
-            mean=reader.real("mean"),
-            std=reader.real("std", least=0.0),
-            low=(low := reader.real("low")),
-            high=reader.real("high", least=low),
-            missing=missing,
-        )
+        return Number(**_read_number(reader), missing=missing)
+    if kind == "log":
+        scale = reader.real("scale", above=0.0)
+        return Logarithm(**_read_number(reader), missing=missing, scale=scale)
     if kind == "bins":
-        edges = reader.numbers("edges", (None,), ("float64",))
-        if (edges[:-1] >= edges[1:]).any():
-            raise FileFormatError("has edges of bins that do not ascend")
+        edges = _read_ascending(reader, "edges")
         return Bins(reader.integer("first", 0, MAX_FEATURES), edges, missing)
+    if kind == "spline":
+        knots = _read_ascending(reader, "knots")
+        if len(knots) < 2:
+            raise FileFormatError("has a spline with less than two knots")
+        return Spline(reader.integer("first", 0, MAX_FEATURES), knots, missing)
     values = _read_categories(kind, reader)
     columns = reader.array("columns", (len(values),), ("int32",))
     if len(set(values)) != len(values):
         raise FileFormatError("has a category twice")
     vocabulary = Vocabulary(dict(zip(values, columns.tolist(), strict=True)))
     return Categories(vocabulary, missing)
+
+
+def _read_number(reader: Reader) -> dict[str, Any]:
+    """Return what standardises a number."""
+    low = reader.real("low")
+    return {
+        "column": reader.integer("column", 0, MAX_FEATURES),
+        "exponent": reader.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT),
+        "mean": reader.real("mean"),
+        "std": reader.real("std", least=0.0),
+        "low": low,
+        "high": reader.real("high", least=low),
+    }
+
+
+def _read_ascending(reader: Reader, name: str) -> Values:
+    values = reader.numbers(name, (None,), ("float64",))
+    if (values[:-1] >= values[1:]).any():
+        raise FileFormatError(f"has {name} that do not ascend")
+    return values
 
 
 def _categories_to_arrays(values: list[Value]) -> tuple[str, Arrays]:

@@ -88,6 +88,29 @@ class Distribution:
         starts = np.unique(np.searchsorted(below, np.arange(1, parts) * total))
         return self.values[starts[starts < len(self.values)]]
 
+    def knots(self, parts: int) -> Array:
+        """Return at most ``parts + 1`` values between which parts of about equal weight lie.
+
+        They are all values if there are no more than that; else the least, the greatest, and
+        quantiles. A value with the weight of several parts counts as one of them: so where most is
+        zero, the rest has most of the knots.
+        """
+        if len(self.values) <= parts + 1:
+            return self.values
+        through = np.cumsum(np.minimum(self.weights * parts, self.weights.sum()))
+        places = np.searchsorted(through * parts, np.arange(parts + 1) * through[-1])
+        return self.values[np.unique(places)]
+
+    def median_size(self) -> float:
+        """Return the median of the absolute values that are not zero; 1 if all are."""
+        present = self.values != 0
+        sizes, weights = np.abs(self.values[present]), self.weights[present]
+        if len(sizes) == 0:
+            return 1.0
+        order = np.argsort(sizes, kind="stable")
+        through = np.cumsum(weights[order])
+        return float(sizes[order[np.searchsorted(through, through[-1] / 2)]])
+
 
 def scale_down(values: Array, exponent: int) -> Array:
     """Return ``values / 2**exponent``; far outside of the training data it may be infinite."""

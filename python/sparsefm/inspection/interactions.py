@@ -66,17 +66,22 @@ def strongest_interactions(model: Model, X: Any, top: int = 20) -> Interactions:
     return rank_pairs(model.V, as_scipy(checked), top)
 
 
-def rank_pairs(V: Array, X: sp.csr_matrix, top: int) -> Interactions:
+def rank_pairs(V: Array, X: sp.csr_matrix, top: int, fields: Array | None = None) -> Interactions:
     """Return the `top` strongest pairs of factors `V` (d, k) on the rows `X` (n, d).
 
-    See `strongest_interactions`. `X` is of float64, without duplicates or stored zeros.
+    See `strongest_interactions`. `X` is of float64, without duplicates or stored zeros. Pairs of
+    features of one field, such as the knots of a spline, are left out: `fields` (d,) says which.
     """
     check_integer(top, "top", 1)
     found = [(np.empty(0, np.int32), np.empty(0, np.int32), *np.empty((3, 0)))]
     if V.shape[1] and X.shape[0]:
         products = _Products(X)
         for begin, end in products.blocks():
-            i, j, share, residual = products.statistics(begin, end)
+            pairs = products.statistics(begin, end)
+            if fields is not None:
+                between = fields[pairs[0]] != fields[pairs[1]]
+                pairs = tuple(column[between] for column in pairs)
+            i, j, share, residual = pairs
             weight = pair_weights(V, i, j)
             found.append((i, j, weight, share, np.abs(weight) * np.sqrt(residual)))
             found = [_strongest(found, top)]  # the rest is dropped, to bound memory

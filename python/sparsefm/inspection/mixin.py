@@ -35,6 +35,9 @@ class InsightMixin:
     def interactions(self, top: int = 20, X: Any = None, target: Any = None) -> dict[str, Array]:
         r"""Return the pairs of features whose interactions change the scores most.
 
+        Pairs of features of one column, such as two knots of a spline, are left out: they are part
+        of the effect of that column alone.
+
         Parameters
         ----------
         top : int
@@ -59,7 +62,7 @@ class InsightMixin:
               large weight does not come first.
         """
         _, _, V = self._parameters(target)
-        pairs = rank_pairs(V, self._rows(X), top)
+        pairs = rank_pairs(V, self._rows(X), top, np.asarray(self.encoder_.fields_))
         names = self._names()
         return {
             "first": names[pairs.first],

@@ -318,7 +318,7 @@ def _field_names(estimator: Any) -> list[str]:
 
 def _value_name(feature: str, field: str) -> str:
     """Return the name of a feature without its field, which is in the title."""
-    return shorten(feature.removeprefix(field).lstrip("=_ ") or feature, FEATURE_WIDTH)
+    return shorten(feature.removeprefix(field).lstrip("=@_ ") or feature, FEATURE_WIDTH)
 
 
 def _new_axes(width: float, height: float) -> Axes:

@@ -1,0 +1,265 @@
+"""Numbers as features: standardised, as logarithms, in bins, or between the knots of a spline."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar
+
+import numpy as np
+
+from sparsefm.encoding.columns import (
+    NOTHING,
+    UNKNOWN,
+    Codes,
+    Encoding,
+    Spans,
+    Values,
+    as_numbers,
+    grown_missing,
+    missing_name,
+    text,
+    with_missing,
+)
+from sparsefm.encoding.statistics import LARGEST, Distribution, scale_down
+from sparsefm.encoding.tables import Column, Numbers
+
+
+@dataclass(frozen=True)
+class Number:
+    """One output column for a number, standardised, and one for missing values if there were any.
+
+    The value is ``(x / 2**exponent - mean) / std`` of x brought into [low, high]; a column that was
+    constant (`std` 0) never contributes.
+    """
+
+    n_entries: ClassVar[int] = 1
+
+    column: int
+    exponent: int = 0
+    mean: float = 0.0
+    std: float = 1.0
+    low: float = -LARGEST
+    high: float = LARGEST
+    missing: int = UNKNOWN
+
+    @classmethod
+    def fitted(cls, distribution: Distribution, column: int, *, clip: bool) -> "Number":
+        """Standardise by the mean and standard deviation, of what is clipped if it is to be.
+
+        What is far out would rule both, and a product of two such values the whole prediction.
+        """
+        low, high = distribution.usual_range() if clip else (-LARGEST, LARGEST)
+        return cls(column, *distribution.clipped(low, high).moments(), low, high)
+
+    @property
+    def is_informative(self) -> bool:
+        """Whether there is more to the column than 0 and 1, or than one value."""
+        return self.std > 0 and self != Number(self.column, missing=self.missing)
+
+    @property
+    def n_outputs(self) -> int:
+        """How many output columns there are."""
+        return 1 + (self.missing != UNKNOWN)
+
+    def spans(self) -> Spans:
+        """Return the span of the one column."""
+        return with_missing(np.array([[self.column, self.column + 1]]), self.missing)
+
+    def names(self, name: str) -> Iterator[tuple[int, str]]:
+        """Yield the name itself."""
+        yield self.column, name
+        yield from missing_name(self.missing, name)
+
+    def grown(self, column: Column, name: str, end: int) -> "Number":
+        """Learn that values may be missing."""
+        return _grown_number(self, column, name, end)
+
+    def encode(self, column: Column, name: str) -> tuple[Codes, Values]:
+        """Standardise."""
+        numbers = as_numbers(column, name).values
+        if self.std > 0:
+            usual = np.minimum(np.maximum(numbers, self.low), self.high)
+            with np.errstate(over="ignore"):
+                scaled = (scale_down(usual, self.exponent) - self.mean) / self.std
+        else:
+            scaled = np.zeros(len(numbers))
+        columns = np.where(scaled == 0, np.int32(NOTHING), np.int32(self.column))
+        missing = np.isnan(numbers)
+        if missing.any():
+            columns[missing], scaled[missing] = self.missing, 1.0
+        return columns, scaled
+
+
+@dataclass(frozen=True)
+class Logarithm(Number):
+    """The same for a number's logarithm: ``sign(x) log(1 + |x| / scale)`` instead of x.
+
+    It is linear up to about the scale, which is the median of |x| where x is not zero.
+    """
+
+    scale: float = 1.0
+
+    @classmethod
+    def fitted(cls, distribution: Distribution, column: int, *, clip: bool) -> "Logarithm":
+        """Standardise the logarithms."""
+        scale = distribution.median_size()
+        logarithms = Distribution(_logarithm(distribution.values, scale), distribution.weights)
+        return cls(**vars(Number.fitted(logarithms, column, clip=clip)), scale=scale)
+
+    def encode(self, column: Column, name: str) -> tuple[Codes, Values]:
+        """Standardise the logarithms."""
+        return super().encode(
+            Numbers(_logarithm(as_numbers(column, name).values, self.scale)), name
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Bins:
+    """One output column for each interval of a number, and for missing values if there were any.
+
+    Attributes
+    ----------
+    first : int
+        The output column of numbers below ``edges[0]``.
+    edges : ndarray of float64
+        Each begins an interval, which it belongs to.
+    missing : int
+    """
+
+    n_entries: ClassVar[int] = 1
+
+    first: int
+    edges: Values
+    missing: int = UNKNOWN
+
+    @property
+    def n_outputs(self) -> int:
+        """How many output columns there are."""
+        return len(self.edges) + 1 + (self.missing != UNKNOWN)
+
+    def spans(self) -> Spans:
+        """Return the span of the intervals."""
+        return with_missing(
+            np.array([[self.first, self.first + len(self.edges) + 1]]), self.missing
+        )
+
+    def names(self, name: str) -> Iterator[tuple[int, str]]:
+        """Yield ``name in [a, b)``."""
+        edges = ["-inf", *map(text, self.edges.tolist()), "inf"]
+        for bin in range(len(edges) - 1):
+            yield self.first + bin, f"{name} in [{edges[bin]}, {edges[bin + 1]})"
+        yield from missing_name(self.missing, name)
+
+    def grown(self, column: Column, name: str, end: int) -> "Bins":
+        """Learn that values may be missing."""
+        return _grown_number(self, column, name, end)
+
+    def encode(self, column: Column, name: str) -> tuple[Codes, None]:
+        """Find the interval of each number."""
+        numbers = as_numbers(column, name).values
+        bins = self.first + np.searchsorted(self.edges, numbers, side="right")
+        return np.where(np.isnan(numbers), self.missing, bins).astype(np.int32), None
+
+
+@dataclass(frozen=True, eq=False)
+class Spline:
+    """Piecewise linear functions of a number: one output column for each knot.
+
+    The value of a knot's column is 1 at the knot, falls linearly to 0 at the knots beside it, and
+    is 0 beyond them. So at most two adjacent columns are not zero, and their values add up to 1.
+    Beyond the outer knots the outer column is 1.
+
+    Attributes
+    ----------
+    first : int
+        The output column of ``knots[0]``.
+    knots : ndarray of float64
+        At least two, ascending.
+    missing : int
+    """
+
+    n_entries: ClassVar[int] = 2
+
+    first: int
+    knots: Values
+    missing: int = UNKNOWN
+
+    @property
+    def n_outputs(self) -> int:
+        """How many output columns there are."""
+        return len(self.knots) + (self.missing != UNKNOWN)
+
+    def spans(self) -> Spans:
+        """Return the span of the knots."""
+        return with_missing(np.array([[self.first, self.first + len(self.knots)]]), self.missing)
+
+    def names(self, name: str) -> Iterator[tuple[int, str]]:
+        """Yield ``name@knot``."""
+        for place, knot in enumerate(self.knots.tolist()):
+            yield self.first + place, f"{name}@{text(knot)}"
+        yield from missing_name(self.missing, name)
+
+    def grown(self, column: Column, name: str, end: int) -> "Spline":
+        """Learn that values may be missing."""
+        return _grown_number(self, column, name, end)
+
+    def encode(self, column: Column, name: str) -> tuple[Codes, Values]:
+        """Return the knots on either side of each number, and how near it is to each."""
+        numbers = as_numbers(column, name).values
+        places = np.searchsorted(self.knots[1:-1], numbers, side="right")
+        with np.errstate(over="ignore"):  # the width of an interval may be too large for float64
+            units = np.where(np.isinf(np.diff(self.knots)), 0.5, 1.0)
+        begins, widths = self.knots[:-1] * units, self.knots[1:] * units - self.knots[:-1] * units
+        inside = np.minimum(np.maximum(numbers, self.knots[0]), self.knots[-1])
+        values = np.empty((len(numbers), 2))
+        values[:, 1] = (inside * units[places] - begins[places]) / widths[places]
+        values[:, 0] = 1 - values[:, 1]
+        columns = np.empty(values.shape, np.int32)
+        columns[:, 0] = self.first + places
+        columns[:, 1] = columns[:, 0] + 1
+        missing = np.isnan(numbers)
+        if missing.any():
+            columns[missing], values[missing] = (self.missing, NOTHING), (1, 0)
+        return columns, values
+
+
+def begin(
+    column: Numbers, weights: Values | None, first: int, kind: str, n_bins: int, *, clip: bool
+) -> Encoding:
+    """Return an encoding for a column, output columns from `first` on; `grown` completes it.
+
+    Parameters
+    ----------
+    column : Numbers
+    weights : ndarray of float64, shape (n,), optional
+    first : int
+    kind : {"standardize", "log", "bin", "spline"}
+    n_bins : int
+        Into how many intervals bins and knots divide the numbers.
+    clip : bool
+        Whether values far out are brought nearer before they are standardised.
+    """
+    distribution = Distribution.of(column.values, weights)
+    if distribution.is_binary:
+        return Number(first)
+    if kind == "standardize" or len(distribution.values) < 2:  # one value: it has no deviation
+        return Number.fitted(distribution, first, clip=clip)
+    if kind == "log":
+        return Logarithm.fitted(distribution, first, clip=clip)
+    if kind == "bin":
+        return Bins(first, distribution.quantiles(n_bins))
+    return Spline(first, distribution.knots(n_bins))
+
+
+AnyNumber = TypeVar("AnyNumber", Number, Bins, Spline)
+
+
+def _logarithm(values: Values, scale: float) -> Values:
+    """Return ``sign(x) log(1 + |x| / scale)``, also where the ratio is too large for float64."""
+    with np.errstate(over="ignore", under="ignore"):
+        ratios = np.minimum(np.abs(values) / scale, LARGEST)
+    return np.asarray(np.copysign(np.log1p(ratios), values), np.float64)
+
+
+def _grown_number(encoding: AnyNumber, column: Column, name: str, end: int) -> AnyNumber:
+    missing = grown_missing(encoding.missing, np.isnan(as_numbers(column, name).values), end)
+    return encoding if missing == encoding.missing else replace(encoding, missing=missing)
