@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 
 import sparsefm as fm
+from sparsefm.estimators import views
+from sparsefm.tuning import racing, search
+from sparsefm.tuning.numbers import CHOICES
+from sparsefm.tuning.portfolio import PAIRS, PORTFOLIO
+from sparsefm.tuning.trials import begin
 
 
 @pytest.fixture
@@ -16,3 +21,26 @@ def rng():
 def kind(request):
     """Return each of the estimators; a test may name others, as a parameter of its own."""
     return request.param
+
+
+@pytest.fixture
+def brief_search(monkeypatch):
+    """Make searches short: few candidates of each kind, encodings and sweeps."""
+    monkeypatch.setattr(search, "PORTFOLIO", (PORTFOLIO[3], PAIRS))
+    monkeypatch.setattr(search.Search, "_sweeps", lambda self, n_rows: 8)
+    monkeypatch.setattr(views, "CHOICES", CHOICES[:3])
+    monkeypatch.setattr(search.Search, "_varies", lambda self, n_rows: False)
+    monkeypatch.setattr(search, "MAX_EPOCHS", 20)
+
+
+@pytest.fixture
+def entrants(monkeypatch):
+    """Return a list of all settings that are tried, with the folds that they are tried on."""
+    found = []
+
+    def spy(settings, fold, conditions):
+        found.append((settings, fold))
+        return begin(settings, fold, conditions)
+
+    monkeypatch.setattr(racing, "begin", spy)
+    return found

@@ -5,7 +5,13 @@ from reference import score_brute_force
 
 import sparsefm as fm
 
-QUICK = {"rank": 2, "solver": fm.Adam(learning_rate=0.03), "epochs": 6, "batch_size": 16}
+QUICK = {
+    "rank": 2,
+    "solver": fm.Adam(learning_rate=0.03),
+    "epochs": 6,
+    "batch_size": 16,
+    "search": None,
+}
 
 
 def products(rows=120, *, share=0.8, noise=0.1, seed=0):
@@ -32,7 +38,8 @@ def both_parts(kind, rows=150):
 def overfitting(kind, **options):
     """Return an estimator that soon does worse on validation data."""
     solver = fm.Adam(learning_rate=0.1, epsilon=1e-8, l2_linear=0, l2_factors=0)
-    return kind(**{"rank": 8, "solver": solver, "epochs": 40, "init_scale": 0.5} | options)
+    settings = {"rank": 8, "solver": solver, "epochs": 40, "init_scale": 0.5, "search": None}
+    return kind(**settings | options)
 
 
 def scores_of(estimator, X):
@@ -55,3 +62,8 @@ def formula(estimator, X):
         return score_brute_force(encoded, w0, w, V)
     each = zip(w0, w, V, strict=True)
     return np.column_stack([score_brute_force(encoded, *parameters) for parameters in each])
+
+
+def tried(estimator):
+    """Return what the search tells of its candidates, without the time that they took."""
+    return {name: column for name, column in estimator.search_.items() if name != "seconds"}

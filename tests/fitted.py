@@ -19,8 +19,10 @@ def fit_known(X, w0, w, V, classes=None):
     Targets are -1 and 1 in turn, so standardising changes nothing; rows must be even in number.
     """
     settings = {"rank": V.shape[-1], "solver": fm.Adam(), "epochs": 1, "dtype": V.dtype.name}
+    settings["search"] = None
     if classes is None:
-        y, estimator = np.resize([-1.0, 1.0], len(X)), fm.FMRegressor(**settings)
+        y = np.resize([-1.0, 1.0], len(X))
+        estimator = fm.FMRegressor(**settings, bounds=None)
     else:
         y, estimator = np.resize(classes, len(X)), fm.FMClassifier(**settings)
     return set_parameters(estimator.fit(X, y), w0, w, V)

@@ -13,7 +13,14 @@ from sparsefm.data.canonical import canonical_rows, repetitions
 from sparsefm.data.csr import as_csr
 from sparsefm.tuning import search
 
-FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 4, "batch_size": 7, "init": "normal"}
+FAST = {
+    "rank": 2,
+    "solver": fm.Adam(),
+    "epochs": 4,
+    "batch_size": 7,
+    "init": "normal",
+    "search": None,
+}
 KINDS = {
     "regressor": (fm.FMRegressor, {}),
     "classifier": (fm.FMClassifier, {}),

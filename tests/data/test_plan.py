@@ -12,7 +12,7 @@ from sparsefm.data import plan
 from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Plan, Planner
-from sparsefm.estimators import base
+from sparsefm.estimators import fitting
 from sparsefm.training.learner import new_planner
 from sparsefm.tuning import search
 
@@ -67,12 +67,14 @@ def table(n_rows, n_classes, seed=0):
 
 @pytest.mark.parametrize("n_classes", [2, 3, 8])
 @pytest.mark.parametrize("n_folds", [10, 6])
-def test_a_default_fit_plans_each_batch_of_each_rows_once(made, monkeypatch, n_folds, n_classes):
+def test_a_default_fit_plans_each_batch_of_each_rows_once(
+    made, monkeypatch, n_folds, n_classes, brief_search
+):
     X, y = table(200, n_classes)
-    n_outputs = min(n_classes, search.RACE_OUTPUTS) if n_classes > 2 else 1
+    n_outputs = min(n_classes, search.SEARCH_OUTPUTS) if n_classes > 2 else 1
     monkeypatch.setattr(search, "VALIDATION_ROWS", 20 * n_outputs * n_folds)
-    model = fm.FMClassifier().fit(X, y)
-    assert len(model.search_["loss"]) >= 11
+    model = fm.FMClassifier(warm_start=True).fit(X, y)  # no sampler, which needs no plan
+    assert model.search_["stage"].count("model") >= 2
     keys = [one.key for one in made]
     assert len(keys) == len(set(keys))
     for one in made:
@@ -85,16 +87,19 @@ def test_a_default_fit_plans_each_batch_of_each_rows_once(made, monkeypatch, n_f
     assert len({rows for rows, _ in keys}) == n_folds + 1
 
 
-def test_with_validation_data_search_and_training_share_the_plan(made):
+def test_with_validation_data_all_candidates_share_the_plan(made, brief_search):
     X, y = table(600, 2)
-    fm.FMClassifier().fit(X[:500], y[:500], eval_set=(X[500:], y[500:]))
-    assert len(made) == len({one.key[1] for one in made})
+    fm.FMClassifier(warm_start=True).fit(X[:500], y[:500], eval_set=(X[500:], y[500:]))
+    *raced, last = made  # the model itself is trained with a plan of its own
+    assert len(raced) == len({one.key[1] for one in raced}) >= 1
+    assert last.key[1] in {one.key[1] for one in raced}
 
 
 def test_trainings_share_a_plan_and_take_turns():
     X, y = table(400, 3)
-    alone = [fm.FMClassifier(rank=2, solver=fm.Adam(), epochs=3).fit(X, y == c) for c in range(3)]
-    together = fm.FMClassifier(rank=2, solver=fm.Adam(), epochs=3, random_state=0).fit(X, y)
+    given = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "search": None}
+    alone = [fm.FMClassifier(**given).fit(X, y == c) for c in range(3)]
+    together = fm.FMClassifier(**given, random_state=0).fit(X, y)
     assert together.V_.shape[0] == len(alone)
 
 
@@ -108,6 +113,8 @@ def test_a_planner_makes_each_plan_once():
     assert planner.plan(data, 16) is first
     assert planner.plan(data, 17) is not first
     assert planner.plan(data, 99) is planner.plan(data, 50)  # no batch is larger than the data
+    wider = replace(data, X=dataset(columns=21).X)  # another encoding of the same rows
+    assert planner.plan(wider, 16) is not first
     part = data.choose(np.arange(30))
     assert planner.plan(part, 16) is not first
     other = planner.plan(part, 16)
@@ -122,13 +129,15 @@ def test_rows_decide_and_not_what_else_a_data_set_holds():
     assert planner.plan(replace(data, y=-data.y), 16) is planner.plan(data, 16)
 
 
-def test_memory_of_a_search_is_freed_before_training(monkeypatch):
+def test_memory_of_a_search_is_freed_before_training(monkeypatch, brief_search):
     """When the model itself is trained, the plans of the folds are gone."""
     X, y = table(200, 2)
     kept = []
     planners = []
     monkeypatch.setattr(
-        base, "new_planner", lambda *a, **k: planners.append(new_planner(*a, **k)) or planners[-1]
+        fitting,
+        "new_planner",
+        lambda *a, **k: planners.append(new_planner(*a, **k)) or planners[-1],
     )
 
     class Watch:

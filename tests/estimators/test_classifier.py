@@ -9,7 +9,7 @@ from scipy.special import expit, log_expit
 
 import sparsefm as fm
 
-FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 5}
+FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 5, "search": None}
 
 
 def problem(n_classes=2, rows=200, seed=0):
@@ -241,7 +241,7 @@ def test_unknown_classes_in_class_weight():
 
 @pytest.mark.parametrize("settings", [FAST, {}])
 @pytest.mark.parametrize("class_weight", [None, "balanced"])
-def test_classes_with_a_single_member(settings, class_weight):
+def test_classes_with_a_single_member(settings, class_weight, brief_search):
     X, y = problem(3)
     y[y == 2] = 1
     y[17] = 2

@@ -5,7 +5,7 @@ import pickle
 
 import numpy as np
 import pytest
-from estimating import products, scores_of, targets
+from estimating import products, scores_of, targets, tried
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
@@ -22,11 +22,20 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sparsefm as fm
 
-FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 4}
+FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 4, "search": None}
 
 
-@parametrize_with_checks([fm.FMRegressor(), fm.FMClassifier(), fm.FMClassifier(loss="hinge")])
-def test_scikit_learn_finds_no_fault(estimator, check):
+KINDS = [fm.FMRegressor(), fm.FMClassifier(), fm.FMClassifier(loss="hinge")]
+
+
+@parametrize_with_checks(KINDS)
+def test_scikit_learn_finds_no_fault(estimator, check, brief_search):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(KINDS)
+def test_scikit_learn_finds_no_fault_in_long_searches(estimator, check):
     check(estimator)
 
 
@@ -35,7 +44,7 @@ def test_scikit_learn_finds_no_fault(estimator, check):
 WRONG = {
     "rank": [-1, 1.5, "2", True],
     "solver": ["adam", fm.Adam, 0.1],
-    "epochs": [0, 2.5, "3", True],
+    "epochs": [0, 2.5, "3", True, [], [3, 0], [2.5]],
     "batch_size": [0, 1.5, "x"],
     "init": ["zeros", 1],
     "init_scale": [-1, "a", np.inf, np.nan],
@@ -47,6 +56,8 @@ WRONG = {
     "scoring": ["no_such_metric", 3, lambda a, b: 0.0],
     "warm_start": ["x", None],
     "callbacks": [3, [3], print],
+    "search": ["slow", 3, True],
+    "search_seconds": [0, -1, "x", np.nan],
     "random_state": ["x", -1, 1.5],
     "n_threads": [0, -1, 1.5, "x"],
     "dtype": ["int32", int, None, "float16"],
@@ -58,7 +69,8 @@ WRONG = {
 
 def test_every_parameter_is_tried():
     assert WRONG.keys() == fm.FMClassifier().get_params(deep=False).keys()
-    assert WRONG.keys() - {"class_weight"} == fm.FMRegressor().get_params(deep=False).keys()
+    of_regressor = fm.FMRegressor().get_params(deep=False).keys() - {"bounds"}  # test_bounds.py
+    assert WRONG.keys() - {"class_weight"} == of_regressor
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -134,7 +146,9 @@ def test_grid_search_in_parallel(kind):
         "solver": [fm.Adam(), fm.AdaGrad(learning_rate=0.3)],
         "encoder__numeric": ["standardize", "bin"],
     }
-    search = GridSearchCV(kind(epochs=8, encoder=fm.TableEncoder()), grid, cv=2, n_jobs=2)
+    search = GridSearchCV(
+        kind(epochs=8, search=None, encoder=fm.TableEncoder()), grid, cv=2, n_jobs=2
+    )
     search.fit(X, targets(kind, y))
     found = search.cv_results_["mean_test_score"]
     assert np.isfinite(found).all()
@@ -316,14 +330,14 @@ def test_dtype_is_that_of_the_parameters_in_training(kind):
 
 
 @pytest.mark.parametrize("settings", [{}, {"rank": 3, "solver": fm.Adam(updates="exact")}])
-def test_threads_change_no_bit(kind, settings):
+def test_threads_change_no_bit(kind, settings, brief_search):
     X, y = products(300)
     y = targets(kind, y)
     found = [kind(n_threads=threads, **settings).fit(X, y) for threads in (1, 2, 3)]
     for other in found[1:]:
         assert np.array_equal(scores_of(other, X), scores_of(found[0], X))
         assert np.array_equal(other.V_, found[0].V_)
-        assert other.search_ == found[0].search_
+        assert tried(other) == tried(found[0])
     again = kind(random_state=1, **settings).fit(X, y)
     assert not np.array_equal(scores_of(again, X), scores_of(found[0], X))
 

@@ -8,7 +8,7 @@ from estimating import assert_same, products, targets
 
 import sparsefm as fm
 
-FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 16}
+FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 16, "search": None}
 SOLVERS = pytest.mark.parametrize(
     "solver", [fm.Adam(), fm.Adam(updates="exact"), fm.AdaGrad()], ids=["lazy", "exact", "adagrad"]
 )

@@ -14,7 +14,7 @@ from sparsefm.data.plan import Plan
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.tuning.search import Choice, Search
 
-FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 16}
+FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 16, "search": None}
 SOLVERS = pytest.mark.parametrize(
     "solver", [fm.Adam(), fm.Adam(updates="exact"), fm.AdaGrad()], ids=["lazy", "exact", "adagrad"]
 )
@@ -231,7 +231,7 @@ def test_warm_start_goes_on_with_moments_and_steps(kind, solver):
     assert warm.fit(X, y)._learner.steps == steps * 3 // 2 > steps
 
 
-def test_warm_start_runs_the_epochs_that_are_asked_for(kind):
+def test_warm_start_runs_the_epochs_that_are_asked_for(kind, brief_search):
     X, y = products()
     y = targets(kind, y)
     warm = kind(warm_start=True, **FAST).fit(X, y)
@@ -337,7 +337,7 @@ class Rates:
 def test_a_users_schedule_and_the_stages_of_a_search_multiply(kind, monkeypatch):
     rates = Rates()
     chosen = Hyperparameters(rank=2, solver=fm.Adam(learning_rate=0.16))
-    monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, (2, 2, 1)))
+    monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, None, (2, 2, 1)))
     X, y = products()
     schedule = fm.LearningRateSchedule(lambda epoch: 1 / epoch)
     kind(callbacks=[rates, schedule]).fit(X, targets(kind, y))
@@ -349,7 +349,7 @@ def test_training_goes_on_at_the_rate_that_it_ended_with(kind, monkeypatch):
     """Where the search had the rate fall twice, all that follows is at a sixteenth."""
     rates = Rates()
     chosen = Hyperparameters(rank=2, solver=fm.Adam(learning_rate=0.16))
-    monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, (2, 1, 1)))
+    monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, None, (2, 1, 1)))
     X, y = products()
     y = targets(kind, y)
     estimator = kind(callbacks=[rates], warm_start=True).fit(X, y)

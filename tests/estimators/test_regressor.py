@@ -7,7 +7,7 @@ from scipy import sparse
 
 import sparsefm as fm
 
-FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 5}
+FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 5, "search": None}
 
 
 def r2(y, predicted):
@@ -74,7 +74,7 @@ def test_shares_of_pairs_count_repeated_rows(form):
     ("scale", "shift"),
     [(1, 100.0), (1000.0, 0), (2.0**40, 0), (1e-3, -5.0), (1e250, 0), (1e-250, 0)],
 )
-def test_targets_shifted_and_scaled(settings, scale, shift):
+def test_targets_shifted_and_scaled(settings, scale, shift, brief_search):
     X, y = products(150)
     settings = {**settings, "dtype": "float64"}
     plain = fm.FMRegressor(**settings).fit(X, y)
@@ -105,7 +105,7 @@ def test_history_is_in_the_users_units():
 
 @pytest.mark.parametrize("scale", [1e300, 1e-300])
 @pytest.mark.parametrize("settings", [FAST, {}, FAST | {"validation_fraction": 0.2, "epochs": 30}])
-def test_extreme_targets(scale, settings):
+def test_extreme_targets(scale, settings, brief_search):
     X, y = products(150)
     estimator = fm.FMRegressor(**settings).fit(X, scale * y)
     plain = fm.FMRegressor(**settings).fit(X, y)
@@ -124,7 +124,7 @@ def test_tiny_targets_in_an_ocean_of_offset():
 
 
 @pytest.mark.parametrize("constant", [0.0, 7.5, -1e300])
-def test_constant_targets(constant):
+def test_constant_targets(constant, brief_search):
     X, _ = products(150)
     estimator = fm.FMRegressor().fit(X, np.full(150, constant))
     np.testing.assert_allclose(estimator.predict(X), constant, rtol=1e-6, atol=1e-6)
@@ -132,7 +132,7 @@ def test_constant_targets(constant):
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 9, 10, 11])
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
-def test_few_rows(rows, form):
+def test_few_rows(rows, form, brief_search):
     X, y = products(150)
     estimator = fm.FMRegressor().fit(form(X[:rows]), y[:rows])
     found = estimator.predict(form(X))

@@ -8,7 +8,7 @@ from estimating import products, scores_of, targets
 
 import sparsefm as fm
 
-FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 1}
+FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 1, "search": None}
 
 
 @pytest.mark.parametrize("way", ["fit", "partial_fit"])

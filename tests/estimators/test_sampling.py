@@ -234,7 +234,9 @@ def test_a_warm_start_makes_more_sweeps(kind, table):
     assert warm._models[0].progress.sweeps == 12
     assert np.array_equal(scores_of(warm, X_test), scores_of(kind(**GIBBS).fit(X, y), X_test))
     with pytest.raises(ValueError, match="others"):
-        warm.fit(X[::-1], y[::-1])
+        warm.fit(X[1:], y[1:])
+    warm.fit(X[::-1], y[::-1])  # the same rows
+    assert warm._models[0].progress.sweeps == 16
 
 
 def test_solvers_that_do_not_go_together(kind, table):
@@ -243,8 +245,9 @@ def test_solvers_that_do_not_go_together(kind, table):
     model = kind(**GIBBS).fit(X, y)
     for solver in (fm.Adam(), None):
         model.set_params(solver=solver)
-        with pytest.raises(ValueError, match="sampled"):
-            model.partial_fit(X, y)
+        if solver is not None:  # for None see test_after_sampling.py
+            with pytest.raises(ValueError, match="sampled"):
+                model.partial_fit(X, y)
         with pytest.raises(ValueError, match="sampled"):
             model.set_params(warm_start=True).fit(X, y)
         model.set_params(warm_start=False)
@@ -274,3 +277,9 @@ def test_a_metric_of_the_users_own_is_that_of_the_current_model(table):
 
     model = fm.FMRegressor(scoring=worst, **GIBBS).fit(X, y, eval_set=(X_test, y_test))
     assert model.history_["worst"][-1] == pytest.approx(worst(model, X_test, y_test))
+
+
+def test_ordered_classes_cannot_be_learned_in_parts(table):
+    (X, y), _ = table
+    with pytest.raises(ValueError, match="Gibbs needs all rows"):
+        fm.FMClassifier(loss="ordinal").partial_fit(X, several(y))

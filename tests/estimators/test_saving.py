@@ -28,7 +28,7 @@ TABLE = pd.DataFrame(
     }
 )
 TARGET = (TABLE["letter"] == "a") * 2.0 + TABLE["number"].fillna(0) / 20
-QUICK = {"rank": 2, "solver": fm.Adam(), "epochs": 2}
+QUICK = {"rank": 2, "solver": fm.Adam(), "epochs": 2, "search": None}
 ESTIMATORS = {
     "regressor": (fm.FMRegressor(), TARGET),
     "two classes": (fm.FMClassifier(**QUICK), np.where(TARGET > 3, "late", "in time")),
@@ -80,7 +80,8 @@ def test_everything_comes_back(fitted, optimizer_state, training_rows, tmp_path)
         assert found.tolist() == expected.tolist()
     assert repr(again) == repr(estimator)
     for name in ("history_", "search_", "n_iter_", "best_epoch_", "n_features_in_"):
-        assert getattr(again, name) == getattr(estimator, name)
+        assert getattr(again, name, None) == getattr(estimator, name, None)
+    assert hasattr(again, "search_") is (estimator.search is not None)
     assert list(again.get_feature_names_out()) == list(estimator.get_feature_names_out())
     assert insight(again, X) == insight(estimator, X)
 
@@ -298,6 +299,11 @@ def test_a_damaged_target_is_described(tmp_path):
         ({"std": None}, "target.std must be of type float"),
         ({"mean": -1.5}, "target.mean must be at least -1"),
         ({"exponent": 1101}, "target.exponent must be at least -1100 and at most 1100"),
+        ({"levels": 3}, "target.levels must be of type list"),
+        ({"levels": [2.0, 1.0]}, "damaged levels"),
+        ({"levels": [1.0, "a"]}, "damaged levels"),
+        ({"levels": [1.0, None]}, "damaged levels"),
+        ({"levels": [[1.0], [1.0, 2.0]]}, "damaged levels"),
     ):
         answer = damaged(tmp_path / "file", lambda h, a, new=change: h["target"].update(new))
         assert message in answer

@@ -28,7 +28,7 @@ def test_sampling_goes_on_with_the_same_data_only(change):
     elif change == "values":
         data = data._replace(X=1024 * data.X)
     elif change == "fields":
-        options["fields"] = None
+        options["fields"] = np.zeros(data.X.shape[1], int)
     else:
         options["sample_weight"] = np.arange(1, 3001)
     with pytest.raises(ValueError, match="others"):

@@ -234,6 +234,9 @@ def test_other_solvers_are_refused(solver):
     message = "ordinal" if isinstance(solver, fm.ALS) else r"need solver=sparsefm.Gibbs\(\)"
     with pytest.raises(ValueError, match=message):
         fm.train(np.eye(3), [0, 1, 2], task="ordinal", solver=solver)
+    if solver is None:  # an estimator samples then
+        assert fm.FMClassifier(loss="ordinal").fit(np.eye(3), [0, 1, 2]).w_.shape == (3,)
+        return
     with pytest.raises(ValueError, match=message):
         fm.FMClassifier(loss="ordinal", solver=solver).fit(np.eye(3), [0, 1, 2])
 

@@ -142,7 +142,8 @@ def test_the_log_tells_of_features_that_all_meet(caplog):
     y = rng.normal(size=40)
     for columns, notes in [(49, 0), (51, 1)]:
         with caplog.at_level("INFO", logger="sparsefm"):
-            fm.train(rng.normal(size=(40, columns)), y, solver=fm.Gibbs(), rank=1, epochs=6)
+            X, fields = rng.normal(size=(40, columns)), np.zeros(columns, int)
+            fm.train(X, y, solver=fm.Gibbs(), rank=1, epochs=6, fields=fields)
         assert len(caplog.records) == notes
     assert "51 features of field 0" in caplog.text
 

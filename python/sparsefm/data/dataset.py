@@ -147,6 +147,20 @@ class Dataset:
         taken = Dataset.of(take_rows(self.X, rows), self.y[rows], targets, weights)
         return replace(taken, fields=self.fields)
 
+    def with_features(self, features: npt.NDArray[np.int64]) -> "Dataset":
+        """Return a dataset that has only some features, given in ascending order."""
+        numbers = np.full(self.X.n_features, -1, np.int32)
+        numbers[features] = np.arange(len(features), dtype=np.int32)
+        indices = numbers[self.X.indices[: self.X.n_nonzeros]]
+        kept = indices >= 0
+        indptr = np.concatenate([[0], np.cumsum(kept)])[self.X.indptr]
+        values = None if self.X.values is None else self.X.values[: self.X.n_nonzeros][kept]
+        fields = None
+        if self.fields is not None:  # numbered 0, 1, 2 and so on
+            fields = np.unique(self.fields[features], return_inverse=True)[1].astype(np.int32)
+        X = _core.Csr(indptr, indices[kept], values, len(features), "rows")
+        return replace(self, X=X, fields=fields)
+
 
 def spread(n: int, size: int) -> npt.NDArray[np.int64]:
     """Return at most `size` positions, evenly spaced over [0, n)."""

@@ -95,12 +95,13 @@ class Planner:
     def __init__(self, new_random: Callable[[], np.random.Generator | None], threads: int) -> None:
         self._new_random = new_random
         self._threads = threads
-        self._plans: dict[tuple[int, int], tuple[Dataset, Plan]] = {}
+        self._plans: dict[tuple[int, int, int], tuple[Dataset, Plan]] = {}
 
     def plan(self, dataset: Dataset, batch_size: int) -> Plan:
         """Return the plan of a dataset's rows in batches of the given size."""
-        key = (id(dataset.rows), min(batch_size, len(dataset.rows)))
-        if key not in self._plans:  # the dataset is kept: its rows' id stays taken
+        size = min(batch_size, len(dataset.rows))
+        key = (id(dataset.X), id(dataset.rows), size)
+        if key not in self._plans:  # the dataset is kept: the ids of its parts stay taken
             plan = Plan(dataset, batch_size, self._new_random(), self._threads)
             self._plans[key] = (dataset, plan)
         return self._plans[key][1]
@@ -108,5 +109,7 @@ class Planner:
     def keep_only(self, dataset: Dataset) -> None:
         """Remove the plans of all other datasets and free their memory."""
         self._plans = {
-            key: kept for key, kept in self._plans.items() if kept[0].rows is dataset.rows
+            key: kept
+            for key, kept in self._plans.items()
+            if kept[0].X is dataset.X and kept[0].rows is dataset.rows
         }

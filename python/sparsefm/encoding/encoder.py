@@ -14,9 +14,9 @@ from sparsefm import _core
 from sparsefm.data.csr import MAX_FEATURES, as_scipy
 from sparsefm.data.validation import as_vector, as_weights, check_dtype
 from sparsefm.encoding.assembly import Encoded, assemble, fields_of, first_unknown
-from sparsefm.encoding.categories import Categories
+from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values
-from sparsefm.encoding.numeric import Number
+from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
@@ -205,6 +205,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             clip=clip if self.clip == "auto" else self.clip,
         )
         return fixed
+
+    def _plain(self) -> "TableEncoder | None":
+        """Return an encoder to which different numbers are different; None if this is such one."""
+        known = self._encodings or []
+        if all(isinstance(one, Categories | Hashed) or is_plain(one) for one in known):
+            return None
+        plain: TableEncoder = clone(self).set_params(numeric="standardize", clip=False)
+        return plain
+
+    @property
+    def _has_numbers(self) -> bool:
+        """Whether a column of numbers has more than 0 and 1."""
+        known = self._encodings or []
+        return any(isinstance(one, Number) and one.is_informative for one in known)
 
     @property
     def _open_columns(self) -> list[int]:

@@ -222,6 +222,11 @@ class Spline:
         return columns, values
 
 
+def is_plain(encoding: Encoding) -> bool:
+    """Return whether different numbers are different, however far out they are."""
+    return type(encoding) is Number and encoding.low == -LARGEST
+
+
 def begin(
     column: Numbers, weights: Values | None, first: int, kind: str, n_bins: int, *, clip: bool
 ) -> Encoding:

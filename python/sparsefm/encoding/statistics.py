@@ -99,7 +99,7 @@ class Distribution:
             return self.values
         through = np.cumsum(np.minimum(self.weights * parts, self.weights.sum()))
         places = np.searchsorted(through * parts, np.arange(parts + 1) * through[-1])
-        return self.values[np.unique(places)]
+        return np.asarray(self.values[np.unique(places)])
 
     def median_size(self) -> float:
         """Return the median of the absolute values that are not zero; 1 if all are."""

@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.encoding import TableEncoder
+from sparsefm.estimators.describing import DescribingMixin
 from sparsefm.estimators.encoded import Encoded
-from sparsefm.estimators.examples import ExamplesMixin
+from sparsefm.estimators.fitting import FittingMixin
+from sparsefm.estimators.nested import NestedParameters
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.saving import SavingMixin
 from sparsefm.estimators.scoring import find_metric
@@ -26,7 +27,7 @@ from sparsefm.history import as_columns
 from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
-from sparsefm.sampling import SampledModel, Sweeper
+from sparsefm.sampling import Gibbs, SampledModel, Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import EarlyStopping
 from sparsefm.training.evaluation import evaluate
@@ -39,7 +40,6 @@ from sparsefm.training.sampling_run import SamplingRun
 from sparsefm.training.solvers import check_going_on, check_sweeps, sampled_models
 from sparsefm.training.start import Start
 from sparsefm.tuning.schedule import RATE_DECAY, StagedRate
-from sparsefm.tuning.search import Search
 
 Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on
@@ -47,7 +47,9 @@ Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 
 ROWS_FOR_THREADS = 256  # with fewer, asking how many threads there may be costs more than they save
 
 
-class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimator):  # type: ignore[misc]
+class FactorizationMachine(
+    InsightMixin, DescribingMixin, SavingMixin, FittingMixin, NestedParameters
+):
     """Common part of `FMRegressor` and `FMClassifier`, which document their parameters."""
 
     encoder_: TableEncoder
@@ -60,7 +62,7 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         *,
         rank: int | None = None,
         solver: Optimizer | Sweeper | None = None,
-        epochs: int | None = None,
+        epochs: int | Sequence[int] | None = None,
         batch_size: int | None = None,
         init: str | None = None,
         init_scale: float | None = None,
@@ -72,6 +74,8 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         scoring: Any = None,
         warm_start: bool = False,
         callbacks: Sequence[Any] = (),
+        search: str | None = "fast",
+        search_seconds: float | None = None,
         random_state: Any = 0,
         n_threads: int | None = None,
         dtype: str = "float32",
@@ -91,6 +95,8 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         self.scoring = scoring
         self.warm_start = warm_start
         self.callbacks = callbacks
+        self.search = search
+        self.search_seconds = search_seconds
         self.random_state = random_state
         self.n_threads = n_threads
         self.dtype = dtype
@@ -126,8 +132,8 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Self:
         """Train on `X` and `y`.
 
-        Hyperparameters that are not set are chosen: candidates are trained on a part of the rows
-        and scored on the others. Then the model is trained on all rows, except those that
+        Settings that are left open are chosen: candidates are trained on nine tenths of the rows
+        or more and scored on the others. Then the model is trained on all rows, except those that
         `validation_fraction` holds out.
 
         Parameters
@@ -151,48 +157,18 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
             self._fit(X, y, sample_weight, eval_set)
         return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> None:
-        given = check_parameters(self)
-        go_on = self.warm_start and hasattr(self, "_learner")
-        sweeps = isinstance(self.solver, Sweeper)
-        if go_on:
-            check_going_on(self._learner, self.solver)
-        dataset = self._learn(X, y, sample_weight, go_on=go_on, canonical=not sweeps)
-        validation = self._validation(eval_set)
-        if validation is None and self.validation_fraction is not None:
-            dataset, validation = self._hold_out(dataset)
-        if isinstance(self.solver, Sweeper):
-            self._sample_parameters(dataset, validation, self.solver, go_on=go_on)
-        else:
-            self._search_and_train(given, dataset, validation, go_on=go_on)
-
-    def _search_and_train(
-        self, given: dict[str, Any], dataset: Dataset, validation: Dataset | None, *, go_on: bool
-    ) -> None:
-        """Choose hyperparameters that are not given, and train with mini-batches."""
-        seed, threads = self._seed(), resolve_threads(self.n_threads)
-        if go_on:
-            learner = self._learner.copy().grown(dataset.X.n_features)
-            learner.join(dataset.used_features)
-            planner = new_planner(learner.seed, threads, steps=learner.steps)
-            stages: tuple[int, ...] = (self.epochs or self.n_iter_,)
-        else:
-            planner = new_planner(seed, threads)
-            search = Search(given, self.epochs, self._loss, planner, seed, threads)
-            choice = search.run(dataset, validation)
-            planner.keep_only(dataset)
-            learner = Learner.begin(choice.hyperparameters, self._loss, dataset, seed)
-            self.search_, stages = choice.record, choice.stages
-        self._train(learner, dataset, validation, stages, planner)
-
     def _sample_parameters(
-        self, dataset: Dataset, validation: Dataset | None, solver: Sweeper, *, go_on: bool
+        self,
+        dataset: Dataset,
+        validation: Dataset | None,
+        solver: Sweeper,
+        rank: int,
+        epochs: int,
+        *,
+        go_on: bool,
     ) -> None:
         """Run sweeps over the features."""
-        self.__dict__.pop("search_", None)  # there is no search
-        rank = solver.default_rank if self.rank is None else self.rank
         start = Start(rank, self.init or "normal", self.init_scale)
-        epochs = self.epochs or solver.default_epochs
         going_on: Sequence[SampledModel] = ()
         if go_on:
             going_on = sampled_models(self._models, solver, dataset.X.n_features)
@@ -209,26 +185,33 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
             loss_unit=self._target.loss_unit,
             model=lambda: self._after(run),
         )
-        self._run(run, epochs, validation, list(self.callbacks))
+        self._run(run, epochs, validation, list(self.callbacks), sampling=solver.random)
         self._after(run)
+        chosen = {"rank": rank, "solver": solver, "epochs": epochs}
+        self.best_params_ = chosen | self._encoding()
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         given = check_parameters(self)
-        if isinstance(self.solver, Sweeper):
+        ordered = self.solver is None and self._loss.task == "ordinal"
+        solver = Gibbs() if ordered else self.solver
+        if isinstance(solver, Sweeper):
             raise ValueError(
-                f"{type(self.solver).__name__} needs all rows in every sweep: use fit, or "
+                f"{type(solver).__name__} needs all rows in every sweep: use fit, or "
                 "solver=sparsefm.Adam() for rows in parts"
             )
         go_on = hasattr(self, "_learner")
+        if go_on and self.solver is None and isinstance(self._learner, Sampled):
+            self._learner = self._learner.learner(given, self._seed())
         if go_on:
             check_going_on(self._learner, self.solver)
-        dataset = self._learn(X, y, sample_weight, go_on=go_on, canonical=False)
+        dataset, _ = self._learn(X, y, sample_weight, go_on=go_on, canonical=False)
         if not go_on:
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
             learner = self._learner.copy() if self._is_shared else self._learner
             learner = learner.grown(dataset.X.n_features)
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
+        self.__dict__.pop("best_params_", None)  # no fit repeats this
         with learner.learning(dataset.used_features):
             self._train(learner, dataset, None, (1,), planner)
 
@@ -256,13 +239,20 @@ class FactorizationMachine(InsightMixin, SavingMixin, ExamplesMixin, BaseEstimat
         self._run(run, sum(stages), validation, [*self.callbacks, staged])
         learner.rate_factor *= RATE_DECAY ** staged.stage(self.best_epoch_)
 
-    def _run(self, run: Run, epochs: int, validation: Dataset | None, callbacks: list[Any]) -> None:
+    def _run(
+        self,
+        run: Run,
+        epochs: int,
+        validation: Dataset | None,
+        callbacks: list[Any],
+        *,
+        sampling: bool = False,
+    ) -> None:
         """Run epochs with callbacks; with validation rows stop early and record metrics."""
         own = [callback for callback in callbacks if isinstance(callback, EarlyStopping)]
         stopping = own[0] if own else None
         # More sweeps of a sampler do not overfit: there is nothing to stop.
-        samples = isinstance(self.solver, Sweeper) and self.solver.random
-        if validation is not None and self.early_stopping and not own and not samples:
+        if validation is not None and self.early_stopping and not own and not sampling:
             stopping = self._early_stopping()
             callbacks.insert(len(self.callbacks), stopping)
 

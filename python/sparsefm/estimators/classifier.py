@@ -51,9 +51,10 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     one output for each class against the rest (one-vs-rest); they share the data. Ordered classes,
     such as ratings, have a loss of their own.
 
-    Hyperparameters that are not set are chosen from the data: candidates are trained on a part of
-    the rows and scored on the others, the best is varied, and the model is trained with the best on
-    all rows. "How defaults are chosen" in the documentation has the details.
+    Settings that are left open are chosen from the data: candidates (samplers and optimizers of
+    several ranks, and encodings of numbers) are trained on nine tenths of the rows or more and
+    scored on the others. Then the model is trained with the best settings on all rows. "How
+    defaults are chosen" in the documentation has the details.
 
     Parameters
     ----------
@@ -65,11 +66,13 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
     solver : Adam, AdaGrad or Gibbs, optional
-        How to train, with its hyperparameters. Default: an optimizer that is chosen.
+        How to train, with its hyperparameters; ``set_params(solver__learning_rate=0.1)`` sets
+        one of them. Default: chosen among `Gibbs`, `Adam` and `AdaGrad`.
         `Gibbs` samples the parameters and averages the predicted probabilities, with a probit link;
         nothing is searched for.
-    epochs : int, optional
-        Number of passes over the training rows. Default: chosen (`Gibbs`: 60).
+    epochs : int or sequence of int, optional
+        Number of passes over the training rows; a sequence has the passes at the learning rate,
+        at a quarter of it, and so on. Default: chosen (`Gibbs`: 60).
     batch_size : int, optional
         Rows of a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
     init : {"normal", "uniform"}, optional
@@ -100,6 +103,13 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         previous fit.
     callbacks : sequence of callable
         Each is called with an `Epoch` after each epoch. If one returns True, training stops.
+    search : {"fast", "thorough"} or None
+        How much to spend on settings that are left open. "thorough" tries larger ranks and more
+        optimizers, also on many rows. None: no search; a sampler of rank 16 where there can be
+        one, otherwise `Adam` of rank 8 for ten epochs.
+    search_seconds : float, optional
+        After so many seconds no more candidates are begun. What is chosen then depends on the
+        machine.
     random_state : int, RandomState or None
         Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
@@ -121,7 +131,12 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         "val_loss" and metrics, and "seconds". With more than two classes the losses are the sum
         over the outputs. ``pandas.DataFrame(model.history_)`` makes a table of it.
     search_ : dict of str to list
-        The candidates, the best first, with their loss and number of epochs.
+        A table of the candidates: those for the model, the best first, then those for the encoding
+        of numbers, with the training rows, epochs, validation loss (of standardised targets) and
+        seconds of each. "losses" holds the validation loss after each epoch.
+    best_params_ : dict
+        The settings that were chosen or given: ``type(model)(**model.best_params_)`` trains the
+        same model without a search.
     n_iter_ : int
         Number of epochs run.
     best_epoch_ : int
@@ -151,7 +166,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         loss: str | Loss = "logistic",
         rank: int | None = None,
         solver: Optimizer | Sweeper | None = None,
-        epochs: int | None = None,
+        epochs: int | Sequence[int] | None = None,
         batch_size: int | None = None,
         init: str | None = None,
         init_scale: float | None = None,
@@ -164,6 +179,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         scoring: Any = None,
         warm_start: bool = False,
         callbacks: Sequence[Any] = (),
+        search: str | None = "fast",
+        search_seconds: float | None = None,
         random_state: Any = 0,
         n_threads: int | None = None,
         dtype: str = "float32",
@@ -184,6 +201,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
             scoring=scoring,
             warm_start=warm_start,
             callbacks=callbacks,
+            search=search,
+            search_seconds=search_seconds,
             random_state=random_state,
             n_threads=n_threads,
             dtype=dtype,
@@ -200,6 +219,9 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         The optimizer continues with its moments, and new features join the model.
         Hyperparameters that are not set have fixed defaults; there is no search. The statistics of
         columns are those of the first call.
+
+        After a fit whose model was sampled, if `solver` is None, the first call compresses it to
+        one ordinary model, see `SampledModel.compress`, and trains that with `AdaGrad`.
 
         Parameters
         ----------

@@ -22,7 +22,7 @@ from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
 from sparsefm.losses import Loss
 from sparsefm.training.random import stream
-from sparsefm.tuning.splits import split
+from sparsefm.tuning.splits import Split, split
 
 Array = npt.NDArray[Any]
 
@@ -38,25 +38,49 @@ class ExamplesMixin:
     _target: Numbers | Classes
 
     def _learn(
-        self, X: Any, y: Any, sample_weight: Any, *, go_on: bool, canonical: bool = True
-    ) -> Dataset:
-        """Fit the encoding of columns and targets, or extend it; return the dataset.
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        *,
+        go_on: bool,
+        canonical: bool = True,
+        searching: bool = False,
+    ) -> tuple[Dataset, Array | None]:
+        """Fit the encoding of columns and targets, or extend it.
 
-        Unless `canonical`, rows stay in their order.
+        Parameters
+        ----------
+        X, y, sample_weight
+            The arguments of `fit`.
+        go_on : bool
+            Whether to extend what was fitted before.
+        canonical : bool
+            Whether to bring rows into an order that depends on their content only.
+        searching : bool
+            Whether a search will choose an encoding. Until then different numbers stay different.
+
+        Returns
+        -------
+        Dataset
+        ndarray of shape (n,) or None
+            How often each row counts, without class weights; None: once.
         """
         y = self._check_targets(X, y)
         weights = proportions(sample_weight, len(y))
-        matrix = self._learn_columns(X, sample_weight, go_on)
-        if not go_on:
-            self._target = self._new_target(y, weights)
+        matrix = self._learn_columns(X, sample_weight, go_on, searching)
+        self._target = self._target.grown(y, weights) if go_on else self._new_target(y, weights)
         codes = self._codes(y, weights)
-        if canonical:
-            rows, weights = canonical_rows(matrix, codes, weights)
+        if canonical:  # the order does not depend on the encoding
+            plain = self.encoder_._plain()
+            full = matrix if plain is None else plain._fit_encode(X, sample_weight, plain)
+            rows, weights = canonical_rows(full, codes, weights)
         elif weights is None:
             rows = np.arange(len(y), dtype=np.int64)
         else:
             rows = np.flatnonzero(weights > 0)
         self._sample = sample_of(matrix, rows, weights)
+        counts = weights
         weights = self._class_weighted(codes, rows, weights)
         if weights is not None:
             weights = as_weights(weights, len(y), self._real, "class_weight")
@@ -64,7 +88,7 @@ class ExamplesMixin:
             rows = rows[weights[rows] > 0]
             if len(rows) == 0:
                 raise ValueError(f"all rows have a weight of zero in {self._real}")
-        return self._dataset(matrix, y, codes, weights, rows)
+        return self._dataset(matrix, y, codes, weights, rows), counts
 
     def _check_targets(self, X: Any, y: Any) -> Array:
         if y is None:
@@ -75,10 +99,12 @@ class ExamplesMixin:
         check_consistent_length(X, checked)
         return checked
 
-    def _learn_columns(self, X: Any, sample_weight: Any, go_on: bool) -> _core.Csr:
+    def _learn_columns(self, X: Any, sample_weight: Any, go_on: bool, searching: bool) -> _core.Csr:
         """Fit the encoder, or extend it by new categories; return the encoded matrix."""
         if not go_on:
             encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
+            if searching and isinstance(encoder.clip, str):
+                encoder.clip = False
             self.encoder_ = encoder.set_params(dtype=self.dtype)
             return self.encoder_._fit_encode(X, sample_weight, self)
         if self._loss.name != self._learner.loss.name:
@@ -114,7 +140,7 @@ class ExamplesMixin:
         encoder = self.encoder_
         return None if encoder._is_matrix else encoder.fields_.astype(np.int32)
 
-    def _hold_out(self, dataset: Dataset) -> tuple[Dataset, Dataset]:
+    def _hold_out(self, dataset: Dataset) -> Split:
         """Divide a dataset into training rows and validation rows."""
         fraction = check_real(self.validation_fraction, "validation_fraction", above=0)
         if fraction >= 1:

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from sparsefm.data.validation import (
+    check_choice,
     check_dtype,
     check_flag,
     check_integer,
     check_real,
 )
 from sparsefm.encoding import TableEncoder
+from sparsefm.estimators.bounds import check_bounds
 from sparsefm.estimators.scoring import find_metric
 from sparsefm.optimizers import Adam
+from sparsefm.sampling import Gibbs
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import check_callbacks
 from sparsefm.training.solvers import check_solver
@@ -39,18 +42,28 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
             "random_state must be an integer, a numpy.random.RandomState or None, "
             f"got {estimator.random_state!r:.80}"
         )
-    if estimator.epochs is not None:
+    if isinstance(estimator.epochs, list | tuple) and estimator.epochs:
+        for epochs in estimator.epochs:
+            check_integer(epochs, "epochs", 1)
+    elif estimator.epochs is not None:
         check_integer(estimator.epochs, "epochs", 1)
+    if estimator.search is not None:
+        check_choice(estimator.search, "search", ("fast", "thorough"))
+    if estimator.search_seconds is not None:
+        check_real(estimator.search_seconds, "search_seconds", above=0)
     if estimator.scoring is not None:
         find_metric(estimator.scoring)
     if not isinstance(estimator.encoder, TableEncoder | None):
         raise TypeError(f"encoder must be a sparsefm.TableEncoder, got {estimator.encoder!r:.80}")
+    check_bounds(getattr(estimator, "bounds", None))
     given: dict[str, Any] = {}
     if estimator.rank is not None:
         given["rank"] = check_integer(estimator.rank, "rank", 0)
     if estimator.batch_size is not None:
         given["batch_size"] = check_integer(estimator.batch_size, "batch_size", 1)
-    solver = Adam() if estimator.solver is None else estimator.solver
+    solver: Any = estimator.solver
+    if solver is None:
+        solver = Gibbs() if estimator._loss.task == "ordinal" else Adam()
     solver = check_solver(solver, estimator._loss, real)
     if estimator.solver is not None:
         given["solver"] = solver

@@ -12,6 +12,7 @@ from sklearn.utils.validation import column_or_1d
 from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
+from sparsefm.estimators.bounds import UNBOUNDED, check_bounds
 from sparsefm.estimators.targets import Numbers
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
@@ -26,9 +27,10 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
     The target is standardised for training, so its offset and scale do not matter.
 
-    Hyperparameters that are not set are chosen from the data: candidates are trained on a part of
-    the rows and scored on the others, the best is varied, and the model is trained with the best on
-    all rows. "How defaults are chosen" in the documentation has the details.
+    Settings that are left open are chosen from the data: candidates (samplers and optimizers of
+    several ranks, and encodings of numbers) are trained on nine tenths of the rows or more and
+    scored on the others. Then the model is trained with the best settings on all rows. "How
+    defaults are chosen" in the documentation has the details.
 
     Parameters
     ----------
@@ -38,11 +40,13 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
     solver : Adam, AdaGrad, Gibbs or ALS, optional
-        How to train, with its hyperparameters. Default: an optimizer that is chosen.
+        How to train, with its hyperparameters; ``set_params(solver__learning_rate=0.1)`` sets
+        one of them. Default: chosen among `Gibbs`, `Adam` and `AdaGrad`.
         `Gibbs` samples the parameters and averages the predictions, and `ALS` is alternating least
         squares; for both nothing is searched for.
-    epochs : int, optional
-        Number of passes over the training rows. Default: chosen (`Gibbs`: 60, `ALS`: 20).
+    epochs : int or sequence of int, optional
+        Number of passes over the training rows; a sequence has the passes at the learning rate,
+        at a quarter of it, and so on. Default: chosen (`Gibbs`: 60, `ALS`: 20).
     batch_size : int, optional
         Rows of a step. Default: a 64th of the rows, at least 16, at most 1024 (AdaGrad: 256).
     init : {"normal", "uniform"}, optional
@@ -51,6 +55,11 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         Scale of the initial factors, as for `train`. Default: chosen.
     encoder : TableEncoder, optional
         A clone of it turns columns into features. Default: ``TableEncoder()``.
+    bounds : "auto", tuple (low, high) or None
+        Predictions are clipped to it; None is no bound, also for one of the two. "auto": if the
+        training targets are at most 32 different values in even steps, such as ratings or small
+        counts, the range of these values, otherwise no bounds. Losses, standard deviations and
+        explanations are those of the score, which is not clipped. A change counts at once.
     early_stopping : bool
         With validation data (`eval_set` or `validation_fraction`): stop when `patience` runs out,
         and keep the parameters of the best epoch.
@@ -71,6 +80,13 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         previous fit.
     callbacks : sequence of callable
         Each is called with an `Epoch` after each epoch. If one returns True, training stops.
+    search : {"fast", "thorough"} or None
+        How much to spend on settings that are left open. "thorough" tries larger ranks and more
+        optimizers, also on many rows. None: no search; a sampler of rank 16 where there can be
+        one, otherwise `Adam` of rank 8 for ten epochs.
+    search_seconds : float, optional
+        After so many seconds no more candidates are begun. What is chosen then depends on the
+        machine.
     random_state : int, RandomState or None
         Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
@@ -83,6 +99,8 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
     Attributes
     ----------
+    bounds_ : tuple of float
+        Predictions are clipped to this range (low, high).
     encoder_ : TableEncoder
         The fitted encoder.
     history_ : dict of str to list
@@ -90,7 +108,12 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         "val_loss" and metrics, and "seconds". ``pandas.DataFrame(model.history_)`` makes a table of
         it.
     search_ : dict of str to list
-        The candidates, the best first, with their loss and number of epochs.
+        A table of the candidates: those for the model, the best first, then those for the encoding
+        of numbers, with the training rows, epochs, validation loss (of standardised targets) and
+        seconds of each. "losses" holds the validation loss after each epoch.
+    best_params_ : dict
+        The settings that were chosen or given: ``type(model)(**model.best_params_)`` trains the
+        same model without a search.
     n_iter_ : int
         Number of epochs run.
     best_epoch_ : int
@@ -120,11 +143,12 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         loss: str | Loss = "squared",
         rank: int | None = None,
         solver: Optimizer | Sweeper | None = None,
-        epochs: int | None = None,
+        epochs: int | Sequence[int] | None = None,
         batch_size: int | None = None,
         init: str | None = None,
         init_scale: float | None = None,
         encoder: TableEncoder | None = None,
+        bounds: Any = "auto",
         early_stopping: bool = True,
         validation_fraction: float | None = None,
         patience: int = 5,
@@ -132,6 +156,8 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         scoring: Any = None,
         warm_start: bool = False,
         callbacks: Sequence[Any] = (),
+        search: str | None = "fast",
+        search_seconds: float | None = None,
         random_state: Any = 0,
         n_threads: int | None = None,
         dtype: str = "float32",
@@ -152,19 +178,25 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
             scoring=scoring,
             warm_start=warm_start,
             callbacks=callbacks,
+            search=search,
+            search_seconds=search_seconds,
             random_state=random_state,
             n_threads=n_threads,
             dtype=dtype,
             verbose=verbose,
         )
         self.loss = loss
+        self.bounds = bounds
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "FMRegressor":
         """Train for one pass over more rows.
 
         The optimizer continues with its moments, and new features join the model.
         Hyperparameters that are not set have fixed defaults; there is no search. The statistics of
-        columns and targets are those of the first call.
+        columns and targets are those of the first call, but `bounds_` grow with the targets.
+
+        After a fit whose model was sampled, if `solver` is None, the first call compresses it to
+        one ordinary model, see `SampledModel.compress`, and trains that with `AdaGrad`.
 
         Parameters
         ----------
@@ -195,7 +227,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         ndarray of float64, shape (n,), or two of them
         """
         scores = self._scores(X)[:, 0]
-        mean = np.asarray(self._target.offset + self._target.scale * scores)
+        mean = np.clip(self._target.offset + self._target.scale * scores, *self.bounds_)
         if not return_std:
             return mean
         noise, parameters = self._sampled("return_std").predict_std(
@@ -208,6 +240,8 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     ) -> npt.NDArray[np.float64]:
         """Return quantiles of the targets, shape (n, n_quantiles). Only with ``solver=Gibbs()``.
 
+        They are clipped to `bounds_`, as predictions are.
+
         Parameters
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
@@ -217,13 +251,22 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         sampled = self._sampled("predict_quantiles").predict_quantiles(
             self._encode(X), quantiles, n_threads=self.n_threads
         )
-        return np.asarray(self._target.offset + self._target.scale * sampled)
+        return np.clip(self._target.offset + self._target.scale * sampled, *self.bounds_)
 
     def _sampled(self, name: str) -> SampledModel:
         model = self._models[0]
         if not isinstance(model, SampledModel):
             raise ValueError(f"{name} needs samples of the parameters: fit with solver=Gibbs()")
         return model
+
+    @property
+    def bounds_(self) -> tuple[float, float]:
+        """The range that predictions are clipped to."""
+        levels = self._fitted("_target").levels
+        given = check_bounds(self.bounds)
+        if given is not None:
+            return given
+        return (levels[0], levels[-1]) if levels else UNBOUNDED
 
     @property
     def w0_(self) -> float:
@@ -261,5 +304,6 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
     def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
         codes = self._target.codes(validation.y)
-        metrics = metrics_of(self._loss, codes, scores[:, 0], validation.weights)
+        predicted = np.clip(scores[:, 0], *self._target.codes(np.array(self.bounds_)))
+        metrics = metrics_of(self._loss, codes, predicted, validation.weights)
         return {"rmse": self._target.scale * metrics["rmse"]}

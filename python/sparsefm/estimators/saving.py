@@ -14,6 +14,7 @@ from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import check_flag
 from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
+from sparsefm.estimators.bounds import levels_of
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.io.file import Arrays, FilePath, write_file
 from sparsefm.io.labels import labels_to_arrays, read_labels
@@ -28,8 +29,14 @@ from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
 from sparsefm.training.sampled import Sampled
 
-# The last two may be missing: in a checkpoint, and where `partial_fit` made the first call.
-RECORDS = {"n_iter_": int, "best_epoch_": int, "history_": dict, "search_": dict}
+# The last three may be missing: in a checkpoint, and where `partial_fit` made the first call.
+RECORDS = {
+    "n_iter_": int,
+    "best_epoch_": int,
+    "history_": dict,
+    "search_": dict,
+    "best_params_": dict,
+}
 
 
 class SavingMixin:
@@ -127,7 +134,7 @@ def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], 
         learned, arrays = _learner_to_content(estimator._learner, optimizer_state)
     header |= learned
     if isinstance(estimator._target, Numbers):
-        header["target"] = asdict(estimator._target)
+        header["target"] = asdict(estimator._target)  # JSON makes lists of tuples
     else:
         arrays |= add_prefix("classes.", labels_to_arrays(estimator._target.labels))
     header["encoder"], parts = encoder_to_content(estimator.encoder_)
@@ -211,7 +218,21 @@ def _read_target(reader: Reader, loss: Loss) -> Numbers | Classes:
         return Classes(labels, loss.task == "ordinal")
     target = reader.part("target")
     exponent = target.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT)
-    return Numbers(exponent, target.real("mean", least=-1.0), target.real("std", above=0.0))
+    mean, std = target.real("mean", least=-1.0), target.real("std", above=0.0)
+    return Numbers(exponent, mean, std, _read_levels(target))
+
+
+def _read_levels(target: Reader) -> tuple[float, ...]:
+    """Return the levels of numbers; files of before there were any have none."""
+    levels = target.entry("levels", list) if target.has_entry("levels") else []
+    try:
+        found = np.array(levels, np.float64)
+        ascending = bool(np.isfinite(found).all()) and levels_of(found) == tuple(levels)
+    except (TypeError, ValueError, OverflowError):
+        ascending = False
+    if not ascending:
+        raise FileFormatError(f"has damaged levels of its target: {levels!r:.80}")
+    return tuple(levels)
 
 
 def _check_cuts(target: Numbers | Classes, models: list[Model]) -> None:

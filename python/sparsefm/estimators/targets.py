@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsefm.encoding.statistics import Distribution, scale_down
+from sparsefm.estimators.bounds import levels_of
 
 Array = npt.NDArray[Any]
 
@@ -18,11 +19,19 @@ class Numbers:
     """Real targets, standardised, so that their offset and scale do not matter to training.
 
     The target of the one model is ``(y / 2**exponent - mean) / std``.
+
+    Attributes
+    ----------
+    exponent : int
+    mean, std : float
+    levels : tuple of float
+        The targets seen, if they are a few even steps; see `levels_of`.
     """
 
     exponent: int
     mean: float
     std: float
+    levels: tuple[float, ...] = ()
 
     @classmethod
     def learn(cls, y: Array, weights: Array | None) -> Numbers:
@@ -30,7 +39,14 @@ class Numbers:
         if weights is not None:
             y, weights = y[weights > 0], weights[weights > 0].astype(np.float64)
         exponent, mean, std = Distribution.of(y, weights).moments()
-        return cls(exponent, mean, std or 1.0)
+        return cls(exponent, mean, std or 1.0, levels_of(y))
+
+    def grown(self, y: Array, weights: Array | None) -> Numbers:
+        """Return this encoding for the targets of more rows: only the levels change."""
+        if not self.levels:  # there are too many, and that stays so
+            return self
+        seen = y if weights is None else y[weights > 0]
+        return replace(self, levels=levels_of(np.append(self.levels, seen)))
 
     @property
     def offset(self) -> float:
@@ -83,6 +99,10 @@ class Classes:
     def learn(cls, y: Array, weights: Array | None, ordered: bool) -> Classes:
         """Collect the labels of rows of positive weight."""
         return cls(np.unique(y if weights is None else y[weights > 0]), ordered)
+
+    def grown(self, y: Array, weights: Array | None) -> Classes:
+        """Return this encoding: classes are those of the first rows."""
+        return self
 
     def codes(self, y: Array) -> Array:
         """Return numbers that stand for targets, shape (n,); -1 for an unknown class."""

@@ -7,5 +7,6 @@ from sparsefm.plots.figures import (
     learning_curves,
     top_interactions,
 )
+from sparsefm.plots.race import race
 
-__all__ = ["convergence", "factors", "field_heatmap", "learning_curves", "top_interactions"]
+__all__ = ["convergence", "factors", "field_heatmap", "learning_curves", "race", "top_interactions"]

@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
-from sparsefm.model import Model
 from sparsefm.sampling.design import Design
 from sparsefm.sampling.solvers import Sweeper
 
@@ -29,7 +28,7 @@ class Chain:
     w : ndarray of shape (d,)
     V : ndarray of shape (d, k)
     noise_precision : ndarray of float64, shape (1,)
-    means, precisions : ndarray of float64, shape (n_fields, 1 + k)
+    means, precisions : ndarray of float64, shape (n_groups, 1 + k)
         Of the normal distributions of w, in the first column, and of the columns of V.
     cuts : ndarray of float64, shape (n_classes - 1,)
         The cuts between ordered classes; the first is 0, and that between two classes. Numbers have
@@ -63,7 +62,7 @@ class Chain:
         rank = normals.shape[1]
         variance = design.start_variance(rank) if scale is None else max(scale**2, LEAST_VARIANCE)
         of_w, of_v = solver.precisions(1 / design.features_of_row, variance)
-        precisions = np.tile([of_w] + [of_v] * rank, (design.n_fields, 1))
+        precisions = np.tile([of_w] + [of_v] * rank, (design.n_groups, 1))
         spread = np.sqrt(variance) if scale is None else scale
         w0, cuts = design.constant(output)
         return cls(
@@ -77,23 +76,25 @@ class Chain:
         )
 
     @classmethod
-    def of_model(cls, model: Model, design: Design, output: int, solver: Sweeper) -> Chain:
-        """Return a chain that starts from the parameters of a model.
+    def of_model(
+        cls, w0: float, w: Array, V: Array, design: Design, output: int, solver: Sweeper
+    ) -> Chain:
+        """Return a chain that starts from the parameters of a model, given those of the design.
 
         The first precisions are those of the solver, or for a random one fit the parameters.
         """
         offset, scale = design.units[output]
-        w = model.w * design.sizes / scale
-        V = model.V * design.sizes[:, None] / np.sqrt(scale)
+        w = w * design.sizes / scale
+        V = V * design.sizes[:, None] / np.sqrt(scale)
         squares = np.column_stack([w, V]).astype(np.float64) ** 2
-        counts = np.bincount(design.fields, minlength=design.n_fields)
-        sums = [np.bincount(design.fields, column, design.n_fields) for column in squares.T]
+        counts = np.bincount(design.groups, minlength=design.n_groups)
+        sums = [np.bincount(design.groups, column, design.n_groups) for column in squares.T]
         variances = np.column_stack(sums) / np.maximum(counts, 1)[:, None]
         precisions = 1 / np.clip(variances, 1e-6, None)
         if not solver.random:
             precisions[:, 0], precisions[:, 1:] = solver.precisions(1.0, 1.0)
         return cls(
-            np.array([(model.w0 - offset) / scale], design.dtype),
+            np.array([(w0 - offset) / scale], design.dtype),
             w.astype(design.dtype),
             np.ascontiguousarray(V, design.dtype),
             np.ones(1),
@@ -108,7 +109,7 @@ class Chain:
             design.X,
             design.targets[output],
             design.weights,
-            design.fields,
+            design.groups,
             _Described(LIKELIHOODS[design.task], solver.core_constants),
             self.w0,
             self.w,

@@ -15,6 +15,7 @@ from sparsefm.data.csr import take_rows, with_values
 from sparsefm.data.dataset import Dataset, spread
 from sparsefm.data.validation import MOST_CLASSES
 from sparsefm.sampling import normal
+from sparsefm.sampling.groups import one_hot_fields, prior_groups
 from sparsefm.sampling.relations import Relation, split
 
 logger = logging.getLogger("sparsefm")
@@ -26,12 +27,12 @@ MANY_FEATURES = 50  # of a field in a row
 COUNTED_ROWS = 2048  # to count the features of fields in
 MONITORED_ROWS = 256  # of which scores are compared between chains
 MOST_REPETITIONS = 10_000  # of a row
-SCALE = 0.03  # of the scores' variance at the start, as a part of the targets'
+SCALE = 0.2  # of the scores' variance at the start, as a part of the targets'
 
 
 @dataclass(frozen=True, eq=False)
 class Design:
-    """The rows that take part, their weights, and the fields of the features.
+    """The rows that take part, their weights, and the groups of the features.
 
     Attributes
     ----------
@@ -44,8 +45,9 @@ class Design:
         Priors, which have a scale, then fit values of any size and lists of any length.
     weights : ndarray of shape (n,) or None
         Precisions of the targets, 1 on average. With classes there are none: rows are repeated.
-    fields : ndarray of int32, shape (d,)
-    n_fields : int
+    groups : ndarray of int32, shape (d,)
+        The features of a group have the same prior; see `prior_groups`.
+    n_groups : int
     targets : tuple of ndarray, each of shape (n,)
         Of each output: standardised numbers, 1 and -1 for two classes, or numbers of ordered
         classes.
@@ -64,8 +66,8 @@ class Design:
     relations: tuple[Relation, ...]
     sizes: Float
     weights: Array | None
-    fields: npt.NDArray[np.int32]
-    n_fields: int
+    groups: npt.NDArray[np.int32]
+    n_groups: int
     targets: tuple[Array, ...]
     units: tuple[tuple[float, float], ...]
     monitored: _core.Csr
@@ -83,7 +85,7 @@ class Design:
             weights = (weights / weights.mean(dtype=np.float64)).astype(dataset.dtype)
         everything = np.array_equal(rows, np.arange(dataset.X.n_rows))
         X = dataset.X if everything else take_rows(dataset.X, rows)
-        fields = dataset.fields
+        fields = one_hot_fields(X) if dataset.fields is None else dataset.fields
         if fields is None:
             fields = np.zeros(X.n_features, np.int32)
         scaled = [_standardised(t[rows], weights, task) for t in dataset.targets]
@@ -97,27 +99,27 @@ class Design:
         if (sizes != 1).any():
             values = np.ones(1, dataset.dtype) if X.values is None else X.values
             X = with_values(X, (values / sizes[X.indices]).astype(dataset.dtype))
-        indptr = X.indptr.astype(np.int64, copy=False)
+        features_of_row = _features_of_row(X, fields, lengths)
+        own, relations = split(X, fields, n_fields, rank, dataset.dtype)
+        groups, n_groups = prior_groups(fields, [own, *(relation.X for relation in relations)])
         checksum = _checksum(
             np.frombuffer(task.encode(), np.uint8),
-            indptr,
+            X.indptr.astype(np.int64, copy=False),
             X.indices,
             X.values,
             sizes,
             weights,
-            fields,
+            groups,
             np.array(units),
             *targets,
         )
-        features_of_row = _features_of_row(X, fields, lengths)
-        X, relations = split(X, fields, n_fields, rank, dataset.dtype)
         return cls(
-            X=X,
+            X=own,
             relations=relations,
             sizes=sizes,
             weights=weights,
-            fields=fields,
-            n_fields=n_fields,
+            groups=groups,
+            n_groups=n_groups,
             targets=targets,
             units=units,
             monitored=monitored,
@@ -201,6 +203,16 @@ def _checksum(*arrays: Array | None) -> int:
         if array is not None:
             checksum = zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data, checksum)
     return checksum
+
+
+def can_repeat(weights: Array | None) -> bool:
+    """Return whether weights of rows with classes can be repetitions of a reasonable number."""
+    if weights is None:
+        return True
+    try:
+        return int(_repetitions(weights).sum()) <= 4 * len(weights) + MOST_REPETITIONS
+    except ValueError:
+        return False
 
 
 def _repetitions(weights: Array) -> npt.NDArray[np.int64]:

@@ -71,11 +71,11 @@ def best_square(linear: Chain, design: Design, solver: Sweeper, squares: float) 
     """Return N / P, given the sum of squares of the latent targets' distances from the scores."""
     constants = solver.core_constants
     means, precisions = linear.means[:, 0], linear.precisions[:, 0]
-    distances = linear.w - means[design.fields]
+    distances = linear.w - means[design.groups]
     weighted = (
         squares
         + constants["bias_precision"] * float(linear.w0[0]) ** 2
-        + (precisions[design.fields] * distances**2).sum()
+        + (precisions[design.groups] * distances**2).sum()
         + constants["gamma0"] * (precisions * means**2).sum()
     )
     return float((design.X.n_rows + 1 + len(linear.w) + len(means)) / weighted)

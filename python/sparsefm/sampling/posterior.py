@@ -10,13 +10,14 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr
-from sparsefm.data.validation import check_choice, check_real
+from sparsefm.data.validation import check_choice, check_integer, check_real
 from sparsefm.history import Epoch
 from sparsefm.io.file import FilePath, write_file
 from sparsefm.io.reader import Reader
 from sparsefm.losses.names import DEFAULT_LOSS
 from sparsefm.model import Model, finite_scores, history_to_json, read_history
 from sparsefm.sampling import normal
+from sparsefm.sampling.compression import LOGIT_OF_PROBIT, mean_factors
 from sparsefm.sampling.samples import Progress, Sample, Thinned
 from sparsefm.sampling.saving import read_samples, samples_to_content
 from sparsefm.threads import resolve_threads
@@ -210,6 +211,33 @@ class SampledModel(Model):
             for begin in range(0, scores.shape[1], ROWS_AT_ONCE)
         ]
         return np.concatenate(parts) if parts else np.empty((0, len(levels)))
+
+    def compress(self, rank: int | None = None) -> Model:
+        """Return a `Model` of a small rank that predicts about the same, quickly.
+
+        Its bias and linear weights are those of the mean, and its factors the best for the mean of
+        the samples' pairs at this rank; features that the rows have determined well weigh more.
+        For two classes its scores, times 1.6, stand for log-odds. There are no standard deviations
+        and no quantiles any more.
+
+        Parameters
+        ----------
+        rank : int, optional
+            Its rank. Default: twice that of a sample. It is at most that of the mean, S k.
+
+        Raises
+        ------
+        ValueError
+            For ordered classes, which only a `SampledModel` has.
+        """
+        if self.task == "ordinal":
+            raise ValueError("ordered classes need samples, for the cuts between them")
+        rank = check_integer(2 * self.rank if rank is None else rank, "rank", 0)
+        factors = mean_factors(self.samples, min(rank, self.rank * len(self.samples)))
+        unit = LOGIT_OF_PROBIT if self.task == "binary" else 1.0
+        w = (unit * self.w).astype(self.dtype)
+        V = (np.sqrt(unit * self.scale) * factors).astype(self.dtype)
+        return Model(unit * self.w0, w, V, self.task, self.loss, self.history)
 
     def save(self, path: FilePath) -> None:
         """Write the samples, the state of the chains and the history to a file; see `Model.save`.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,17 @@ class Sample:
             V = (V / sizes[:, None]).astype(V.dtype)
         noise = float(1 / np.sqrt(chain.noise_precision[0]))
         return cls(float(chain.w0[0]), w, V, noise, chain.cuts.copy())
+
+    def with_features(self, features: Array) -> Sample:
+        """Return a sample that has only some features, given in ascending order."""
+        return replace(self, w=self.w[features], V=self.V[features])
+
+    def among(self, features: Array, n_features: int) -> Sample:
+        """Return a sample of more features; this one's have the given numbers, others are zero."""
+        w = np.zeros(n_features, self.w.dtype)
+        V = np.zeros((n_features, self.V.shape[1]), self.V.dtype)
+        w[features], V[features] = self.w, self.V
+        return replace(self, w=w, V=V)
 
     def model(self, offset: float, scale: float, loss: Loss) -> Model:
         """Return a model of these parameters; its scores are offset + scale * (those of these)."""

@@ -51,15 +51,18 @@ def read_samples(
     for number in range(progress.integer("chains", 1)):  # ends where the arrays do
         part = reader.part(f"chain.{number}")
         means = part.numbers("means", (None, 1 + rank), exact)
+        w = part.numbers("w", (None,), real)  # of the features that occur in rows
         chain = Chain(
             part.numbers("w0", (1,), real),
-            part.numbers("w", (n_features,), real),
-            part.numbers("V", (n_features, rank), real),
+            w,
+            part.numbers("V", (len(w), rank), real),
             part.numbers("noise_precision", (1,), exact),
             means,
             part.numbers("precisions", means.shape, exact),
             _read_cuts(part, "cuts", (cuts.shape[1],)),
         )
+        if len(w) > n_features:
+            raise FileFormatError("has a chain of more features than the samples")
         if not ((chain.precisions > 0).all() and (chain.noise_precision > 0).all()):
             raise FileFormatError("has precisions that are not positive")
         chains.append(chain)

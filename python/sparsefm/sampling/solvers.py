@@ -54,7 +54,8 @@ class Gibbs(Sweeper):
         \mu_{fc} \sim N(0, 1 / (\gamma_0 \lambda_{fc})), \quad
         \lambda_{fc} \sim \mathrm{Gamma}(\alpha_0 / 2, \beta_0 / 2),
 
-    where c = 0 stands for w and c > 0 for the columns of V. Regression targets are standardised;
+    where c = 0 stands for w and c > 0 for the columns of V. Fields of one or two features, such as
+    numbers, share one prior. Regression targets are standardised;
     their noise has a precision with the same Gamma prior. Two classes are modelled by a probit
     link: the probability of class 1 is :math:`\Phi(s(x))`. Ordered classes, with
     ``loss="ordinal"``, are the intervals between cuts :math:`c_0 = 0 < c_1 < \dots` of a normal
@@ -89,7 +90,7 @@ class Gibbs(Sweeper):
     chains: int = 1
     samples: int = 60
     alpha0: float = 1.0
-    beta0: float = 1.0
+    beta0: float = 0.01
     gamma0: float = 1.0
 
     def __post_init__(self) -> None:

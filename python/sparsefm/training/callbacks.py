@@ -4,7 +4,8 @@ A callback is a callable that takes an `Epoch`; if it returns True, training sto
 If it has a method ``begin(training)``, that is called before the first epoch with a handle:
 `training.model` is the current model, `training.learning_rate` can be read and set, and
 `training.restore(snapshot)` goes back to what `training.snapshot()` returned. If it has a method
-``close()``, that is called when training ends, also after an error.
+``close()``, that is called when training ends, also after an error. Estimators call the method
+``search(candidate)``, if there is one, after each candidate of the search for settings.
 """
 
 from __future__ import annotations
@@ -188,6 +189,8 @@ class LearningRateSchedule:
 class ProgressBar:
     """A progress bar of the epochs that shows the losses (needs tqdm).
 
+    While an estimator searches for settings, another bar counts the candidates.
+
     Parameters
     ----------
     **options
@@ -202,6 +205,19 @@ class ProgressBar:
         self._tqdm: Any = tqdm
         self._options = options
         self._bar: Any = None
+
+    def search(self, candidate: Any) -> None:
+        """Count a candidate of a search."""
+        if self._bar is None:
+            self._bar = self._tqdm(unit="candidate", **{"desc": "search", **self._options})
+            self._least = np.inf
+        self._least = min(self._least, candidate.best)
+        self._bar.set_postfix({"val": f"{self._least:.4f}"}, refresh=False)
+        self._bar.update()
+
+    def begin(self, training: Training) -> None:
+        """Close the bar of the search."""
+        self.close()
 
     def __call__(self, epoch: Epoch) -> None:
         """Update the bar."""

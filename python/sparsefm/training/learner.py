@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -73,20 +73,23 @@ class Learner:
         return learner
 
     @classmethod
-    def of_model(
+    def of_models(
         cls,
-        model: Model,
+        models: Sequence[Model],
         hyperparameters: Hyperparameters,
         loss: Loss,
         dtype: np.dtype[Any],
         seed: int,
     ) -> Learner:
-        """Return a model that starts from given parameters."""
-        state = State.begin(model.n_features, model.rank, hyperparameters.solver, dtype)
-        w0 = cast(np.asarray(model.w0), dtype, "w0 of init")
-        w, V = cast(model.w, dtype, "w of init"), cast(model.V, dtype, "V of init")
-        state.set_parameters(float(w0), w, V)
-        return cls(hyperparameters, loss, [state], seed)
+        """Return a model that starts from given parameters, those of one model for each output."""
+        states = []
+        for model in models:
+            state = State.begin(model.n_features, model.rank, hyperparameters.solver, dtype)
+            w0 = cast(np.asarray(model.w0), dtype, "w0 of init")
+            w, V = cast(model.w, dtype, "w of init"), cast(model.V, dtype, "V of init")
+            state.set_parameters(float(w0), w, V)
+            states.append(state)
+        return cls(hyperparameters, loss, states, seed)
 
     @property
     def n_features(self) -> int:

@@ -1,9 +1,25 @@
 """A model that sampling made, in the place of a `Learner`."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
 
 from sparsefm.losses import Loss
 from sparsefm.model import Model
+from sparsefm.optimizers import AdaGrad
+from sparsefm.sampling import SampledModel
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.learner import Learner
+
+logger = logging.getLogger("sparsefm")
+
+# AdaGrad at a tenth of its learning rate takes ever smaller steps for features that many rows have,
+# and learns those that are new. Adam's steps, as long as ever, undo what sampling has found.
+RATE_FACTOR = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,3 +44,25 @@ class Sampled:
     def models(self) -> list[Model]:
         """Return the model of each output."""
         return list(self.outputs)
+
+    def learner(self, given: dict[str, Any], seed: int) -> Learner:
+        """Return a model for an optimizer to train on, which predicts about the same.
+
+        Parameters
+        ----------
+        given : dict
+            Hyperparameters that are set; the rank is that of the compressed models.
+        seed : int
+        """
+        models = [m.compress() if isinstance(m, SampledModel) else m for m in self.outputs]
+        chosen = Hyperparameters(**{"solver": AdaGrad()} | given | {"rank": models[0].rank})
+        dtype: np.dtype[Any] = models[0].dtype
+        learner = Learner.of_models(models, chosen, self.loss, dtype, seed)
+        logger.info(
+            "training goes on from the mean of the samples, compressed to rank %d, with %s at %g "
+            "times its learning rate; there are no standard deviations any more",
+            chosen.rank,
+            type(chosen.solver).__name__,
+            RATE_FACTOR,
+        )
+        return replace(learner, rate_factor=RATE_FACTOR)

@@ -72,7 +72,15 @@ class SamplingRun(Run):
     ) -> None:
         super().__init__(model or (lambda: self.models()[0]))
         self._solver, self._loss, self._threads = solver, loss, threads
-        self._validation, self._loss_unit = validation, loss_unit
+        self._loss_unit = loss_unit
+        # Features that occur in no row would say something of the distribution of the others.
+        self._n_features, self._features = dataset.X.n_features, dataset.used_features
+        if len(self._features) == 0:  # there are no entries
+            self._features = np.arange(self._n_features)
+        if self._has_unused:
+            dataset = dataset.with_features(self._features)
+            validation = validation and validation.with_features(self._features)
+        self._validation = validation
         rank = going_on[0].rank if going_on else start.rank
         self._design = Design.of(dataset, task=loss.task, rank=rank, scale=solver.random)
         if going_on:
@@ -84,7 +92,7 @@ class SamplingRun(Run):
                 )
             self._seed, self._sweeps = progress.seed, progress.sweeps
             self._chains = [list(map(Chain.copy, model.progress.chains)) for model in going_on]
-            self._kept = [model._kept(solver.samples) for model in going_on]
+            self._kept = [self._without_unused(model._kept(solver.samples)) for model in going_on]
         else:
             self._seed, self._sweeps = seed % 2**64, 0
             self._chains = [
@@ -149,7 +157,8 @@ class SamplingRun(Run):
 
     # --- a sweep --------------------------------------------------------------------------------
 
-    def _run_epoch(self) -> float:
+    def sweep(self) -> tuple[list[float], list[list[Sample]]]:
+        """Make a sweep; return the sums of squared residuals, and the samples of each output."""
         squares = self._sweep()
         self._sweeps += 1
         if self._sweeps <= self._solver.burn_in + 1 or not self._solver.random:  # what was before
@@ -159,6 +168,10 @@ class SamplingRun(Run):
         for output, of_chains in enumerate(samples):
             self._kept[output].add(of_chains)
             self._add_scores(self._means[output], output, of_chains)
+        return squares, samples
+
+    def _run_epoch(self) -> float:
+        squares, samples = self.sweep()
         monitored = self._monitored_scores(samples)
         if not self.is_burning_in:
             self._monitored.append(monitored)
@@ -242,7 +255,7 @@ class SamplingRun(Run):
     def _model_of(self, output: int) -> Model:
         kept, (offset, scale) = self._kept[output], self._design.units[output]
         if not self._solver.random:
-            (sample,) = kept.kept[-1]
+            (sample,) = self._with_unused(kept.kept[-1])
             return replace(sample.model(offset, scale, self._loss), history=tuple(self.history))
         progress = Progress(
             self._seed,
@@ -252,9 +265,28 @@ class SamplingRun(Run):
             tuple(map(Chain.copy, self._chains[output])),
             self._design.checksum,
         )
-        samples = [sample for sweep in kept.kept for sample in sweep]
+        samples = [sample for sweep in kept.kept for sample in self._with_unused(sweep)]
         history = tuple(self.history)
         return SampledModel(samples, offset, scale, self._loss.task, progress, history)
+
+    @property
+    def _has_unused(self) -> bool:
+        """Whether there are features that occur in no row."""
+        return len(self._features) < self._n_features
+
+    def _with_unused(self, samples: Sequence[Sample]) -> Sequence[Sample]:
+        """Return samples of all features; those that occur in no row are zero."""
+        if not self._has_unused:
+            return samples
+        return [sample.among(self._features, self._n_features) for sample in samples]
+
+    def _without_unused(self, kept: Thinned) -> Thinned:
+        """Return samples of the features that occur in a row."""
+        if self._has_unused:
+            kept.kept = [
+                [one.with_features(self._features) for one in sweep] for sweep in kept.kept
+            ]
+        return kept
 
     def _mean_of(self, output: int) -> Mean:
         """Return the mean over the samples kept so far."""
@@ -273,9 +305,10 @@ class SamplingRun(Run):
 
     def _begin(self, output: int, number: int, start: Start) -> Chain:
         if start.model is not None:
-            return Chain.of_model(start.model, self._design, output, self._solver)
-        features = np.arange(self._design.X.n_features)
-        normals = feature_normals(self._seed, output << CHAIN_BITS | number, features, start.rank)
+            w, V = start.model.w[self._features], start.model.V[self._features]
+            return Chain.of_model(start.model.w0, w, V, self._design, output, self._solver)
+        place = output << CHAIN_BITS | number
+        normals = feature_normals(self._seed, place, self._features, start.rank)
         return Chain.begin(self._design, output, self._solver, start.init_scale, normals)
 
     def _start_linear(self, numbered: tuple[Chain, int, int], threads: int) -> None:

@@ -52,7 +52,10 @@ def check_going_on(fitted: Any, solver: Any) -> None:
     """Check that a solver can continue the training of what was fitted before."""
     sampled = isinstance(fitted, Sampled)
     if sampled and not isinstance(solver, Sweeper):
-        raise ValueError("an optimizer cannot go on from a model that was sampled: fit anew")
+        raise ValueError(
+            "an optimizer cannot go on from a model that was sampled: fit anew, with "
+            "warm_start=True (or solver=sparsefm.Adam()) from the first fit on"
+        )
     if isinstance(solver, Sweeper) and not (sampled and solver.random):
         name = type(solver).__name__
         raise ValueError(f"{name} cannot go on from what was fitted before: fit anew")

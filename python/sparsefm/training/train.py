@@ -97,7 +97,8 @@ def train(
     fields : array-like of int, shape (d,), optional
         The field of each feature, such as the column of a table: 0, 1, 2 and so on. `Gibbs` has a
         prior for each field, and draws the features of a one-hot field at the same time. Default:
-        all features have one prior.
+        the blocks of X if it is one-hot (every row has one feature of each block of consecutive
+        columns); otherwise all features have one prior.
     seed : int or None
         Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
@@ -187,7 +188,7 @@ def _minibatches(
     if start.model is None:
         learner = Learner.begin(chosen, loss, dataset, seed)
     else:
-        learner = Learner.of_model(start.model, chosen, loss, dataset.dtype, seed)
+        learner = Learner.of_models([start.model], chosen, loss, dataset.dtype, seed)
     run = TrainingRun(
         learner,
         dataset,

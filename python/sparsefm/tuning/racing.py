@@ -1,173 +1,162 @@
-"""Racing: candidates train side by side and are scored on validation rows."""
+"""Racing: candidates are trained, one after the other, and scored on validation rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from sparsefm.data.dataset import Dataset
-from sparsefm.data.plan import Planner
-from sparsefm.losses import Loss
 from sparsefm.training.hyperparameters import Hyperparameters
-from sparsefm.training.learner import Learner
-from sparsefm.training.random import stream
-from sparsefm.training.trainer import run_epoch
-from sparsefm.tuning.portfolio import variations
-from sparsefm.tuning.schedule import RATE_DECAY
+from sparsefm.tuning.numbers import NumericChoice
+from sparsefm.tuning.portfolio import Sampling, Settings, variations
+from sparsefm.tuning.trials import Conditions, Fold, Losses, OptimizerTrial, Trial, begin
 
 MAX_EPOCHS = 100
 PATIENCE = 640  # a candidate stops after so many steps without improvement (in 3 to 10 epochs)
 OPTIMISM = 3.0  # a candidate may still gain this many times the gain of its second half
-ROUNDS = 2  # of variations, at most
+FEWEST_SWEEPS = 20  # before a sampler is stopped: factors may need so many to be found
 DECAYS = 3  # of the learning rate, at most
-
-Losses = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Fold:
-    """Training rows and validation rows."""
-
-    training: Dataset
-    validation: Dataset
-
-
-class FoldTraining:
-    """The training of a candidate on one fold."""
-
-    def __init__(self, chosen: Hyperparameters, fold: Fold, race: Race) -> None:
-        self._validation, self._threads = fold.validation, race.threads
-        self._learner = Learner.begin(chosen, race.loss, fold.training, race.seed)
-        self._plan = race.planner.plan(
-            fold.training, chosen.batch_size_for(len(fold.training.rows))
-        )
-        self._targets = [target[self._plan.rows] for target in fold.training.targets]
-        self._random = stream(race.seed, "batches", 0)
-        self.trainers = self._learner.trainers(race.threads)
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Number of batches."""
-        return self._plan.n_batches
-
-    def run_epoch(self) -> Losses:
-        """Run an epoch; return the loss of each validation row times its share of the weight.
-
-        The outputs follow one another, shape (outputs * n,).
-        """
-        training_losses = run_epoch(self.trainers, self._plan, self._targets, self._random)
-        if not np.isfinite(training_losses).all():
-            return np.array([np.inf])
-        rows = self._validation
-        weights = np.ones(rows.X.n_rows) if rows.weights is None else rows.weights
-        share = weights.astype(np.float64) / weights.sum(dtype=np.float64)
-        losses = [
-            share * trainer.loss.values(target, trainer.state.scores(rows.X, self._threads))
-            for trainer, target in zip(self.trainers, rows.targets, strict=True)
-        ]
-        return np.concatenate(losses)
-
-    def snapshot(self) -> Learner:
-        """Return a copy of all parameters and moments."""
-        return replace(self._learner.copy(), steps=self.trainers[0].steps)
-
-    def lower_rate(self, snapshot: Learner) -> None:
-        """Restore a snapshot and lower the learning rate."""
-        for trainer, state in zip(self.trainers, snapshot.states, strict=True):
-            trainer.state.assign(state)
-            trainer.steps = snapshot.steps
-            trainer.learning_rate *= RATE_DECAY
+PLATEAU = 1.002  # a loss is on a plateau up to so many times the best
+LARGE_FOLD = 10_000  # entries; smaller folds are trained one after the other
+GROWTH = 1.01  # of the squares of the factors in an epoch: the model still moves
 
 
 @dataclass(eq=False)
 class Candidate:
-    """Hyperparameters that are tried.
+    """Settings that are tried.
 
     Attributes
     ----------
-    hyperparameters : Hyperparameters
-    folds : sequence of FoldTraining
+    settings : Hyperparameters or Sampling
+    rows : int
+        On which it was trained.
+    numeric : NumericChoice or None
+        How columns of numbers are encoded; None where that was not open.
     losses : list of float
         Mean validation loss after each epoch.
     row_losses : ndarray of float64
         The loss of each validation row after the best epoch, times the row's share of the weight.
+    seconds : float
+    outcome : str
+        Why it ended.
     """
 
-    hyperparameters: Hyperparameters
-    folds: Sequence[FoldTraining]
+    settings: Settings
+    rows: int
+    numeric: NumericChoice | None = None
     losses: list[float] = field(default_factory=list)
     row_losses: Losses = field(default_factory=lambda: np.empty(0))
+    seconds: float = 0.0
+    outcome: str = "complete"
+
+    @property
+    def samples(self) -> bool:
+        """Whether it is a sampler."""
+        return isinstance(self.settings, Sampling)
 
     @property
     def best(self) -> float:
-        """The lowest loss so far."""
+        """The lowest loss so far; of a sampler the last, which is that of the mean so far."""
+        if self.samples:
+            return self.losses[-1] if self.losses else np.inf
         return min(self.losses, default=np.inf)
 
     @property
     def epochs(self) -> int:
-        """After how many epochs the loss was least."""
+        """After how many epochs the loss was least; zero if it was not trained."""
+        if self.samples or not self.losses:
+            return len(self.losses)
         return int(np.argmin(self.losses)) + 1
 
-    @property
-    def has_settled(self) -> bool:
-        """Whether patience has run out."""
-        patience = min(max(PATIENCE // self.folds[0].steps_per_epoch, 3), 10)
+    def __str__(self) -> str:
+        settings = self.settings
+        numeric = f"{self.numeric}, " if self.numeric else ""
+        kind = type(settings.solver).__name__
+        return (
+            f"search: {numeric}{kind}, rank {settings.rank}, {self.rows} rows: validation loss "
+            f"{self.best:.5g} after {len(self.losses)} epochs, {self.seconds:.1f} s "
+            f"({self.outcome})"
+        )
+
+    def has_settled(self, steps_per_epoch: int) -> bool:
+        """Return whether patience has run out; a sampler is done when all its sweeps are."""
+        if self.samples:
+            return not np.isfinite(self.losses[-1])
+        patience = min(max(PATIENCE // steps_per_epoch, 3), 10)
         return len(self.losses) - self.epochs >= patience or not np.isfinite(self.losses[-1])
 
     def is_hopeless(self, leader: float) -> bool:
         """Return whether more epochs are unlikely to bring the loss below the leader's."""
         done = len(self.losses)
+        if self.samples and done < FEWEST_SWEEPS and np.isfinite(self.best):
+            return False
         gain = self.losses[done // 2 - 1] - self.losses[-1] if done > 1 else np.inf
-        return self.best - OPTIMISM * gain > leader
+        return not self.best - OPTIMISM * gain <= leader
 
 
 @dataclass(frozen=True, eq=False)
 class Race:
     """Scores candidates by their loss on validation rows.
 
+    One candidate is trained at a time, so a race needs hardly more memory than a training.
+
     Parameters
     ----------
     folds : sequence of Fold
-    loss : Loss
-    planner : Planner
-        Makes the plans that the candidates share.
-    seed : int
-    threads : int
+    conditions : Conditions
     max_epochs : int
+        Of a training with mini-batches.
+    numeric : NumericChoice or None
+        The encoding of the folds.
+    report : callable
+        Called with each candidate at its end.
+    patient : bool
+        Whether a training whose factors grow is not stopped: it may be leaving a saddle. Samplers
+        do that by themselves, and where they take part nobody else has to.
     """
 
     folds: Sequence[Fold]
-    loss: Loss
-    planner: Planner
-    seed: int
-    threads: int
+    conditions: Conditions
     max_epochs: int = MAX_EPOCHS
+    numeric: NumericChoice | None = None
+    report: Callable[[Candidate], None] = lambda candidate: None
+    patient: bool = False
 
-    def run(self, portfolio: Iterable[Hyperparameters]) -> list[Candidate]:
+    def run(self, entrants: Iterable[Settings], leader: float = np.inf) -> list[Candidate]:
         """Train candidates until they stop or are hopeless; return them, the best first."""
-        return self._heat(portfolio, np.inf)
+        finished: list[Candidate] = []
+        for settings in entrants:
+            if np.isfinite(leader) and time.perf_counter() >= self.conditions.deadline:
+                break
+            candidate = self._tried(settings, leader)
+            finished.append(candidate)
+            leader = min(leader, candidate.best)
+        return ranked(finished)
 
-    def vary(self, ranked: Sequence[Candidate], given: Mapping[str, Any]) -> list[Candidate]:
+    def vary(self, best: Candidate, given: Mapping[str, Any], rounds: int = 1) -> list[Candidate]:
         """Vary the best in one hyperparameter at a time while that helps; return all, ranked.
 
         Parameters
         ----------
-        ranked : sequence of Candidate
+        best : Candidate
+            With hyperparameters of an optimizer.
         given : mapping
             Hyperparameters that are not varied.
+        rounds : int
+            At most so often the best of the variations is varied again.
         """
-        finished = list(ranked)
-        tried = {candidate.hyperparameters for candidate in finished}
-        for _ in range(ROUNDS):
+        finished, tried = [best], {best.settings}
+        for _ in range(rounds):
             best = finished[0]
-            varied = (replace(other, **given) for other in variations(best.hyperparameters))
+            assert isinstance(best.settings, Hyperparameters)
+            varied = (replace(other, **given) for other in variations(best.settings))
             new = [other for other in dict.fromkeys(varied) if other not in tried]
             tried.update(new)
-            finished = _ranked([*finished, *self._heat(new, best.best)])
+            finished = ranked([*finished, *self.run(new, best.best)])
             if finished[0] is best:
                 break
         return finished
@@ -178,71 +167,111 @@ class Race:
         Each stage starts from the best epoch of the stage before. The stages end when one does not
         improve the loss.
         """
-        folds = self._begin(chosen)
+        trials = [OptimizerTrial(chosen, fold, self.conditions) for fold in self.folds]
         stages: list[int] = []
         least = np.inf
         for _ in range(1 + decays):
-            stage = Candidate(chosen, folds)
-            best = [fold.snapshot() for fold in folds]
-            for loss in self._epochs(stage):
+            if stages and time.perf_counter() >= self.conditions.deadline:
+                break
+            stage = self._candidate(chosen)
+            best = [trial.snapshot() for trial in trials]
+            for loss, moves in self._epochs(stage, trials, self.max_epochs):
                 if loss == stage.best:
-                    best = [fold.snapshot() for fold in folds]
-                if stage.has_settled:
+                    best = [trial.snapshot() for trial in trials]
+                if stage.has_settled(trials[0].steps_per_epoch) and not (moves and not stages):
+                    break
+                if time.perf_counter() >= self.conditions.deadline:
                     break
             if stages and stage.best >= least:
                 break
             stages.append(stage.epochs)
             least = stage.best
-            for fold, snapshot in zip(folds, best, strict=True):
-                fold.lower_rate(snapshot)
+            for trial, snapshot in zip(trials, best, strict=True):
+                trial.lower_rate(snapshot)
         return tuple(stages)
 
-    def _begin(self, chosen: Hyperparameters) -> list[FoldTraining]:
-        return [FoldTraining(chosen, fold, self) for fold in self.folds]
+    def _candidate(self, settings: Settings) -> Candidate:
+        return Candidate(settings, len(self.folds[0].training.rows), self.numeric)
 
-    def _heat(self, entrants: Iterable[Hyperparameters], leader: float) -> list[Candidate]:
-        running = [Candidate(chosen, self._begin(chosen)) for chosen in entrants]
-        finished: list[Candidate] = []
-        epochs = {id(candidate): self._epochs(candidate) for candidate in running}
-        while running:
-            for candidate in list(running):
-                if next(epochs[id(candidate)], None) is None or candidate.has_settled:
-                    running.remove(candidate)
-                    finished.append(candidate)
-            leader = min(leader, *(c.best for c in running + finished))
-            hopeless = [candidate for candidate in running if candidate.is_hopeless(leader)]
-            finished += hopeless
-            running = [candidate for candidate in running if candidate not in hopeless]
-        for candidate in finished:
-            candidate.folds = ()  # to free their memory
-        return _ranked(finished)
+    def _tried(self, settings: Settings, leader: float) -> Candidate:
+        """Train a candidate until it stops or is hopeless."""
+        started = time.perf_counter()
+        candidate = self._candidate(settings)
+        conditions = self.conditions
+        if len(self.folds) > 1:  # a fold is small, or has a thread of its own
+            conditions = replace(conditions, threads=1)
+        trials = [begin(settings, fold, conditions) for fold in self.folds]
+        epochs = settings.epochs if isinstance(settings, Sampling) else self.max_epochs
+        for _, moves in self._epochs(candidate, trials, epochs):
+            if moves:
+                continue
+            if candidate.has_settled(trials[0].steps_per_epoch):
+                break
+            if candidate.is_hopeless(leader):
+                candidate.outcome = "stopped: behind"
+                break
+        if not np.isfinite(candidate.best):
+            candidate.outcome = "diverged"
+        candidate.seconds = time.perf_counter() - started
+        self.report(candidate)
+        return candidate
 
-    def _epochs(self, candidate: Candidate) -> Iterator[float]:
-        """Run epochs on all folds; record and yield the mean loss of the validation rows."""
-        for _ in range(self.max_epochs):
-            losses = np.concatenate([fold.run_epoch() for fold in candidate.folds])
+    def _epochs(
+        self, candidate: Candidate, trials: Sequence[Trial], epochs: int
+    ) -> Iterator[tuple[float, bool]]:
+        """Run epochs on all folds; record and yield the mean loss, and whether factors grow."""
+        size, run = 0.0, map if self._pool is None else self._pool.map
+        for _ in range(epochs):
+            losses = np.concatenate(list(run(lambda trial: trial.run_epoch(), trials)))
             loss = float(losses.sum() / sum(len(fold.training.targets) for fold in self.folds))
             candidate.losses.append(loss if np.isfinite(loss) else np.inf)
             if candidate.losses[-1] == candidate.best:
                 candidate.row_losses = losses
-            yield candidate.losses[-1]
+            moves = False
+            if self.patient:
+                before, size = size, sum(trial.size_of_factors() for trial in trials)
+                on_plateau = candidate.losses[-1] <= PLATEAU * candidate.best
+                moves = on_plateau and size > GROWTH * before > 0
+            yield candidate.losses[-1], moves
+
+    @property
+    def _pool(self) -> Executor | None:
+        """What trains several folds at the same time, if these are large enough to gain by it."""
+        entries = self.folds[0].training.X.n_nonzeros
+        return self.conditions.pool if len(self.folds) > 1 and entries > LARGE_FOLD else None
 
 
-def significant(ranked: Sequence[Candidate]) -> Candidate:
+def ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Return candidates, the best first."""
+    return sorted(candidates, key=lambda candidate: candidate.best)
+
+
+def excess(other: Candidate, best: Candidate) -> tuple[float, float]:
+    """Return by how much a loss is higher than another, and the standard error of that."""
+    if other.row_losses.shape != best.row_losses.shape:
+        return np.inf, 0.0
+    differences = other.row_losses - best.row_losses
+    return float(differences.sum()), float(np.std(differences) * np.sqrt(len(differences)))
+
+
+def may_be_equal(other: Candidate, best: Candidate, errors: float = 1.0) -> bool:
+    """Return whether a loss is higher than another by at most so many standard errors of that."""
+    if other is best or not np.isfinite(other.best):
+        return other is best
+    more, error = excess(other, best)
+    return more <= errors * error
+
+
+def significant(candidates: Sequence[Candidate]) -> Candidate:
     """Return the best candidate, or the best linear one if the difference may be chance.
 
     The best linear candidate is returned if its loss is higher by at most two standard errors of
     the difference, row by row, and by at most a quarter. The quarter matters with few rows.
     """
-    best = ranked[0]
-    for linear in ranked:
-        if linear.hyperparameters.rank == 0 and np.isfinite(linear.best):
-            excess = linear.row_losses - best.row_losses
-            error = np.std(excess) * np.sqrt(len(excess))
-            may_be_chance = excess.sum() <= 2 * error and linear.best <= 1.25 * best.best
+    best = candidates[0]
+    for linear in candidates:
+        if linear.settings.rank == 0 and np.isfinite(linear.best):
+            more, error = excess(linear, best)
+            may_be_chance = more <= 2 * error and linear.best <= 1.25 * best.best
             return linear if may_be_chance else best
     return best
-
-
-def _ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    return sorted(candidates, key=lambda candidate: candidate.best)

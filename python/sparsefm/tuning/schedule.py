@@ -10,6 +10,11 @@ from sparsefm.training.callbacks import Training
 RATE_DECAY = 0.25  # the learning rate of a stage, divided by that of the stage before
 
 
+def stages_of(epochs: int | Sequence[int]) -> tuple[int, ...]:
+    """Return the parameter `epochs` as the number of epochs of each stage."""
+    return (epochs,) if isinstance(epochs, int | np.integer) else tuple(epochs)
+
+
 class StagedRate:
     """A callback that lowers the learning rate from stage to stage.
 

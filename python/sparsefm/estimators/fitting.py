@@ -1,0 +1,188 @@
+"""What `fit` does: with settings as they are given, or with those that a search chooses."""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from sparsefm.data.dataset import Dataset
+from sparsefm.data.plan import Planner
+from sparsefm.estimators.examples import ExamplesMixin
+from sparsefm.estimators.parameters import check_parameters
+from sparsefm.estimators.views import Views
+from sparsefm.optimizers import Optimizer
+from sparsefm.sampling import Gibbs, Sweeper
+from sparsefm.threads import resolve_threads
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.learner import Learner, new_planner
+from sparsefm.training.loop import announcer
+from sparsefm.training.solvers import check_going_on
+from sparsefm.tuning.portfolio import Sampling
+from sparsefm.tuning.racing import Candidate
+from sparsefm.tuning.schedule import stages_of
+from sparsefm.tuning.search import DEFAULT_EPOCHS, Choice, Search, may_sample, samples_for
+
+logger = logging.getLogger("sparsefm")
+
+
+class FittingMixin(ExamplesMixin):
+    """Gives an estimator the steps of `fit`."""
+
+    rank: int | None
+    solver: Optimizer | Sweeper | None
+    epochs: int | Sequence[int] | None
+    search: str | None
+    search_seconds: float | None
+    warm_start: bool
+    callbacks: Sequence[Any]
+    n_threads: int | None
+    verbose: bool
+    n_iter_: int
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> None:
+        given = check_parameters(self)
+        go_on = self.warm_start and hasattr(self, "_learner")
+        if go_on:
+            check_going_on(self._learner, self.solver)
+        searching = not go_on and self._has_open_settings(given)
+        dataset, counts = self._learn(X, y, sample_weight, go_on=go_on, searching=searching)
+        held_out = eval_set is None and self.validation_fraction is not None
+        split = self._hold_out(dataset) if held_out else None
+        views = Views(self, X, sample_weight, eval_set, dataset, counts, split)
+        del dataset  # its memory is free once it is encoded otherwise
+        if go_on and not isinstance(self.solver, Sweeper):
+            self._go_on(*views(None))
+        elif searching:
+            self._search_and_train(given, views)
+        else:
+            self.__dict__.pop("search_", None)
+            self._train_as_given(given, *views(None), go_on=go_on)
+
+    def _has_open_settings(self, given: Mapping[str, Any]) -> bool:
+        """Return whether there is something to search for."""
+        if self.search is None or isinstance(self.solver, Sweeper):
+            return False
+        fixed = {"rank", "solver", "init", "init_scale"} <= given.keys()
+        return not (fixed and self.epochs is not None)
+
+    def _go_on(self, dataset: Dataset, validation: Dataset | None) -> None:
+        """Continue training with mini-batches."""
+        self.__dict__.pop("best_params_", None)  # it was for the first fit
+        learner = self._learner.copy().grown(dataset.X.n_features)
+        learner.join(dataset.used_features)
+        planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
+        self._train(learner, dataset, validation, stages_of(self.epochs or self.n_iter_), planner)
+
+    def _train_as_given(
+        self,
+        given: Mapping[str, Any],
+        dataset: Dataset,
+        validation: Dataset | None,
+        *,
+        go_on: bool,
+    ) -> None:
+        """Train without a search; what is not given has fixed defaults."""
+        solver = self.solver
+        may = may_sample(given, self.epochs, self._loss) and dataset.X.n_nonzeros > 0
+        if solver is None and may and not self.warm_start:
+            solver = Gibbs()
+        if isinstance(solver, Sweeper):
+            rank = solver.default_rank if self.rank is None else self.rank
+            epochs = self.epochs or solver.default_epochs
+            if not isinstance(epochs, int):
+                raise ValueError(f"{type(solver).__name__} has no stages: epochs must be a number")
+            self._sample_parameters(dataset, validation, solver, rank, epochs, go_on=go_on)
+        else:
+            chosen = replace(Hyperparameters(), **given)
+            self._begin(chosen, dataset, validation, stages_of(self.epochs or DEFAULT_EPOCHS))
+
+    def _search_and_train(self, given: Mapping[str, Any], views: Views) -> None:
+        """Choose settings that are not given, and train with them."""
+        search = Search(
+            given,
+            self.epochs,
+            self._loss,
+            resolve_threads(self.n_threads),
+            effort=self.search or "fast",
+            seconds=np.inf if self.search_seconds is None else self.search_seconds,
+            sampling=not self.warm_start or self._loss.task == "ordinal",
+            report=self._report,
+        )
+        choice = search.run(views, views.choices())
+        dataset, validation = views(choice.numeric)
+        self.search_ = choice.record
+        self._log_choice(choice)
+        settings = choice.settings
+        if isinstance(settings, Sampling):
+            solver = replace(settings.solver, samples=samples_for(dataset, settings.rank))
+            self._sample_parameters(
+                dataset, validation, solver, settings.rank, settings.epochs, go_on=False
+            )
+        else:
+            self._begin(settings, dataset, validation, choice.stages)
+
+    def _begin(
+        self,
+        hyperparameters: Hyperparameters,
+        dataset: Dataset,
+        validation: Dataset | None,
+        stages: Sequence[int],
+    ) -> None:
+        """Train a new model with mini-batches."""
+        seed = self._seed()
+        planner = new_planner(seed, resolve_threads(self.n_threads))
+        learner = Learner.begin(hyperparameters, self._loss, dataset, seed)
+        self._train(learner, dataset, validation, stages, planner)
+        epochs = stages[0] if len(stages) == 1 else tuple(stages)
+        self.best_params_ = {"epochs": epochs, **vars(hyperparameters), **self._encoding()}
+
+    def _encoding(self) -> dict[str, Any]:
+        """Return the parameter that makes another estimator encode columns as this one does."""
+        return {"encoder": clone(self.encoder_).set_params(dtype="float32")}
+
+    def _report(self, candidate: Candidate) -> None:
+        """Tell those who listen about a candidate of the search."""
+        announcer(self.verbose)(str(candidate))
+        for callback in self.callbacks:
+            getattr(callback, "search", lambda candidate: None)(candidate)
+
+    def _log_choice(self, choice: Choice) -> None:
+        if choice.settings.rank == 0 and np.isfinite(choice.pairs):
+            logger.info(
+                "the linear model was chosen: its validation loss is %.5g, the best with "
+                "interactions has %.5g",
+                choice.linear,
+                choice.pairs,
+            )
+
+    # --- what the estimator defines ---------------------------------------------------------------
+
+    @abstractmethod
+    def _train(
+        self,
+        learner: Learner,
+        dataset: Dataset,
+        validation: Dataset | None,
+        stages: Sequence[int],
+        planner: Planner,
+    ) -> None:
+        """Run epochs of mini-batches."""
+
+    @abstractmethod
+    def _sample_parameters(
+        self,
+        dataset: Dataset,
+        validation: Dataset | None,
+        solver: Sweeper,
+        rank: int,
+        epochs: int,
+        *,
+        go_on: bool,
+    ) -> None:
+        """Run sweeps over the features."""
