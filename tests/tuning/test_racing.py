@@ -13,7 +13,7 @@ from raced import LINEAR, PRODUCTS, STUCK, ended, race, sampled
 
 import sparsefm as fm
 from sparsefm.tuning import racing
-from sparsefm.tuning.numbers import PLAIN
+from sparsefm.tuning.numbers import CHOICES
 from sparsefm.tuning.portfolio import Sampling
 from sparsefm.tuning.racing import FEWEST_SWEEPS, Candidate, excess, may_be_equal, significant
 from sparsefm.tuning.trials import OptimizerTrial, begin
@@ -198,14 +198,14 @@ def test_one_candidate_is_in_memory_at_a_time(monkeypatch):
 
 def test_a_candidate_is_reported_at_its_end_and_says_what_it_was():
     told = []
-    raced = race(race={"report": told.append, "numeric": PLAIN, "max_epochs": 3})
+    raced = race(race={"report": told.append, "numeric": CHOICES[0], "max_epochs": 3})
     ranked = raced.run([LINEAR, PRODUCTS])
     assert [one.settings for one in told] == [LINEAR, PRODUCTS]
     assert {id(one) for one in told} == {id(one) for one in ranked}
     assert all(one.seconds > 0 for one in told)
     assert {one.rows for one in told} == {400}
     line = str(told[1])
-    for part in ("search: standardize(no clip), Adam, rank 4, 400 rows", "3 epochs", "complete"):
+    for part in ("search: standardize(clip), Adam, rank 4, 400 rows", "3 epochs", "complete"):
         assert part in line
     assert "standardize" not in str(ended([1.0]))
 

@@ -13,7 +13,7 @@ import sparsefm as fm
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.start import LARGEST_SCALE
 from sparsefm.tuning import search
-from sparsefm.tuning.numbers import CHOICES, PLAIN
+from sparsefm.tuning.numbers import CHOICES
 from sparsefm.tuning.portfolio import FEW, PORTFOLIO, Sampling
 
 # --- what is given is kept ------------------------------------------------------------------------
@@ -279,7 +279,7 @@ def test_a_tiny_budget_is_one_candidate_and_a_model(kind):
     assert time.perf_counter() - started < 5
     assert len(set(estimator.search_["solver"])) == 1
     assert len(estimator.search_["loss"]) <= 2  # of the model, and of its encoding
-    assert estimator.search_["numeric"][0] == str(PLAIN)
+    assert estimator.search_["numeric"][0] == str(CHOICES[0])
     assert np.isfinite(scores_of(estimator, X)).all()
     assert len(kind(search_seconds=1e6).fit(*onehot_of(kind)).search_["loss"]) > 10
 

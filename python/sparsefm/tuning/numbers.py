@@ -26,12 +26,10 @@ class NumericChoice:
         return f"{self.numeric}({'clip' if self.clip else 'no clip'})"
 
 
-PLAIN = NumericChoice("standardize", clip=False)  # different numbers stay different
-
-# Simple ones come first: they win ties.
+# Simple and safe ones come first: they win ties.
 CHOICES = (
-    PLAIN,
     NumericChoice("standardize"),
+    NumericChoice("standardize", clip=False),
     NumericChoice("log"),
     NumericChoice("spline", 8),
     NumericChoice("spline", 32),
