@@ -55,6 +55,8 @@ def test_a_linear_model_says_so(kind):
 
 def test_a_plot_of_a_race(kind, brief_search):
     pytest.importorskip("matplotlib").use("agg")
+    from matplotlib import pyplot
+
     from sparsefm import plots
 
     X, y = products(60)
@@ -71,3 +73,4 @@ def test_a_plot_of_a_race(kind, brief_search):
         with pytest.raises(ValueError, match="no search"):
             plots.race(alone)
     assert np.isfinite(axes.get_ylim()).all()
+    pyplot.close(axes.figure)
