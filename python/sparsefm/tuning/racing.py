@@ -17,6 +17,7 @@ from sparsefm.tuning.trials import Conditions, Fold, Losses, OptimizerTrial, Tri
 
 MAX_EPOCHS = 100
 PATIENCE = 640  # a candidate stops after so many steps without improvement (in 3 to 10 epochs)
+FEWEST_STEPS = 640  # before a candidate is stopped for being behind (in 3 to 10 epochs)
 OPTIMISM = 3.0  # a candidate may still gain this many times the gain of its second half
 FEWEST_SWEEPS = 20  # before a sampler is stopped: factors may need so many to be found
 DECAYS = 3  # of the learning rate, at most
@@ -86,13 +87,14 @@ class Candidate:
         """Return whether patience has run out; a sampler is done when all its sweeps are."""
         if self.samples:
             return not np.isfinite(self.losses[-1])
-        patience = min(max(PATIENCE // steps_per_epoch, 3), 10)
+        patience = epochs_of(PATIENCE, steps_per_epoch)
         return len(self.losses) - self.epochs >= patience or not np.isfinite(self.losses[-1])
 
-    def is_hopeless(self, leader: float) -> bool:
+    def is_hopeless(self, leader: float, steps_per_epoch: int) -> bool:
         """Return whether more epochs are unlikely to bring the loss below the leader's."""
         done = len(self.losses)
-        if self.samples and done < FEWEST_SWEEPS and np.isfinite(self.best):
+        fewest = FEWEST_SWEEPS if self.samples else epochs_of(FEWEST_STEPS, steps_per_epoch)
+        if done < fewest and np.isfinite(self.best):
             return False
         gain = self.losses[done // 2 - 1] - self.losses[-1] if done > 1 else np.inf
         return not self.best - OPTIMISM * gain <= leader
@@ -207,7 +209,7 @@ class Race:
                 continue
             if candidate.has_settled(trials[0].steps_per_epoch):
                 break
-            if candidate.is_hopeless(leader):
+            if candidate.is_hopeless(leader, trials[0].steps_per_epoch):
                 candidate.outcome = "stopped: behind"
                 break
         if not np.isfinite(candidate.best):
@@ -239,6 +241,11 @@ class Race:
         """What trains several folds at the same time, if these are large enough to gain by it."""
         entries = self.folds[0].training.X.n_nonzeros
         return self.conditions.pool if len(self.folds) > 1 and entries > LARGE_FOLD else None
+
+
+def epochs_of(steps: int, steps_per_epoch: int) -> int:
+    """Return how many epochs about so many steps are; three at least, ten at most."""
+    return min(max(steps // steps_per_epoch, 3), 10)
 
 
 def ranked(candidates: Iterable[Candidate]) -> list[Candidate]:
