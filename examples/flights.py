@@ -24,7 +24,7 @@ from sparsefm.datasets import load_flights_table
 flights = load_flights_table()
 print(flights.X_train.iloc[0].to_string(), "\n")
 
-# No encoding and no hyperparameters are needed. Early stopping uses the validation flights.
+# No encoding and no hyperparameters are needed. Candidates are scored on the validation flights.
 model = FMClassifier()
 model.fit(flights.X_train, flights.y_train, eval_set=(flights.X_valid, flights.y_valid))
 
@@ -58,6 +58,7 @@ print(f"sampling: log loss {log_loss(flights.y_test, probability):.4f}")
 if len(sys.argv) > 1:
     pictures: dict[str, Callable[..., object]] = {
         "learning_curves": plots.learning_curves,
+        "race": plots.race,
         "field_heatmap": plots.field_heatmap,
         "top_interactions": plots.top_interactions,
         "factors_destination": partial(plots.factors, field="destination"),
