@@ -1,4 +1,5 @@
 // The trainer, and the norms that it needs in a state.
+#include "../core/solvers/class_trainer.hpp"
 #include "../core/solvers/trainer.hpp"
 #include "bind.hpp"
 #include "plan.hpp"
@@ -23,6 +24,31 @@ StateView<Real> state_view(const py::object& bias, const py::object& scalars,
           moments};
 }
 
+/// The arrays of the state of several classes (`ClassState` in Python), checked in the same way.
+template <class Real>
+ClassStateView<Real> class_state_view(const py::object& bias, const py::object& vectors,
+                                      const py::object& features) {
+  const auto of_classes = as_array<Real>(vectors, "vectors");
+  const auto of_features = as_array<Real>(features, "features");
+  const auto biases = as_array<Real>(bias, "bias");
+  require(biases.ndim() == 2 && of_classes.ndim() == 3 && of_features.ndim() == 3,
+          "bias must have two dimensions, vectors and features three");
+  const Index moments = biases.shape(0) - 1, class_width = biases.shape(1);
+  const Index classes = of_classes.shape(0), width = of_classes.shape(2);
+  const Index n_features = of_features.shape(0);
+  require(moments >= 0 && class_width % 8 == 0 && width % 8 == 0,
+          "the widths must be multiples of 8");
+  require(2 <= classes && classes <= class_width, "there must be two classes or more");
+  return {output<Real>(bias, {1 + moments, class_width}, "bias"),
+          output<Real>(vectors, {classes, 1 + moments, width}, "vectors"),
+          output<Real>(features, {n_features, 1 + moments, class_width + width}, "features"),
+          n_features,
+          classes,
+          class_width,
+          width,
+          static_cast<int>(moments)};
+}
+
 class TrainerHandle {
  public:
   TrainerHandle(const py::object& loss, const py::object& optimizer, const py::object& bias,
@@ -34,6 +60,20 @@ class TrainerHandle {
       const auto state = state_view<Real>(bias, scalars, factors, moments_of(settings));
       features_ = state.features;
       trainer_ = make_trainer(state, settings_of(loss), settings, threads);
+    });
+  }
+
+  TrainerHandle(const py::object& optimizer, const py::object& bias, const py::object& vectors,
+                const py::object& features, int threads)
+      : alive_{bias, vectors, features} {
+    require(threads >= 1, "threads must be at least 1");
+    const auto settings = settings_of(optimizer);
+    for_real(features, [&]<class Real> {
+      const auto state = class_state_view<Real>(bias, vectors, features);
+      require(state.moments == moments_of(settings), "the optimizer has other moments");
+      features_ = state.features;
+      classes_ = state.classes;
+      trainer_ = make_class_trainer(state, settings, threads);
     });
   }
 
@@ -50,6 +90,9 @@ class TrainerHandle {
       const Plan<Real>* typed = plan.get<Real>();
       require(typed != nullptr, "the plan is for another type than the parameters");
       const Real* y = input<Real>(targets, {plan.rows()}, "targets");
+      const auto is_class = [this](Real c) { return c >= 0 && c < static_cast<Real>(classes_); };
+      require(classes_ == 0 || std::all_of(y, y + plan.rows(), is_class),
+              "targets must be numbers of classes");
       segment_ = {py::cast(plan), targets};
       const py::gil_scoped_release release;
       trainer.begin_segment(*typed, y, batches, t, learning_rate);
@@ -75,6 +118,7 @@ class TrainerHandle {
 
   std::vector<py::object> alive_, segment_;
   Index features_ = 0;
+  Index classes_ = 0;  // 0: one output
   Index steps_ = 0;  // of the segment
   std::variant<std::unique_ptr<Trainer<float>>, std::unique_ptr<Trainer<double>>> trainer_;
 };
@@ -87,9 +131,30 @@ void bind_training(py::module_& m) {
                     const py::object&, int>(),
            py::arg("loss"), py::arg("optimizer"), py::arg("bias"), py::arg("scalars"),
            py::arg("factors"), py::arg("threads"))
+      .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
+                    int>(),
+           py::arg("optimizer"), py::arg("bias"), py::arg("vectors"), py::arg("features"),
+           py::arg("threads"))
       .def("begin_segment", &TrainerHandle::begin_segment, py::arg("plan"), py::arg("targets"),
            py::arg("order"), py::arg("t"), py::arg("learning_rate"))
       .def("run", &TrainerHandle::run, py::arg("begin"), py::arg("end"), py::arg("loss"));
+
+  m.def("class_scores", [](const py::object& scores, const Csr& X, Index first,
+                           const py::object& bias, const py::object& vectors,
+                           const py::object& features, int threads) {
+    for_real(features, [&]<class Real> {
+      const auto state = class_state_view<Real>(bias, vectors, features);
+      const auto view = X.view<Real>();
+      const auto shape = as_array<Real>(scores, "scores");
+      require(shape.ndim() == 2, "scores must have two dimensions");
+      const Index rows = shape.shape(0);
+      Real* out = output<Real>(scores, {rows, state.classes}, "scores");
+      require(X.features() == state.features, "X has other features than the parameters");
+      require(0 <= first && first + rows <= X.rows(), "X has no such rows");
+      const py::gil_scoped_release release;
+      class_scores(out, view, first, rows, state, threads);
+    });
+  });
 
   m.def(
       "refresh_norms",

@@ -41,6 +41,7 @@ Plan = _module.Plan
 Trainer = _module.Trainer
 adam_update = _module.adam_update
 backward = _module.backward
+class_scores = _module.class_scores
 compiler = _module.compiler
 dependence = _module.dependence
 eigen_version = _module.eigen_version

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -65,6 +65,7 @@ class Plan:
     def count_within(self, batches: npt.NDArray[np.int64], budget: int) -> int: ...
 
 class Trainer:
+    @overload
     def __init__(
         self,
         loss: Described,
@@ -73,6 +74,10 @@ class Trainer:
         scalars: Real,
         factors: Real,
         threads: int,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self, optimizer: Described, bias: Real, vectors: Real, features: Real, threads: int
     ) -> None: ...
     def begin_segment(
         self,
@@ -122,6 +127,9 @@ def gamma_draws(out: npt.NDArray[np.float64], shape: float, seed: int, sweep: in
 def normal_draw_above(above: float, u: float) -> float: ...
 def normal_draw_between(a: float, b: float, u: float) -> float: ...
 def normal_interval(a: float, b: float) -> list[float]: ...
+def class_scores(
+    scores: Real, X: Csr, first: int, bias: Real, vectors: Real, features: Real, threads: int
+) -> None: ...
 def refresh_norms(scalars: Real, factors: Real, features: npt.NDArray[np.int64] | None) -> None: ...
 def forward(
     scores: npt.NDArray[Any],

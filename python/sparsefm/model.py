@@ -178,11 +178,16 @@ def finite_scores(
     X: _core.Csr, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], threads: int
 ) -> npt.NDArray[Any]:
     """Return `score_rows`; raise if a score is not finite."""
-    scores = score_rows(X, w0, w, V, threads)
-    if not np.isfinite(scores).all():
-        row = int(np.argmin(np.isfinite(scores)))
+    return check_scores(score_rows(X, w0, w, V, threads))
+
+
+def check_scores(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return scores, a row of them for each row of X; raise if one is not finite."""
+    finite = np.isfinite(scores)
+    if not finite.all():
+        row = np.argwhere(~finite)[0][0]
         raise ValueError(
-            f"the score of row {row} of X is too large for {V.dtype}: its values are far "
+            f"the score of row {row} of X is too large for {scores.dtype}: its values are far "
             "from those of the training data; scale them alike"
         )
     return scores

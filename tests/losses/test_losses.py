@@ -10,7 +10,7 @@ from sparsefm.losses import LOSSES, Huber, find_loss, sigmoid
 
 TYPES = {"float32": 1e-6, "float64": 1e-14}
 BINARY = ["logistic", "hinge"]
-POINTWISE = [name for name in LOSSES if name != "ordinal"]  # with a score for each row
+POINTWISE = [name for name, loss in LOSSES.items() if not loss.is_of_all_classes]
 # Where a float32 squares to infinity, so does the squared loss.
 FAR = [800.0, 1e15, 1e30]
 
@@ -110,7 +110,10 @@ def test_which_loss():
     assert losses.check_loss(("binary", "ordinal"), "ordinal") == losses.Ordinal()
     with pytest.raises(ValueError, match="of task 'binary' or 'ordinal'"):
         losses.check_loss(("binary", "ordinal"), "squared")
-    assert [find_loss(loss.task, name).name for name, loss in LOSSES.items()] == list(LOSSES)
+    found = [losses.check_loss(loss.task, name).name for name, loss in LOSSES.items()]
+    assert found == list(LOSSES)
+    with pytest.raises(ValueError, match="task must be one of"):
+        find_loss("classes", "softmax")
     for task, wrong in (("regression", "hinge"), ("binary", "squared"), ("binary", "log")):
         with pytest.raises(ValueError, match="loss") as error:
             find_loss(task, wrong)
@@ -243,6 +246,6 @@ def test_ordered_classes_have_the_logarithms_of_probabilities():
 
 def test_losses_without_probabilities():
     for name, loss in LOSSES.items():
-        assert loss.has_probabilities == (name in ("logistic", "ordinal"))
+        assert loss.has_probabilities == (name in ("logistic", "softmax", "ordinal"))
     with pytest.raises(AttributeError, match="hinge"):
         losses.Hinge().log_probabilities(np.zeros((3, 1)))

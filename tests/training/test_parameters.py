@@ -50,10 +50,10 @@ def test_what_a_failed_training_left_in_the_room_is_gone():
 
 def test_growing_often_copies_seldom(monkeypatch):
     copied = []
-    lengthened = parameters._lengthened
+    lengthened = parameters.lengthened
     monkeypatch.setattr(
         parameters,
-        "_lengthened",
+        "lengthened",
         lambda array, length: copied.append(len(array)) or lengthened(array, length),
     )
     grown = state()

@@ -2,7 +2,7 @@
 //
 // Most losses are sums over rows of an L(y, s); such a loss is a small struct in `pointwise.hpp`.
 // The unit is a block of rows, not a row. So the cost of a virtual call does not matter, and a loss
-// may use several scores of a row (softmax) or neighbouring rows (pairs).
+// may use neighbouring rows (pairs). The loss of several scores of a row is in `softmax.hpp`.
 #pragma once
 
 #include <memory>
@@ -17,14 +17,11 @@ class Loss {
  public:
   virtual ~Loss() = default;
 
-  /// The number of scores of a row that it uses.
-  virtual Index outputs() const noexcept { return 1; }
-
-  /// values (rows,): the loss of each row, from targets (rows,) and scores (rows, outputs)
+  /// values (rows,): the loss of each row, from targets (rows,) and scores (rows,)
   virtual void values(Index rows, const Real* targets, const Real* scores,
                       Real* values) const noexcept = 0;
 
-  /// slopes (rows, outputs): its derivative with respect to each score
+  /// slopes (rows,): its derivative with respect to the score
   virtual void slopes(Index rows, const Real* targets, const Real* scores,
                       Real* slopes) const noexcept = 0;
 };

@@ -11,10 +11,6 @@ template <class Real>
 std::unique_ptr<Trainer<Real>> make_trainer(const StateView<Real>& state, const Settings& loss,
                                             const Settings& optimizer, int threads) {
   auto losses = make_loss<Real>(loss);
-  if (losses->outputs() != 1) {
-    throw std::invalid_argument(loss.name +
-                                " needs several scores of a row, but a trainer has one");
-  }
   std::unique_ptr<Trainer<Real>> trainer;
   Optimizers<Real>::visit(optimizer.name, [&]<class Optimizer> {
     trainer = std::make_unique<Minibatch<Real, Optimizer, Fm>>(state, std::move(losses), optimizer,

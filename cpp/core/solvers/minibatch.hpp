@@ -14,6 +14,7 @@
 #include "../model/norm.hpp"
 #include "../optimizers/optimizer.hpp"
 #include "row_pass.hpp"
+#include "shares.hpp"
 #include "trainer.hpp"
 
 namespace sparsefm {
@@ -95,7 +96,10 @@ class Minibatch final : public Trainer<Real> {
   template <class Pieces, class Values>
   void update_feature(const Batch<Real>& batch, Index j, Index step) noexcept {
     const Index i = batch.features[j];
-    const double share = share_of(batch.template occurrences<Values>(j), step);
+    const bool penalised = l2_linear_ != 0 || l2_factors_ != 0;
+    const double share = penalised ? share_of(batch.template occurrences<Values>(j),
+                                              row_pass_.shares(), segment_.weights(step) != nullptr)
+                                   : 0;
     const auto missed = optimizer_.missed(Optimizer::catches_up ? segment_.gap(step, j) : 0);
 
     const auto sums = gatherer_.template scalars<Values>(j);
@@ -113,19 +117,6 @@ class Minibatch final : public Trainer<Real> {
       norm += v.square().sum();
     });
     state_.squared_norm(i) = norm;
-  }
-
-  /// The share of the batch's weight that the rows of a feature have.
-  template <class Values>
-  double share_of(const Occurrences<Values>& occurrences, Index step) const noexcept {
-    const auto& shares = row_pass_.shares();
-    if (segment_.weights(step) == nullptr) {
-      return static_cast<double>(occurrences.size) * shares[0];
-    }
-    if (l2_linear_ == 0 && l2_factors_ == 0) return 0;  // not needed
-    double share = 0;
-    for (Index p = 0; p < occurrences.size; ++p) share += shares[occurrences.rows[p]];
-    return share;
   }
 
   /// Makes the missed steps of each feature up to the first step that touches it.

@@ -32,6 +32,8 @@ class Dataset:
         more than once.
     fields : ndarray of int32, shape (d,), or None
         Number of the field of each feature, such as the column of a table that it is a value of.
+    n_classes : int
+        Number of classes, if the one target is their numbers.
     """
 
     X: _core.Csr
@@ -40,6 +42,7 @@ class Dataset:
     weights: Array | None
     rows: RowNumbers
     fields: npt.NDArray[np.int32] | None = None
+    n_classes: int = 1
 
     @classmethod
     def of(
@@ -128,6 +131,17 @@ class Dataset:
         weights = None if self.weights is None else self.weights[self.rows].astype(np.float64)
         return float(np.average(values[self.rows].astype(np.float64), weights=weights))
 
+    def of_all_classes(self) -> "Dataset":
+        """Return a dataset whose one target are the numbers of classes, not one for each class."""
+        codes = np.argmax(self.targets, axis=0).astype(self.dtype)
+        return replace(self, targets=(codes,), n_classes=len(self.targets))
+
+    def class_shares(self) -> npt.NDArray[np.float64]:
+        """Return the share of the weight of each class, shape (n_classes,)."""
+        codes = self.targets[0][self.rows].astype(np.intp)
+        weights = None if self.weights is None else self.weights[self.rows].astype(np.float64)
+        return np.bincount(codes, weights, self.n_classes) / self.total_weight
+
     def weights_of(self, rows: RowNumbers) -> Array | None:
         """Return the weights of some rows, None if all are one."""
         if self.weights is None:
@@ -145,7 +159,7 @@ class Dataset:
         weights = None if self.weights is None else self.weights[rows]
         targets = tuple(target[rows] for target in self.targets)
         taken = Dataset.of(take_rows(self.X, rows), self.y[rows], targets, weights)
-        return replace(taken, fields=self.fields)
+        return replace(taken, fields=self.fields, n_classes=self.n_classes)
 
     def with_features(self, features: npt.NDArray[np.int64]) -> "Dataset":
         """Return a dataset that has only some features, given in ascending order."""

@@ -188,7 +188,7 @@ class FactorizationMachine(
         self._run(run, epochs, validation, list(self.callbacks), sampling=solver.random)
         self._after(run)
         chosen = {"rank": rank, "solver": solver, "epochs": epochs}
-        self.best_params_ = chosen | self._encoding()
+        self.best_params_ = chosen | self._kept()
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         given = check_parameters(self)
@@ -238,6 +238,8 @@ class FactorizationMachine(
         staged = StagedRate(stages)
         self._run(run, sum(stages), validation, [*self.callbacks, staged])
         learner.rate_factor *= RATE_DECAY ** staged.stage(self.best_epoch_)
+        for state in learner.states:
+            state.fix_scores()
 
     def _run(
         self,

@@ -16,9 +16,10 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.targets import Classes
-from sparsefm.losses import Loss, check_loss
+from sparsefm.losses import Logistic, Loss, Softmax, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Sweeper
+from sparsefm.training.class_model import ClassModel
 from sparsefm.training.metrics import Metrics, class_metrics, metrics_of
 
 Array = npt.NDArray[Any]
@@ -29,7 +30,7 @@ def _has_probabilities(estimator: Any) -> bool:
     loss = estimator._loss if fitted is None else fitted.loss
     if not loss.has_probabilities:
         raise AttributeError(
-            f"probabilities need loss='logistic' or 'ordinal', not loss={loss.name!r}"
+            f"probabilities need loss='logistic', 'softmax' or 'ordinal', not {loss.name!r}"
         )
     return True
 
@@ -48,8 +49,9 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     """Factorization machine for classification.
 
     With two classes there is one output, the score of the second class. With more classes there is
-    one output for each class against the rest (one-vs-rest); they share the data. Ordered classes,
-    such as ratings, have a loss of their own.
+    one output for each class against the rest (one-vs-rest), or one model in which the classes
+    share the factors of the features, and each class has a vector that says how much each factor
+    counts for it (softmax). Ordered classes, such as ratings, have a loss of their own.
 
     Settings that are left open are chosen from the data: candidates (samplers and optimizers of
     several ranks, and encodings of numbers) are trained on nine tenths of the rows or more and
@@ -58,11 +60,13 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
 
     Parameters
     ----------
-    loss : {"logistic", "hinge", "ordinal"} or Loss
-        With hinge loss there are no probabilities. "ordinal" is for classes with an order, which is
+    loss : {"logistic", "softmax", "hinge", "ordinal"} or Loss, optional
+        "logistic" and "hinge" have one output for each class against the rest; with hinge loss
+        there are no probabilities. With "softmax" all classes share one model, whose size hardly
+        grows with their number. "ordinal" is for classes with an order, which is
         that of `classes_`: they are the intervals of one latent number. There is one output, and
         the cuts between the classes are learned. It needs ``solver=Gibbs()``, and a row of each
-        class.
+        class. Default: "logistic"; with more than two classes "logistic" or "softmax", chosen.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
     solver : Adam, AdaGrad or Gibbs, optional
@@ -159,11 +163,12 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
 
     _kind = "FMClassifier"
     _target: Classes
+    _chosen_loss: Loss = Logistic()  # where `loss` is None
 
     def __init__(
         self,
         *,
-        loss: str | Loss = "logistic",
+        loss: str | Loss | None = None,
         rank: int | None = None,
         solver: Optimizer | Sweeper | None = None,
         epochs: int | Sequence[int] | None = None,
@@ -258,7 +263,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
         """Return scores: shape (n,), of the second class, with two classes; else (n, C).
 
-        With ordered classes they are log-odds, or the logarithms of the probabilities.
+        With ordered classes they are log-odds, or the logarithms of the probabilities. With softmax
+        only their differences matter.
 
         Parameters
         ----------
@@ -284,7 +290,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the probability of each class, shape (n, C), in the order of `classes_`.
 
-        With more than two classes that have no order the probabilities of the outputs, each for one
+        With logistic loss and more than two classes the probabilities of the outputs, each for one
         class against the rest, are divided by their sum.
 
         Parameters
@@ -313,26 +319,50 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     @property
     def w0_(self) -> float | Array:
         """The bias; with more than two classes one for each, shape (C,)."""
-        biases = np.array([model.w0 for model in self._models])
-        return float(biases[0]) if len(biases) == 1 else biases
+        return self._of_all(0)  # type: ignore[no-any-return]
 
     @property
     def w_(self) -> Array:
         """The linear weights, shape (d,); with more than two classes (C, d)."""
-        weights = [model.w for model in self._models]
-        return weights[0].copy() if len(weights) == 1 else np.stack(weights)
+        return self._of_all(1)  # type: ignore[no-any-return]
 
     @property
     def V_(self) -> Array:
-        """The factors, shape (d, k); with more than two classes (C, d, k)."""
-        factors = [model.V for model in self._models]
-        return factors[0].copy() if len(factors) == 1 else np.stack(factors)
+        """The factors, shape (d, k); with more than two classes (C, d, k).
+
+        With softmax loss those of class c are the shared ones times the roots of its class vector.
+        """
+        return self._of_all(2)  # type: ignore[no-any-return]
+
+    def _of_all(self, part: int) -> Any:
+        """Return w0, w or V of the one score, or those of all scores in one array."""
+        found = [self._of_score(c)[part] for c in range(self._n_scores)]
+        return found[0] if len(found) == 1 else np.stack(found)
+
+    @property
+    def _n_scores(self) -> int:
+        models = self._models
+        return len(self.classes_) if isinstance(models[0], ClassModel) else len(models)
+
+    def _of_score(self, c: int) -> tuple[float, Array, Array]:
+        """Return w0, w (d,) and V (d, k) of one score."""
+        models = self._models
+        if isinstance(models[0], ClassModel):
+            return models[0].of_class(c)
+        return float(models[c].w0), models[c].w.copy(), models[c].V.copy()
 
     # --- what the base class needs ---------------------------------------------------------------
 
     @property
     def _loss(self) -> Loss:
-        return check_loss(("binary", "ordinal"), self.loss)
+        if self.loss is not None:
+            return check_loss(("binary", "classes", "ordinal"), self.loss)
+        return self._chosen_loss
+
+    @property
+    def _loss_of_all(self) -> Loss | None:  # type: ignore[override]
+        several = self.loss is None and len(self._target.labels) > 2
+        return Softmax() if several else None
 
     def _check_y(self, y: Any) -> Array:
         if self._loss.task == "ordinal":
@@ -350,8 +380,10 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
 
     def _new_target(self, y: Array, weights: Array | None) -> Classes:
         announced = getattr(self, "_announced", None)
-        ordered = self._loss.task == "ordinal"
-        target = Classes(announced) if announced is not None else Classes.learn(y, weights, ordered)
+        together = self._loss.is_of_all_classes
+        target = Classes.learn(y, weights, together)
+        if announced is not None:
+            target = Classes(announced, together)
         if len(target.labels) < 2:
             raise ValueError(
                 "FMClassifier needs rows (of positive weight) of at least 2 classes, but the data "
@@ -382,7 +414,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
             of_class = compute_class_weight(
                 self.class_weight, classes=self.classes_, y=self.classes_
             )
-        if self._target.ordered and not np.all(of_class > 0):
+        if self._loss.task == "ordinal" and not np.all(of_class > 0):
             lost = self.classes_.tolist()[int(np.argmin(of_class))]
             raise ValueError(
                 f"class_weight leaves ordered class {lost!r} without rows: remove its rows instead"

@@ -133,7 +133,7 @@ class ExamplesMixin:
     ) -> Dataset:
         targets = (target.astype(self._real) for target in self._target.of_outputs(codes))
         dataset = Dataset.of(matrix, y, tuple(targets), weights, rows)
-        return replace(dataset, fields=self._fields())
+        return replace(dataset, fields=self._fields(), n_classes=self._target.n_classes)
 
     def _fields(self) -> Array | None:
         """Return the field of each feature; None if columns of a matrix have no meaning."""

@@ -15,7 +15,9 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.estimators.examples import ExamplesMixin
 from sparsefm.estimators.parameters import check_parameters
+from sparsefm.estimators.targets import Classes
 from sparsefm.estimators.views import Views
+from sparsefm.losses import Loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Gibbs, Sweeper
 from sparsefm.threads import resolve_threads
@@ -23,10 +25,11 @@ from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.loop import announcer
 from sparsefm.training.solvers import check_going_on
+from sparsefm.tuning.contest import samples_for
 from sparsefm.tuning.portfolio import Sampling
 from sparsefm.tuning.racing import Candidate
 from sparsefm.tuning.schedule import stages_of
-from sparsefm.tuning.search import DEFAULT_EPOCHS, Choice, Search, may_sample, samples_for
+from sparsefm.tuning.search import DEFAULT_EPOCHS, Choice, Search, may_sample
 
 logger = logging.getLogger("sparsefm")
 
@@ -34,6 +37,7 @@ logger = logging.getLogger("sparsefm")
 class FittingMixin(ExamplesMixin):
     """Gives an estimator the steps of `fit`."""
 
+    loss: Any
     rank: int | None
     solver: Optimizer | Sweeper | None
     epochs: int | Sequence[int] | None
@@ -44,10 +48,14 @@ class FittingMixin(ExamplesMixin):
     n_threads: int | None
     verbose: bool
     n_iter_: int
+    _loss_of_all: Loss | None = None
+    """With several classes, the loss of one model of all classes, if the loss is open."""
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> None:
-        given = check_parameters(self)
         go_on = self.warm_start and hasattr(self, "_learner")
+        if not go_on:
+            self.__dict__.pop("_chosen_loss", None)
+        given = check_parameters(self)
         if go_on:
             check_going_on(self._learner, self.solver)
         searching = not go_on and self._has_open_settings(given)
@@ -112,10 +120,17 @@ class FittingMixin(ExamplesMixin):
             effort=self.search or "fast",
             seconds=np.inf if self.search_seconds is None else self.search_seconds,
             sampling=not self.warm_start or self._loss.task == "ordinal",
+            loss_of_all=self._loss_of_all,
             report=self._report,
         )
         choice = search.run(views, views.choices())
         dataset, validation = views(choice.numeric)
+        if choice.loss.name != self._loss.name:
+            self._chosen_loss = choice.loss
+            assert isinstance(self._target, Classes)
+            self._target = self._target.for_all()
+            dataset = dataset.of_all_classes()
+            validation = None if validation is None else validation.of_all_classes()
         self.search_ = choice.record
         self._log_choice(choice)
         settings = choice.settings
@@ -140,11 +155,12 @@ class FittingMixin(ExamplesMixin):
         learner = Learner.begin(hyperparameters, self._loss, dataset, seed)
         self._train(learner, dataset, validation, stages, planner)
         epochs = stages[0] if len(stages) == 1 else tuple(stages)
-        self.best_params_ = {"epochs": epochs, **vars(hyperparameters), **self._encoding()}
+        self.best_params_ = {"epochs": epochs, **vars(hyperparameters), **self._kept()}
 
-    def _encoding(self) -> dict[str, Any]:
-        """Return the parameter that makes another estimator encode columns as this one does."""
-        return {"encoder": clone(self.encoder_).set_params(dtype="float32")}
+    def _kept(self) -> dict[str, Any]:
+        """Return the parameters that give another estimator this one's encoding and loss."""
+        kept = {"encoder": clone(self.encoder_).set_params(dtype="float32")}
+        return kept if self.loss is not None else kept | {"loss": self._loss.name}
 
     def _report(self, candidate: Candidate) -> None:
         """Tell those who listen about a candidate of the search."""

@@ -273,6 +273,12 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         """The bias."""
         return self._target.offset + self._target.scale * self._models[0].w0
 
+    _n_scores = 1
+
+    def _of_score(self, c: int) -> tuple[float, Array, Array]:
+        """Return w0, w (d,) and V (d, k) of the one score."""
+        return self.w0_, self.w_, self.V_
+
     @property
     def w_(self) -> Array:
         """The linear weights, shape (d,)."""

@@ -15,6 +15,7 @@ from sparsefm.data.validation import check_flag
 from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
+from sparsefm.estimators.state_saving import read_state, state_to_arrays
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.io.file import Arrays, FilePath, write_file
 from sparsefm.io.labels import labels_to_arrays, read_labels
@@ -24,6 +25,8 @@ from sparsefm.losses import LOSSES, Loss
 from sparsefm.model import Model
 from sparsefm.sampling.posterior import SampledModel
 from sparsefm.sampling.saving import read_samples, samples_to_content
+from sparsefm.training.class_model import ClassModel
+from sparsefm.training.class_state import ClassState
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
@@ -101,16 +104,14 @@ class SavingMixin:
         estimator._target = _read_target(reader, _read_loss(reader))
         sampled = reader.has_entry("sampled")
         estimator._learner = learner = (_read_sampled if sampled else _read_learner)(reader)
-        models = learner.models()
-        if len(models) != estimator._target.n_outputs:
-            needed = estimator._target.n_outputs
-            raise FileFormatError(f"needs {needed} models for its target, not {len(models)}")
-        _check_cuts(estimator._target, models)
+        _check_outputs(estimator._target, learner)
+        if estimator.loss is None:
+            estimator._chosen_loss = learner.loss
         estimator._sample = _read_sample(reader.part("sample"), learner.n_features)
         if not reader.has_entry("encoder"):
             raise FileFormatError("has no encoder")
         estimator.encoder_ = encoder = read_encoder(reader.part("encoder"))
-        dtypes = {np.dtype(encoder.dtype), *(model.dtype for model in models)}
+        dtypes = {np.dtype(encoder.dtype), *(model.dtype for model in learner.models())}
         if encoder.n_features_out_ != learner.n_features or len(dtypes) > 1:
             raise FileFormatError("has an encoder that does not fit its parameters")
         for name in ("n_features_in_", "feature_names_in_"):
@@ -154,7 +155,7 @@ def _learner_to_content(learner: Learner, optimizer_state: bool) -> tuple[dict[s
         header["loss_parameters"] = learner.loss.core_constants
     arrays: Arrays = {}
     for number, state in enumerate(learner.states):
-        arrays |= add_prefix(f"machine.{number}.", _state_to_arrays(state, optimizer_state))
+        arrays |= add_prefix(f"machine.{number}.", state_to_arrays(state, optimizer_state))
     return header, arrays
 
 
@@ -192,15 +193,6 @@ def _read_sampled(reader: Reader) -> Sampled:
     return Sampled(tuple(models), loss)
 
 
-def _state_to_arrays(state: State, optimizer_state: bool) -> Arrays:
-    arrays: Arrays = {"w0": state.bias[:1], "w": state.w, "V": state.V}
-    if optimizer_state:
-        arrays["moments.bias"] = state.bias[1:]
-        arrays["moments.scalars"] = state.scalars[:, 2:]
-        arrays["moments.factors"] = state.factors[:, 1:, : state.rank]
-    return arrays
-
-
 def _sample_to_arrays(estimator: Any) -> Arrays:
     sample = estimator._sample
     if sample is None:
@@ -215,7 +207,7 @@ def _read_target(reader: Reader, loss: Loss) -> Numbers | Classes:
         labels = read_labels(reader.part("classes"))
         if len(labels) < 2 or not (labels[:-1] < labels[1:]).all():
             raise FileFormatError("has classes that are not two or more, in ascending order")
-        return Classes(labels, loss.task == "ordinal")
+        return Classes(labels, loss.is_of_all_classes)
     target = reader.part("target")
     exponent = target.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT)
     mean, std = target.real("mean", least=-1.0), target.real("std", above=0.0)
@@ -235,13 +227,18 @@ def _read_levels(target: Reader) -> tuple[float, ...]:
     return tuple(levels)
 
 
-def _check_cuts(target: Numbers | Classes, models: list[Model]) -> None:
-    """Check that there are cuts between ordered classes."""
-    if not (isinstance(target, Classes) and target.ordered):
-        return
-    cuts = [model.samples[0].cuts for model in models if isinstance(model, SampledModel)]
-    if not cuts or len(cuts[0]) != len(target.labels) - 1:
-        raise FileFormatError("has ordered classes, but not the cuts between them")
+def _check_outputs(target: Numbers | Classes, learner: Learner | Sampled) -> None:
+    """Check that there is a model for each output, or one that has all classes."""
+    models: list[Any] = learner.models()
+    if len(models) != target.n_outputs:
+        raise FileFormatError(f"needs {target.n_outputs} models for its target, not {len(models)}")
+    if learner.loss.task == "ordinal":
+        cuts = [model.samples[0].cuts for model in models if isinstance(model, SampledModel)]
+        if not cuts or len(cuts[0]) != target.n_classes - 1:
+            raise FileFormatError("has ordered classes, but not the cuts between them")
+    n_classes = [model.state.n_classes for model in models if isinstance(model, ClassModel)]
+    if n_classes != ([target.n_classes] if learner.loss.task == "classes" else []):
+        raise FileFormatError(f"has a model of {n_classes} classes, which do not fit its target")
 
 
 def _read_learner(reader: Reader) -> Learner:
@@ -249,10 +246,10 @@ def _read_learner(reader: Reader) -> Learner:
     loss = _read_loss(reader)
     if reader.has_array("drawn"):  # in files of format 1, and of no use since
         reader.array("drawn", (None,), ("bool",))
-    states: list[State] = []
+    states: list[State | ClassState] = []
     for number in range(reader.integer("machines", 1)):  # ends where the arrays do
         n_features = states[0].n_features if states else None
-        states.append(_read_state(reader.part(f"machine.{number}"), chosen, n_features))
+        states.append(read_state(reader.part(f"machine.{number}"), chosen, n_features))
     steps, seed = reader.integer("steps", 0), reader.integer("seed", 0)
     cooling = reader.real("cooling", above=0.0)
     return Learner(chosen, loss, states, seed, steps, cooling)
@@ -275,23 +272,6 @@ def _read_hyperparameters(entries: dict[str, Any]) -> Hyperparameters:
         return Hyperparameters(**{name: from_json(value) for name, value in entries.items()})
     except (TypeError, AttributeError) as error:
         raise FileFormatError(f"has damaged settings ({error})") from None
-
-
-def _read_state(reader: Reader, chosen: Hyperparameters, n_features: int | None) -> State:
-    """Return the parameters, and the optimizer's moments if they were saved."""
-    rank, solver = chosen.rank, chosen.solver
-    w = reader.numbers("w", (n_features,), REALS)
-    n_features, real = len(w), (w.dtype.name,)
-    V = reader.numbers("V", (n_features, rank), real)  # before there is memory for that rank
-    state = State.begin(n_features, rank, solver, w.dtype)
-    state.set_parameters(float(reader.numbers("w0", (1,), real)[0]), w, V)
-    if reader.has_array("moments.bias"):
-        n = solver.moments
-        state.bias[1:] = reader.numbers("moments.bias", (n,), real)
-        state.scalars[:, 2:] = reader.numbers("moments.scalars", (n_features, n), real)
-        moments = reader.numbers("moments.factors", (n_features, n, rank), real)
-        state.factors[:, 1:, :rank] = moments
-    return state
 
 
 def _read_sample(reader: Reader, n_features: int) -> sp.csr_matrix | None:

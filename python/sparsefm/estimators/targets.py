@@ -67,7 +67,7 @@ class Numbers:
         """Return numbers that stand for targets, shape (n,)."""
         return (scale_down(y, self.exponent) - self.mean) / self.std
 
-    n_outputs = 1
+    n_outputs = n_classes = 1
 
     def of_outputs(self, codes: Array) -> list[Array]:
         """Return the targets of each output, shape (n,)."""
@@ -76,29 +76,38 @@ class Numbers:
 
 @dataclass(frozen=True, eq=False)
 class Classes:
-    """Classes: one output for two or for ordered classes, else one for each against the rest.
+    """Classes: one output for two classes, or for all; else one for each against the rest.
 
     Attributes
     ----------
     labels : ndarray of shape (C,)
         In ascending order.
-    ordered : bool
-        Whether their order is that of something that they are intervals of.
+    together : bool
+        Whether the loss is one of the scores of all classes, as "softmax" and "ordinal" are.
     """
 
     labels: Array
-    ordered: bool = False
+    together: bool = False
     loss_unit = 1.0
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes C."""
+        return len(self.labels)
+
+    def for_all(self) -> Classes:
+        """Return the same classes, with one output for all."""
+        return replace(self, together=True)
 
     @property
     def n_outputs(self) -> int:
         """The number of outputs."""
-        return 1 if self.ordered or len(self.labels) == 2 else len(self.labels)
+        return 1 if self.together or len(self.labels) == 2 else len(self.labels)
 
     @classmethod
-    def learn(cls, y: Array, weights: Array | None, ordered: bool) -> Classes:
+    def learn(cls, y: Array, weights: Array | None, together: bool) -> Classes:
         """Collect the labels of rows of positive weight."""
-        return cls(np.unique(y if weights is None else y[weights > 0]), ordered)
+        return cls(np.unique(y if weights is None else y[weights > 0]), together)
 
     def grown(self, y: Array, weights: Array | None) -> Classes:
         """Return this encoding: classes are those of the first rows."""

@@ -75,7 +75,7 @@ class Views:
         owner.encoder_ = self._open._resolved(numeric.numeric, numeric.n_bins, clip=numeric.clip)
         matrix = owner.encoder_._fit_encode(self._X, self._sample_weight, owner)
         dataset = Dataset.of(matrix, self._y, self._targets, self._weights, self._rows)
-        dataset = replace(dataset, fields=owner._fields())
+        dataset = replace(dataset, fields=owner._fields(), n_classes=owner._target.n_classes)
         owner._sample = sample_of(matrix, self._rows, self._counts)
         self._numeric, self._current = numeric, self._parts(dataset)
         return self._current

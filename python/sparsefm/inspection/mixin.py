@@ -25,11 +25,8 @@ class InsightMixin:
         @property
         def classes_(self) -> Array: ...  # noqa: D102
         @property
-        def w0_(self) -> Any: ...  # noqa: D102
-        @property
-        def w_(self) -> Array: ...  # noqa: D102
-        @property
-        def V_(self) -> Array: ...  # noqa: D102
+        def _n_scores(self) -> int: ...
+        def _of_score(self, c: int) -> tuple[float, Array, Array]: ...
         def _encode(self, X: Any) -> _core.Csr: ...
 
     def interactions(self, top: int = 20, X: Any = None, target: Any = None) -> dict[str, Array]:
@@ -129,21 +126,20 @@ class InsightMixin:
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
-        if self.V_.ndim == 2:
+        if self._n_scores == 1:
             if target is not None:
                 raise ValueError(
                     "target picks one of more than two classes, but this model has a single score "
                     f"a row: leave it out; got {target!r}"
                 )
-            return float(self.w0_), self.w_, self.V_
+            return self._of_score(0)
         found = np.flatnonzero([label == target for label in self.classes_.tolist()])
         if len(found) != 1:
             some = ", ".join(map(repr, self.classes_[:10].tolist()))
             some += ", ..." if len(self.classes_) > 10 else ""
             given = "is needed" if target is None else f"is {target!r}, which is not a class"
             raise ValueError(f"target {given}: each class has its own score; pick one of {some}")
-        c = int(found[0])
-        return float(self.w0_[c]), self.w_[c], self.V_[c]
+        return self._of_score(int(found[0]))
 
     def _rows(self, X: Any) -> sp.csr_matrix:
         """Return `X` encoded, or the sample of training rows, in float64."""

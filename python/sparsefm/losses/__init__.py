@@ -1,6 +1,6 @@
 """Losses: what training minimises."""
 
-from sparsefm.losses.classification import Hinge, Logistic, Ordinal, sigmoid
+from sparsefm.losses.classification import Hinge, Logistic, Ordinal, Softmax, sigmoid
 from sparsefm.losses.loss import Loss
 from sparsefm.losses.names import LOSSES, check_loss, find_loss
 from sparsefm.losses.regression import Huber, Squared
@@ -12,6 +12,7 @@ __all__ = [
     "Logistic",
     "Loss",
     "Ordinal",
+    "Softmax",
     "Squared",
     "check_loss",
     "find_loss",

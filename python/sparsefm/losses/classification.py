@@ -1,4 +1,4 @@
-"""Losses for two classes, 0 and 1, and for ordered classes."""
+"""Losses for two classes, 0 and 1, and for several classes, 0, 1, 2 and so on."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -75,9 +75,64 @@ class Hinge(Loss):
         return float(np.sign(mean - 0.5))
 
 
+class _OfAllClasses(Loss):
+    """A loss of the scores of all classes; targets are the numbers of classes."""
+
+    has_probabilities: ClassVar[bool] = True
+    is_of_all_classes: ClassVar[bool] = True
+
+    def predict(self, scores: Array) -> Array:
+        """Return the probability of each class, shape (n, C)."""
+        return np.asarray(np.exp(self.log_probabilities(scores)))
+
+    def values(self, targets: Array, scores: Array) -> Array:
+        """Return the negative logarithm of the probability of each row's class, shape (n,)."""
+        logs = self.log_probabilities(scores)
+        return np.asarray(-logs[np.arange(len(logs)), targets.astype(np.intp)])
+
+    def values_at_zero(self, targets: Array, n_scores: int) -> Array:
+        """Return the loss of each row if all scores were zero, shape (n,)."""
+        return np.full(len(targets), np.log(n_scores))
+
+    def of_outputs(self, scores: Array) -> list[Array]:
+        """Return the scores of the one output."""
+        return [scores]
+
+    def log_probabilities(self, scores: Array) -> Array:
+        """Return the logarithms of the probabilities of the classes, shape (n, C), in float64."""
+        logs = scores.astype(np.float64)
+        return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+
+
+@register("loss", "softmax")
+@dataclass(frozen=True)
+class Softmax(_OfAllClasses):
+    r"""The negative log-likelihood of classes without an order: :math:`\log \sum_c e^{s_c} - s_y`.
+
+    The classes share one model, in which each has a score; see `FMClassifier`. The formula, which
+    training uses, is in ``cpp/core/losses/softmax.hpp``.
+    """
+
+    name: ClassVar[str] = "softmax"
+    task: ClassVar[str] = "classes"
+
+    def constants(self, shares: Array) -> Array:
+        """Return constant scores with a low loss, given the share of the weight of each class.
+
+        A class without rows counts as the rarest of the others, since later rows may have it.
+        """
+        return np.asarray(np.log(np.maximum(shares, shares[shares > 0].min())))
+
+    def slopes(self, targets: Array, scores: Array) -> Array:
+        """Return dL/ds for each row and class, shape (n, C)."""
+        slopes = self.predict(scores)
+        slopes[np.arange(len(slopes)), targets.astype(np.intp)] -= 1
+        return slopes
+
+
 @register("loss", "ordinal")
 @dataclass(frozen=True)
-class Ordinal(Loss):
+class Ordinal(_OfAllClasses):
     r"""The negative log-likelihood of ordered classes 0 to K - 1; it needs the solver `Gibbs`.
 
     A class is an interval of a latent target, whose mean is the score of a factorization machine:
@@ -88,25 +143,7 @@ class Ordinal(Loss):
 
     name: ClassVar[str] = "ordinal"
     task: ClassVar[str] = "ordinal"
-    has_probabilities: ClassVar[bool] = True
-
-    def predict(self, scores: Array) -> Array:
-        """Return the probability of each class, shape (n, K)."""
-        return np.asarray(np.exp(scores))
-
-    def values(self, targets: Array, scores: Array) -> Array:
-        """Return the negative logarithm of the probability of each row's class, shape (n,)."""
-        return np.asarray(-scores[np.arange(len(scores)), targets.astype(np.intp)])
 
     def slopes(self, targets: Array, scores: Array) -> Array:
         """Refuse: nothing is trained with gradients of this loss."""
         raise ValueError("loss='ordinal' has no slopes: it needs solver=sparsefm.Gibbs()")
-
-    def of_outputs(self, scores: Array) -> list[Array]:
-        """Return the scores of the one output."""
-        return [scores]
-
-    def log_probabilities(self, scores: Array) -> Array:
-        """Return the scores, in float64; their probabilities add up to one."""
-        logs = scores.astype(np.float64)
-        return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))

@@ -6,6 +6,7 @@ The formulas, which training uses too, are in ``cpp/core/losses/pointwise.hpp``.
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
@@ -23,6 +24,7 @@ class Loss:
     name: ClassVar[str]
     task: ClassVar[str]
     has_probabilities: ClassVar[bool] = False
+    is_of_all_classes: ClassVar[bool] = False
 
     def constant(self, mean: float) -> float:
         """Return a constant score with a low mean loss, given the mean target."""
@@ -35,6 +37,10 @@ class Loss:
     def values(self, targets: Array, scores: Array) -> Array:
         """Return L(y, s) for each row, shape (n,)."""
         return _core.loss_values(self, targets, scores)
+
+    def values_at_zero(self, targets: Array, n_scores: int) -> Array:
+        """Return the loss of each row if its scores were zero, shape (n,)."""
+        return self.values(targets, np.zeros_like(targets))
 
     def slopes(self, targets: Array, scores: Array) -> Array:
         """Return dL/ds for each row, shape (n,)."""

@@ -3,12 +3,12 @@
 from typing import Any
 
 from sparsefm.data.validation import check_choice
-from sparsefm.losses.classification import Hinge, Logistic, Ordinal
+from sparsefm.losses.classification import Hinge, Logistic, Ordinal, Softmax
 from sparsefm.losses.loss import Loss
 from sparsefm.losses.regression import Huber, Squared
 
 LOSSES: dict[str, type[Loss]] = {
-    loss.name: loss for loss in (Squared, Huber, Logistic, Hinge, Ordinal)
+    loss.name: loss for loss in (Squared, Huber, Logistic, Hinge, Ordinal, Softmax)
 }
 DEFAULT_LOSS = {"regression": "squared", "binary": "logistic", "ordinal": "ordinal"}
 

@@ -59,7 +59,7 @@ class DivergenceWatch:
         zeros = []
         for part in (self._dataset, sample):
             target = part.targets[output]
-            zeros.append(part.mean(loss.values(target, np.zeros_like(target))))
+            zeros.append(part.mean(loss.values_at_zero(target, self._learner.n_scores)))
         rate = self._learner.hyperparameters.solver.learning_rate
         least = min(rate, LARGE_RATE) ** 2  # what a step may cause
         limits = HOPELESS * max(zeros[0], start, least), HOPELESS * max(*zeros, start, least)

@@ -14,8 +14,10 @@ from sparsefm import _core
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.data.validation import cast
-from sparsefm.losses import Loss
+from sparsefm.losses import Loss, Softmax
 from sparsefm.model import Model
+from sparsefm.training.class_model import ClassModel
+from sparsefm.training.class_state import ClassState
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.parameters import State
 from sparsefm.training.random import stream
@@ -37,8 +39,9 @@ class Learner:
     ----------
     hyperparameters : Hyperparameters
     loss : Loss
-    states : list of State
-        One for each output; with more than two classes, one for each class against the rest.
+    states : list of State, or of one ClassState
+        One for each output; with more than two classes, one for each class against the rest, or
+        with softmax loss one for all.
     seed : int
     steps : int
         Number of steps made so far.
@@ -48,7 +51,7 @@ class Learner:
 
     hyperparameters: Hyperparameters
     loss: Loss
-    states: list[State]
+    states: list[State | ClassState]
     seed: int
     steps: int = 0
     rate_factor: float = 1.0
@@ -60,15 +63,20 @@ class Learner:
         """Return a model at the start of training.
 
         w is zero, and w0 is a constant with a low loss. V is random for features that occur
-        in a row, and zero for others, so that they never contribute.
+        in a row, and zero for others, so that they never contribute. Class vectors are random
+        signs.
         """
         learner = cls(hyperparameters, loss, [], seed)
-        for target in dataset.targets:
-            state = State.begin(
-                dataset.X.n_features, hyperparameters.rank, hyperparameters.solver, dataset.dtype
-            )
-            state.bias[0] = loss.constant(dataset.mean(target))
-            learner.states.append(state)
+        n_features, rank = dataset.X.n_features, hyperparameters.rank
+        solver = hyperparameters.solver
+        if isinstance(loss, Softmax):
+            w0 = loss.constants(dataset.class_shares()).astype(dataset.dtype)
+            learner.states.append(ClassState.begin(n_features, w0, rank, solver, seed))
+        else:
+            for target in dataset.targets:
+                state = State.begin(n_features, rank, solver, dataset.dtype)
+                state.bias[0] = loss.constant(dataset.mean(target))
+                learner.states.append(state)
         learner.join(dataset.used_features)
         return learner
 
@@ -82,7 +90,7 @@ class Learner:
         seed: int,
     ) -> Learner:
         """Return a model that starts from given parameters, those of one model for each output."""
-        states = []
+        states: list[State | ClassState] = []
         for model in models:
             state = State.begin(model.n_features, model.rank, hyperparameters.solver, dtype)
             w0 = cast(np.asarray(model.w0), dtype, "w0 of init")
@@ -96,10 +104,22 @@ class Learner:
         """Number of features d."""
         return self.states[0].n_features
 
-    def models(self) -> list[Model]:
-        """Return a model for each output; they share the parameters and see every change."""
+    @property
+    def n_scores(self) -> int:
+        """Number of scores that a loss has of each row."""
+        state = self.states[0]
+        return state.n_classes if isinstance(state, ClassState) else 1
+
+    def models(self) -> list[Any]:
+        """Return a `Model` for each output, or a `ClassModel` for all.
+
+        They share the parameters and see every change.
+        """
         return [
-            Model._view(float(state.bias[0]), state.w, state.V, self.loss) for state in self.states
+            ClassModel(state)
+            if isinstance(state, ClassState)
+            else Model._view(float(state.bias[0]), state.w, state.V, self.loss)
+            for state in self.states
         ]
 
     def scores(self, X: _core.Csr, threads: int) -> npt.NDArray[np.float64]:
@@ -136,22 +156,15 @@ class Learner:
         unless the optimizer moves all parameters.
         """
         touched: Any = slice(None) if self.hyperparameters.solver.moves_all else features
-        before = [
-            (state.bias.copy(), state.scalars[touched].copy(), state.factors[touched].copy())
-            for state in self.states
-        ]
+        before = [state.parts(touched) for state in self.states]
         steps, rate_factor = self.steps, self.rate_factor
         try:
             self.join(features)
             yield self
         except BaseException:
             self.steps, self.rate_factor = steps, rate_factor
-            for state, (bias, scalars, factors) in zip(self.states, before, strict=True):
-                state.bias[:], state.scalars[touched], state.factors[touched] = (
-                    bias,
-                    scalars,
-                    factors,
-                )
+            for state, parts in zip(self.states, before, strict=True):
+                state.put_back(touched, parts)
             raise
 
     def join(self, features: Features) -> None:

@@ -15,6 +15,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.history import Epoch
 from sparsefm.training.callbacks import Callback
+from sparsefm.training.class_state import ClassState
 from sparsefm.training.divergence import DivergenceWatch
 from sparsefm.training.learner import Learner
 from sparsefm.training.metrics import Metrics
@@ -176,11 +177,11 @@ class TrainingRun(Run):
         for trainer in self._trainers:
             trainer.learning_rate = value
 
-    def snapshot(self) -> tuple[list[State], int]:
+    def snapshot(self) -> tuple[list[State | ClassState], int]:
         """Return a copy of all parameters and moments."""
         return [trainer.state.copy() for trainer in self._trainers], self._learner.steps
 
-    def restore(self, snapshot: tuple[Sequence[State], int]) -> None:
+    def restore(self, snapshot: tuple[Sequence[State | ClassState], int]) -> None:
         """Restore the parameters and moments of a snapshot."""
         states, steps = snapshot
         for trainer, state in zip(self._trainers, states, strict=True):

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
+from sparsefm.losses import Loss
 from sparsefm.model import score_rows
 from sparsefm.optimizers import Optimizer
 from sparsefm.training.random import feature_normals, feature_uniforms
@@ -55,8 +56,8 @@ class State:
     ) -> "State":
         """Return parameters of zero, and the optimizer's initial moments."""
         moments = optimizer.moments
-        scalars = _aligned_zeros((n_features, 2 + moments), dtype)
-        factors = _aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype)
+        scalars = aligned_zeros((n_features, 2 + moments), dtype)
+        factors = aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype)
         bias = np.array([0.0, *optimizer.moment_starts], dtype)
         state = cls(bias, scalars, factors, rank, (scalars, factors))
         state._start_moments(0, optimizer)
@@ -102,11 +103,7 @@ class State:
         """
         for begin in range(0, len(features) if self.rank else 0, FEATURES_AT_ONCE):
             part = features[begin : begin + FEATURES_AT_ONCE]
-            if distribution == "normal":
-                numbers = scale * feature_normals(seed, output, part, self.rank)
-            else:
-                spread = scale / math.sqrt(self.rank)
-                numbers = spread * feature_uniforms(seed, output, part, self.rank)
+            numbers = draw(seed, output, distribution, scale, part, self.rank)
             self.factors[part, 0, : self.rank] = numbers
         _core.refresh_norms(self.scalars, self.factors, features)
 
@@ -131,15 +128,30 @@ class State:
         """Return the current scores, shape (n_rows,)."""
         return score_rows(X, float(self.bias[0]), self.w, self.V, threads)
 
+    def fix_scores(self) -> None:
+        """Do nothing: the one score is determined; see `ClassState.fix_scores`."""
+
+    def trainer(self, loss: Loss, optimizer: Optimizer, threads: int) -> _core.Trainer:
+        """Return what trains these parameters, in the core."""
+        return _core.Trainer(loss, optimizer, self.bias, self.scalars, self.factors, threads)
+
     # --- copies ---------------------------------------------------------------------------------
+
+    def parts(self, features: Any) -> tuple[Array, ...]:
+        """Return copies of all numbers that a training on some features changes."""
+        return self.bias.copy(), self.scalars[features].copy(), self.factors[features].copy()
+
+    def put_back(self, features: Any, parts: tuple[Array, ...]) -> None:
+        """Restore what `parts` returned."""
+        self.bias[:], self.scalars[features], self.factors[features] = parts
 
     def copy(self) -> "State":
         """Return a copy with the same alignment."""
         return _copied(self.bias, self.scalars, self.factors, self.rank)
 
-    def assign(self, other: "State") -> None:
+    def assign(self, other: Any) -> None:
         """Copy the numbers of a state of the same shape."""
-        self.bias[:], self.scalars[:], self.factors[:] = other.bias, other.scalars, other.factors
+        self.put_back(slice(None), (other.bias, other.scalars, other.factors))
 
     def grown(self, n_features: int, optimizer: Optimizer) -> "State":
         """Return a state with more features; the new ones are zero, with initial moments.
@@ -152,10 +164,8 @@ class State:
             return self
         scalars, factors = self.room
         if n_features > len(scalars):
-            capacity = max(n_features, int(GROWTH * self.n_features))
-            scalars, factors = (
-                _lengthened(part, capacity) for part in (self.scalars, self.factors)
-            )
+            capacity = room_for(n_features, self.n_features)
+            scalars, factors = (lengthened(part, capacity) for part in (self.scalars, self.factors))
         room = scalars, factors
         state = State(self.bias, scalars[:n_features], factors[:n_features], self.rank, room)
         for part in (state.scalars, state.factors):
@@ -171,13 +181,28 @@ class State:
 
 
 def _copied(bias: Array, scalars: Array, factors: Array, rank: int) -> State:
-    room = _lengthened(scalars, len(scalars)), _lengthened(factors, len(factors))
+    room = lengthened(scalars, len(scalars)), lengthened(factors, len(factors))
     return State(bias.copy(), *room, rank, room)
 
 
-def _lengthened(array: Array, length: int) -> Array:
+def draw(
+    seed: int, output: int, distribution: str, scale: float, features: Features, rank: int
+) -> Array:
+    """Return random factors of some features, see `State.draw_factors`: (n_features, rank)."""
+    if distribution == "normal":
+        return np.asarray(scale * feature_normals(seed, output, features, rank))
+    spread = scale / math.sqrt(rank)
+    return np.asarray(spread * feature_uniforms(seed, output, features, rank))
+
+
+def room_for(n_features: int, present: int) -> int:
+    """Return for how many features to make room where there is none for so many."""
+    return max(n_features, int(GROWTH * present))
+
+
+def lengthened(array: Array, length: int) -> Array:
     """Return a longer, aligned copy, filled up with zeros."""
-    longer = _aligned_zeros((length, *array.shape[1:]), array.dtype)
+    longer = aligned_zeros((length, *array.shape[1:]), array.dtype)
     longer[: len(array)] = array
     return longer
 
@@ -188,7 +213,7 @@ def _padded(rank: int) -> int:
     return -(-rank // step) * step
 
 
-def _aligned_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+def aligned_zeros(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """Return zeros that begin on a cache line, so that features touch as few lines as possible."""
     dtype = np.dtype(dtype)
     size = math.prod(shape)

@@ -3,11 +3,11 @@
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm import _core
 from sparsefm.data.plan import BatchNumbers, Plan
 from sparsefm.interrupts import WorkSplitter
 from sparsefm.losses import Loss
 from sparsefm.optimizers import Optimizer
+from sparsefm.training.class_state import ClassState
 from sparsefm.training.parameters import Array, State
 
 
@@ -16,7 +16,7 @@ class Trainer:
 
     Parameters
     ----------
-    state : State
+    state : State or ClassState
         Changed in place.
     loss : Loss
     optimizer : Optimizer
@@ -32,13 +32,17 @@ class Trainer:
     """
 
     def __init__(
-        self, state: State, loss: Loss, optimizer: Optimizer, *, threads: int, steps: int = 0
+        self,
+        state: State | ClassState,
+        loss: Loss,
+        optimizer: Optimizer,
+        *,
+        threads: int,
+        steps: int = 0,
     ) -> None:
         self.state, self.loss, self.optimizer, self.steps = state, loss, optimizer, steps
         self.learning_rate = optimizer.learning_rate
-        self._core = _core.Trainer(
-            loss, optimizer, state.bias, state.scalars, state.factors, threads
-        )
+        self._core = state.trainer(loss, optimizer, threads)
         self._work = WorkSplitter()
 
     def run(self, plan: Plan, targets: Array, segment: BatchNumbers, total: float) -> float:

@@ -37,6 +37,8 @@ class Candidate:
         On which it was trained.
     numeric : NumericChoice or None
         How columns of numbers are encoded; None where that was not open.
+    objective : str
+        The name of the loss that is minimised.
     losses : list of float
         Mean validation loss after each epoch.
     row_losses : ndarray of float64
@@ -49,6 +51,7 @@ class Candidate:
     settings: Settings
     rows: int
     numeric: NumericChoice | None = None
+    objective: str = ""
     losses: list[float] = field(default_factory=list)
     row_losses: Losses = field(default_factory=lambda: np.empty(0))
     seconds: float = 0.0
@@ -192,8 +195,15 @@ class Race:
                 trial.lower_rate(snapshot)
         return tuple(stages)
 
+    def untried(self, settings: Settings) -> Candidate:
+        """Return a candidate without any losses, as the only one that there is."""
+        candidate = self._candidate(settings)
+        candidate.outcome = "only one"
+        return candidate
+
     def _candidate(self, settings: Settings) -> Candidate:
-        return Candidate(settings, len(self.folds[0].training.rows), self.numeric)
+        rows, objective = len(self.folds[0].training.rows), self.conditions.loss.name
+        return Candidate(settings, rows, self.numeric, objective)
 
     def _tried(self, settings: Settings, leader: float) -> Candidate:
         """Train a candidate until it stops or is hopeless."""
@@ -225,7 +235,7 @@ class Race:
         size, run = 0.0, map if self._pool is None else self._pool.map
         for _ in range(epochs):
             losses = np.concatenate(list(run(lambda trial: trial.run_epoch(), trials)))
-            loss = float(losses.sum() / sum(len(fold.training.targets) for fold in self.folds))
+            loss = float(losses.sum() / len(self.folds))
             candidate.losses.append(loss if np.isfinite(loss) else np.inf)
             if candidate.losses[-1] == candidate.best:
                 candidate.row_losses = losses

@@ -76,7 +76,7 @@ class Trial(Protocol):
     def run_epoch(self) -> Losses:
         """Run an epoch; return the loss of each validation row times its share of the weight.
 
-        The outputs follow one another, shape (outputs * n,); see `_shared_losses`.
+        It is the mean over the outputs; see `_shared_losses`.
         """
 
     def size_of_factors(self) -> float:
@@ -169,10 +169,9 @@ def begin(chosen: Settings, fold: Fold, conditions: Conditions) -> Trial:
 
 
 def _shared_losses(validation: Dataset, loss: Loss, scores: Callable[[int], Any]) -> Losses:
-    """Return the loss of each row times its share of the weight, output by output.
+    """Return the loss of each row, the mean over the outputs, times its share of the weight.
 
-    With several classes, all of which have an output, it is the log loss of their probabilities,
-    once for each output, shape (n,).
+    With several classes, all of which have an output, it is the log loss of their probabilities.
     """
     weights = np.ones(validation.X.n_rows) if validation.weights is None else validation.weights
     share = weights.astype(np.float64) / weights.sum(dtype=np.float64)
@@ -185,10 +184,9 @@ def _shared_losses(validation: Dataset, loss: Loss, scores: Callable[[int], Any]
         if (classes.sum(axis=1) == 1).all():
             logs = loss.log_probabilities(np.column_stack(found))
             of_rows = logs[np.arange(len(logs)), classes.argmax(axis=1)]
-            return np.asarray(-len(found) * share * of_rows)
-    return np.concatenate(
-        [
-            share * loss.values(target, of_output)
-            for target, of_output in zip(validation.targets, found, strict=True)
-        ]
-    )
+            return np.asarray(-share * of_rows)
+    of_outputs = [
+        loss.values(target, of_output)
+        for target, of_output in zip(validation.targets, found, strict=True)
+    ]
+    return np.asarray(share * np.mean(of_outputs, axis=0, dtype=np.float64))
