@@ -5,7 +5,7 @@ import pytest
 
 import sparsefm as fm
 from sparsefm.estimators import views
-from sparsefm.tuning import racing, search
+from sparsefm.tuning import contest, racing, search
 from sparsefm.tuning.numbers import CHOICES
 from sparsefm.tuning.portfolio import PAIRS, PORTFOLIO
 from sparsefm.tuning.trials import begin
@@ -26,10 +26,11 @@ def kind(request):
 @pytest.fixture
 def brief_search(monkeypatch):
     """Make searches short: few candidates of each kind, encodings and sweeps."""
-    monkeypatch.setattr(search, "PORTFOLIO", (PORTFOLIO[3], PAIRS))
-    monkeypatch.setattr(search.Search, "_sweeps", lambda self, n_rows: 8)
+    monkeypatch.setattr(contest, "PORTFOLIO", (PORTFOLIO[3], PAIRS))
+    for module in (contest, search):
+        monkeypatch.setattr(module, "sweeps_for", lambda n_rows, effort: 8)
     monkeypatch.setattr(views, "CHOICES", CHOICES[:3])
-    monkeypatch.setattr(search.Search, "_varies", lambda self, n_rows: False)
+    monkeypatch.setattr(contest.Optimizers, "vary", lambda self, candidates: candidates)
     monkeypatch.setattr(search, "MAX_EPOCHS", 20)
 
 

@@ -62,7 +62,7 @@ WRONG = {
     "n_threads": [0, -1, 1.5, "x"],
     "dtype": ["int32", int, None, "float16"],
     "verbose": ["x", 7],
-    "loss": ["squared", 3, None],
+    "loss": ["squared", 3, ("logistic",)],
     "class_weight": ["even", 3, {"up": -1.0, "down": 1.0}],
 }
 

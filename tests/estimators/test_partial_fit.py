@@ -337,7 +337,7 @@ class Rates:
 def test_a_users_schedule_and_the_stages_of_a_search_multiply(kind, monkeypatch):
     rates = Rates()
     chosen = Hyperparameters(rank=2, solver=fm.Adam(learning_rate=0.16))
-    monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, None, (2, 2, 1)))
+    monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, None, (2, 2, 1), self.loss))
     X, y = products()
     schedule = fm.LearningRateSchedule(lambda epoch: 1 / epoch)
     kind(callbacks=[rates, schedule]).fit(X, targets(kind, y))
@@ -349,7 +349,7 @@ def test_training_goes_on_at_the_rate_that_it_ended_with(kind, monkeypatch):
     """Where the search had the rate fall twice, all that follows is at a sixteenth."""
     rates = Rates()
     chosen = Hyperparameters(rank=2, solver=fm.Adam(learning_rate=0.16))
-    monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, None, (2, 1, 1)))
+    monkeypatch.setattr(Search, "run", lambda self, *_: Choice(chosen, None, (2, 1, 1), self.loss))
     X, y = products()
     y = targets(kind, y)
     estimator = kind(callbacks=[rates], warm_start=True).fit(X, y)

@@ -227,7 +227,7 @@ def test_it_says_how_far_it_is(kind, caplog, capsys, brief_search):
 
 @pytest.mark.parametrize(("rank", "pairs", "said"), [(0, 0.75, 1), (0, np.nan, 0), (2, 0.25, 0)])
 def test_the_log_says_why_the_model_is_linear(caplog, monkeypatch, rank, pairs, said):
-    choice = Choice(Sampling(rank), None, (60,), {}, linear=0.5, pairs=pairs)
+    choice = Choice(Sampling(rank), None, (60,), fm.losses.Squared(), {}, linear=0.5, pairs=pairs)
     monkeypatch.setattr(Search, "run", lambda *_: choice)
     X, y = products(60)
     with caplog.at_level(logging.INFO, "sparsefm"):

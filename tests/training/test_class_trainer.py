@@ -2,12 +2,8 @@
 
 import numpy as np
 import pytest
-from reference import (
-    adam_step,
-    class_objective,
-    class_objective_gradients,
-    class_scores,
-)
+from class_reference import class_objective, class_objective_gradients, class_scores
+from reference import adam_step
 from scipy import sparse
 
 import sparsefm as fm

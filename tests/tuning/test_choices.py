@@ -9,11 +9,12 @@ from estimating import products, targets
 from raced import ended, numbers, onehot, sampled, searching
 
 import sparsefm as fm
-from sparsefm.tuning import search
+from sparsefm import losses
+from sparsefm.tuning import contest, search
+from sparsefm.tuning.contest import Samplers, chosen, samples_for
 from sparsefm.tuning.numbers import CHOICES
 from sparsefm.tuning.portfolio import Sampling
 from sparsefm.tuning.racing import Race
-from sparsefm.tuning.search import samples_for
 
 # --- encodings of numbers -------------------------------------------------------------------------
 
@@ -22,7 +23,7 @@ def test_encodings_are_tried_first_on_the_same_rows(kind, entrants):
     X, y = products(60)
     kind().fit(X, targets(kind, y))
     first = entrants[: 10 * len(CHOICES)]  # ten folds each
-    assert {settings.rank for settings, _ in first} == {search.NUMERIC_RANK}
+    assert {settings.rank for settings, _ in first} == {contest.FIRST_RANK}
     for number, (_, fold) in enumerate(first):
         assert np.array_equal(fold.validation.y, first[number % 10][1].validation.y)
     widths = [first[10 * number][1].training.X.n_features for number in range(len(CHOICES))]
@@ -106,40 +107,40 @@ class Scripted:
 )
 def test_the_rank_grows_while_that_is_worth_it(losses, effort, ranks):
     race = Scripted(losses)
-    found = searching(effort=effort)._samplers(race, numbers(50), [])
+    found = Samplers(race, numbers(50), {}, effort).run()
     assert race.tried == ranks
     assert [one.best for one in found] == sorted(losses[rank] for rank in ranks)
     known = Scripted(losses)
     first = replace(sampled([losses[8]]), settings=Sampling(8))
-    again = searching(effort=effort)._samplers(known, numbers(50), [first])
+    again = Samplers(known, numbers(50), {}, effort).run([first])
     assert known.tried == ranks[1:]
     assert [one.best for one in again] == [one.best for one in found]
 
 
 def test_a_given_rank_is_the_only_one():
     race = Scripted({3: 1.0})
-    searching(given={"rank": 3})._samplers(race, numbers(50), [])
+    Samplers(race, numbers(50), {"rank": 3}, "fast").run()
     assert race.tried == [3]
 
 
 def test_samples_take_no_more_memory_than_they_may(monkeypatch):
     data = numbers(50)
     assert samples_for(data, 8) == fm.Gibbs.samples
-    monkeypatch.setattr(search, "FEW_BYTES", 9 * 4 * 8 * 20)  # parameters of 8 bytes
-    monkeypatch.setattr(search, "BYTES_FOR_ENTRY", 0)
+    monkeypatch.setattr(contest, "FEW_BYTES", 9 * 4 * 8 * 20)  # parameters of 8 bytes
+    monkeypatch.setattr(contest, "BYTES_FOR_ENTRY", 0)
     assert samples_for(data, 8) == 20
     assert samples_for(data, 17) == 10
     assert samples_for(replace(data, targets=data.targets * 2), 8) == 10
-    monkeypatch.setattr(search, "BYTES_FOR_ENTRY", 9 * 4 * 8 * 30 / 200)  # of 200 entries
+    monkeypatch.setattr(contest, "BYTES_FOR_ENTRY", 9 * 4 * 8 * 30 / 200)  # of 200 entries
     assert samples_for(data, 8) == 30
-    monkeypatch.setattr(search, "MOST_BYTES", 9 * 4 * 8 * 25)
+    monkeypatch.setattr(contest, "MOST_BYTES", 9 * 4 * 8 * 25)
     assert samples_for(data, 8) == 25
 
 
 def test_where_few_samples_fit_in_memory_an_optimizer_trains(kind, monkeypatch):
     for name in ("FEW_BYTES", "MOST_BYTES"):
-        monkeypatch.setattr(search, name, 10_000)  # 27 samples of rank 8, 14 of rank 16
-    monkeypatch.setattr(search, "BYTES_FOR_ENTRY", 0)
+        monkeypatch.setattr(contest, name, 10_000)  # 27 samples of rank 8, 14 of rank 16
+    monkeypatch.setattr(contest, "BYTES_FOR_ENTRY", 0)
     X, y = onehot()
     y = targets(kind, y)
     estimator = kind().fit(X, y)
@@ -148,25 +149,26 @@ def test_where_few_samples_fit_in_memory_an_optimizer_trains(kind, monkeypatch):
         for rank, solver in zip(estimator.search_["rank"], estimator.search_["solver"], strict=True)
         if solver.startswith("Gibbs")
     }
-    monkeypatch.setattr(search, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(contest, "MOST_BYTES", 1_000)
     estimator = kind().fit(X, y)
     assert not any(solver.startswith("Gibbs") for solver in estimator.search_["solver"])
 
 
 @pytest.mark.parametrize(
-    ("sampler", "other", "chosen"),
+    ("sampler", "other", "winner"),
     [(1.0, 0.5, "other"), (1.0, 0.85, "sampler"), (0.5, 1.0, "sampler"), (np.inf, 1.0, "other")],
 )
-def test_an_optimizer_wins_if_it_is_better_than_by_chance(sampler, other, chosen):
+def test_an_optimizer_wins_if_it_is_better_than_by_chance(sampler, other, winner):
     spread = np.resize([-1.0, 1.0], 100) / 100  # an error of a tenth
     candidates = {
         "sampler": sampled([sampler], 8, sampler / 100 + spread),
         "other": ended([other], 8, np.full(100, other / 100)),
     }
-    found = searching()._chosen([candidates["sampler"]], [candidates["other"]])
-    assert found is candidates[chosen]
-    assert searching()._chosen([candidates["sampler"]], []) is candidates["sampler"]
-    assert searching()._chosen([], [candidates["other"]]) is candidates["other"]
+    loss = losses.Squared()
+    found = chosen([candidates["sampler"]], [candidates["other"]], loss)
+    assert found is candidates[winner]
+    assert chosen([candidates["sampler"]], [], loss) is candidates["sampler"]
+    assert chosen([], [candidates["other"]], loss) is candidates["other"]
 
 
 def test_the_chosen_sampler_is_trained_with_all_sweeps():

@@ -12,7 +12,7 @@ from scipy import sparse
 import sparsefm as fm
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.start import LARGEST_SCALE
-from sparsefm.tuning import search
+from sparsefm.tuning import contest, search
 from sparsefm.tuning.numbers import CHOICES
 from sparsefm.tuning.portfolio import FEW, PORTFOLIO, Sampling
 
@@ -201,9 +201,10 @@ def test_a_class_that_is_in_no_fold_or_in_one(rare, loss, n_classes, brief_searc
 
 def test_of_ten_classes_some_are_raced(kind, entrants, brief_search):
     X, y = products(300)
+    given = {}
     if kind is fm.FMClassifier:
-        y = np.argsort(np.argsort(y)) // 30
-    estimator = kind().fit(X, y)
+        y, given = np.argsort(np.argsort(y)) // 30, {"loss": "logistic"}
+    estimator = kind(**given).fit(X, y)
     outputs = 10 if kind is fm.FMClassifier else 1
     assert len(estimator._models) == outputs
     counts = {
@@ -233,14 +234,14 @@ def test_there_are_more_folds_where_these_are_small(monkeypatch, rows, n_folds):
 
 @pytest.mark.parametrize("effort", ["fast", "thorough"])
 def test_with_many_rows_there_are_fewer_candidates_and_sweeps(entrants, monkeypatch, effort):
-    monkeypatch.setattr(search, "MANY_ROWS", 100)
+    monkeypatch.setattr(contest, "MANY_ROWS", 100)
     X, y = onehot()
     estimator = fm.FMRegressor(search=effort).fit(X, y)
     optimizers = {one for one, _ in entrants if isinstance(one, Hyperparameters)}
     sweeps = {one.epochs for one, _ in entrants if isinstance(one, Sampling)}
     if effort == "fast":
         assert optimizers == set(FEW)
-        assert search.FEWER_SWEEPS in sweeps
+        assert contest.FEWER_SWEEPS in sweeps
     else:
         assert optimizers >= set(PORTFOLIO)
         assert sweeps == {fm.Gibbs.default_epochs}
@@ -296,12 +297,12 @@ def test_candidates_that_diverge_lose(kind, monkeypatch):
     X, y = onehot()
     y = targets(kind, y)
     wild = Hyperparameters(4, fm.Adam(learning_rate=1e20), "normal", 0.05)
-    monkeypatch.setattr(search, "PORTFOLIO", (wild, *PORTFOLIO[3:5]))
+    monkeypatch.setattr(contest, "PORTFOLIO", (wild, *PORTFOLIO[3:5]))
     estimator = kind().fit(X, y)
     assert estimator.score(X, y) > 0.8
     assert "diverged" in estimator.search_["outcome"]
     assert max(estimator.search_["loss"]) == np.inf
-    monkeypatch.setattr(search, "PORTFOLIO", (wild, replace(wild, rank=0)))
+    monkeypatch.setattr(contest, "PORTFOLIO", (wild, replace(wild, rank=0)))
     for options in ({}, {"epochs": 3}):
         with pytest.raises(fm.DivergenceError):
             kind(**options, solver=wild.solver).fit(X, y)

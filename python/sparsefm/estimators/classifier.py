@@ -15,11 +15,11 @@ from sklearn.utils.validation import column_or_1d
 from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
+from sparsefm.estimators.class_parameters import ClassParameters
 from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Logistic, Loss, Softmax, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Sweeper
-from sparsefm.training.class_model import ClassModel
 from sparsefm.training.metrics import Metrics, class_metrics, metrics_of
 
 Array = npt.NDArray[Any]
@@ -45,7 +45,7 @@ def _check_order(y: Any) -> None:
         )
 
 
-class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
+class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # type: ignore[misc]
     """Factorization machine for classification.
 
     With two classes there is one output, the score of the second class. With more classes there is
@@ -310,46 +310,6 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         return self._fitted("_learner").loss.log_probabilities(  # type: ignore[no-any-return]
             self._scores(X)
         )
-
-    @property
-    def classes_(self) -> Array:
-        """The classes in ascending order, shape (C,)."""
-        return self._fitted("_target").labels  # type: ignore[no-any-return]
-
-    @property
-    def w0_(self) -> float | Array:
-        """The bias; with more than two classes one for each, shape (C,)."""
-        return self._of_all(0)  # type: ignore[no-any-return]
-
-    @property
-    def w_(self) -> Array:
-        """The linear weights, shape (d,); with more than two classes (C, d)."""
-        return self._of_all(1)  # type: ignore[no-any-return]
-
-    @property
-    def V_(self) -> Array:
-        """The factors, shape (d, k); with more than two classes (C, d, k).
-
-        With softmax loss those of class c are the shared ones times the roots of its class vector.
-        """
-        return self._of_all(2)  # type: ignore[no-any-return]
-
-    def _of_all(self, part: int) -> Any:
-        """Return w0, w or V of the one score, or those of all scores in one array."""
-        found = [self._of_score(c)[part] for c in range(self._n_scores)]
-        return found[0] if len(found) == 1 else np.stack(found)
-
-    @property
-    def _n_scores(self) -> int:
-        models = self._models
-        return len(self.classes_) if isinstance(models[0], ClassModel) else len(models)
-
-    def _of_score(self, c: int) -> tuple[float, Array, Array]:
-        """Return w0, w (d,) and V (d, k) of one score."""
-        models = self._models
-        if isinstance(models[0], ClassModel):
-            return models[0].of_class(c)
-        return float(models[c].w0), models[c].w.copy(), models[c].V.copy()
 
     # --- what the base class needs ---------------------------------------------------------------
 

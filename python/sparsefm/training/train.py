@@ -203,5 +203,5 @@ def _minibatches(
 
 def _copy_of(learner: Learner, run: TrainingRun) -> Model:
     """Return a model that owns a copy of the parameters, with the history so far."""
-    (model,) = learner.models()
+    model: Model = learner.models()[0]
     return replace(model, history=tuple(run.history))
