@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsefm.estimators.targets import Classes
 from sparsefm.sampling import SampledModel
+from sparsefm.training.class_model import ClassModel
 
 
 class DescribingMixin:
@@ -57,7 +58,9 @@ def _model(estimator: Any) -> str:
     if isinstance(model, SampledModel):
         kind += f", mean of {len(model.samples)} samples"
     outputs = len(estimator._models)
-    return kind + (f", {outputs} outputs: each class against the rest" if outputs > 1 else "")
+    if outputs > 1:
+        return f"{kind}, {outputs} outputs: each class against the rest"
+    return kind + (", which all classes share (softmax)" if isinstance(model, ClassModel) else "")
 
 
 def _training(estimator: Any) -> str:
