@@ -236,6 +236,19 @@ def test_very_many_classes_have_one_model(brief_search):
     assert "40 classes" in model.describe()
 
 
+def test_very_many_classes_without_a_search():
+    X, y = onehot(2000, classes=30)
+    for given in ({"search": None}, QUICK):
+        model = fm.FMClassifier(**given).fit(X, y)
+        assert model.best_params_["loss"] == "softmax"
+        again = fm.FMClassifier(**model.best_params_).fit(X, y)
+        assert np.array_equal(again.predict_proba(X), model.predict_proba(X))
+    first = fm.FMClassifier().partial_fit(X[:9], y[:9], classes=np.arange(30))
+    assert first._loss.name == "softmax"
+    sampled = fm.FMClassifier(solver=fm.Gibbs(), rank=1, epochs=6).fit(X, y)
+    assert len(sampled._models) == len(np.unique(y))
+
+
 def test_what_was_chosen_is_forgotten_by_the_next_fit(brief_search, tmp_path):
     X, y = onehot(800, classes=25)
     model = fm.FMClassifier().fit(X, y)

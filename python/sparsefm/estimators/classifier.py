@@ -21,6 +21,7 @@ from sparsefm.losses import Logistic, Loss, Softmax, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Sweeper
 from sparsefm.training.metrics import Metrics, class_metrics, metrics_of
+from sparsefm.tuning.classes import MOST_AGAINST_REST
 
 Array = npt.NDArray[Any]
 
@@ -66,7 +67,8 @@ class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # t
         grows with their number. "ordinal" is for classes with an order, which is
         that of `classes_`: they are the intervals of one latent number. There is one output, and
         the cuts between the classes are learned. It needs ``solver=Gibbs()``, and a row of each
-        class. Default: "logistic"; with more than two classes "logistic" or "softmax", chosen.
+        class. Default: "logistic"; with more than two classes "logistic" or "softmax", chosen; with
+        more than 20 "softmax", unless the solver samples.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
     solver : Adam, AdaGrad or Gibbs, optional
@@ -321,7 +323,7 @@ class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # t
 
     @property
     def _loss_of_all(self) -> Loss | None:  # type: ignore[override]
-        several = self.loss is None and len(self._target.labels) > 2
+        several = self.loss is None and self._target.n_outputs > 2
         return Softmax() if several else None
 
     def _check_y(self, y: Any) -> Array:
@@ -340,10 +342,11 @@ class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # t
 
     def _new_target(self, y: Array, weights: Array | None) -> Classes:
         announced = getattr(self, "_announced", None)
-        together = self._loss.is_of_all_classes
-        target = Classes.learn(y, weights, together)
-        if announced is not None:
-            target = Classes(announced, together)
+        known = announced if announced is not None else Classes.labels_of(y, weights)
+        optimizing = not isinstance(self.solver, Sweeper)
+        if self.loss is None and optimizing and len(known) > MOST_AGAINST_REST:
+            self._chosen_loss = Softmax()
+        target = Classes(known, self._loss.is_of_all_classes)
         if len(target.labels) < 2:
             raise ValueError(
                 "FMClassifier needs rows (of positive weight) of at least 2 classes, but the data "

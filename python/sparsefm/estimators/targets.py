@@ -104,10 +104,10 @@ class Classes:
         """The number of outputs."""
         return 1 if self.together or len(self.labels) == 2 else len(self.labels)
 
-    @classmethod
-    def learn(cls, y: Array, weights: Array | None, together: bool) -> Classes:
-        """Collect the labels of rows of positive weight."""
-        return cls(np.unique(y if weights is None else y[weights > 0]), together)
+    @staticmethod
+    def labels_of(y: Array, weights: Array | None) -> Array:
+        """Return the labels of rows of positive weight, in ascending order."""
+        return np.unique(y if weights is None else y[weights > 0])
 
     def grown(self, y: Array, weights: Array | None) -> Classes:
         """Return this encoding: classes are those of the first rows."""

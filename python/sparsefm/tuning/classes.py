@@ -7,7 +7,7 @@ import numpy as np
 from sparsefm.tuning.trials import Fold
 
 SEARCH_OUTPUTS = 6  # candidates are trained for at most so many classes against the rest
-MOST_AGAINST_REST = 20  # with more classes, one for each against the rest is no candidate
+MOST_AGAINST_REST = 20  # with more classes, and if the loss is open, there is one model of all
 
 
 def some_outputs(fold: Fold) -> Fold:

@@ -19,7 +19,6 @@ from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import new_planner
 from sparsefm.training.random import stream
 from sparsefm.tuning.classes import (
-    MOST_AGAINST_REST,
     SEARCH_OUTPUTS,
     of_all_classes,
     some_outputs,
@@ -269,8 +268,6 @@ class Search:
         if self.loss.task == "ordinal":
             return True
         if self.loss.name not in Gibbs.losses:
-            return False
-        if self.loss_of_all is not None and len(dataset.targets) > MOST_AGAINST_REST:
             return False
         if self.loss.task != "regression" and not can_repeat(dataset.weights_of(dataset.rows)):
             return False
