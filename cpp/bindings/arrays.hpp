@@ -10,6 +10,7 @@
 
 #include "../core/settings.hpp"
 #include "../core/types.hpp"
+#include "released_gil.hpp"
 
 namespace sparsefm {
 

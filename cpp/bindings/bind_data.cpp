@@ -19,7 +19,7 @@ py::tuple dependence(std::int32_t key, const Csr& X, const py::object& fields,
                   field, field + features, [&](auto f) { return 0 <= f && f < number; }),
           "a field is out of range");
   const auto find = [&](const auto& view) {
-    const py::gil_scoped_release release;
+    const ReleasedGil released;
     return dependence_on(key, view, std::span(field, static_cast<std::size_t>(features)),
                          std::span(counts, static_cast<std::size_t>(number)), least, budget);
   };

@@ -101,7 +101,7 @@ class GibbsHandle {
       complete.chain = static_cast<std::uint32_t>(chain);
       const auto matrix = X.view<Real>();
       const auto views = relation_views<Real>(relations, X);
-      const py::gil_scoped_release release;
+      const ReleasedGil released;
       const std::span by_feature(field, static_cast<std::size_t>(features));
       require(views.empty() || separate<Real>(matrix, views, by_feature),
               "a field has entries in X and in a relation, or in two relations");
@@ -120,7 +120,7 @@ class GibbsHandle {
     require(precise(*alpha_) && std::all_of(precisions_.begin(), precisions_.end(), precise),
             "alpha and precisions must be finite and positive");
     require(are_cuts(cuts_), "cuts must ascend from 0 and be finite");
-    const py::gil_scoped_release release;
+    const ReleasedGil released;
     return std::visit([&](auto& gibbs) { return gibbs->sweep(t, threads); }, gibbs_);
   }
 

@@ -41,7 +41,7 @@ void bind_forward(py::module_& m) {
       const Index rows = as_array<Real>(scores, "scores").size();
       Real* out = output<Real>(scores, {rows}, "scores");
       require(0 <= first && first + rows <= X.rows(), "X has no such rows");
-      const py::gil_scoped_release release;
+      const ReleasedGil released;
       forward(out, view, first, rows, model, threads);
     });
   });
@@ -68,7 +68,7 @@ void bind_backward(py::module_& m) {
             Real* dw = linear.mutable_data();
             Real* dV = factors.mutable_data();
             {
-              const py::gil_scoped_release release;
+              const ReleasedGil released;
               backward(dw, dV, view, e, model, threads);
             }
             return py::make_tuple(linear, factors);
@@ -91,7 +91,7 @@ void bind_adam_update(py::module_& m) {
       const Real* g = input<Real>(gradient, {size}, "grad");
       Real* m1 = output<Real>(moment1, {size}, "m");
       Real* m2 = output<Real>(moment2, {size}, "v");
-      const py::gil_scoped_release release;
+      const ReleasedGil released;
       adam_update(values, g, m1, m2, size, t, adam);
     });
   });

@@ -94,7 +94,7 @@ class TrainerHandle {
       require(classes_ == 0 || std::all_of(y, y + plan.rows(), is_class),
               "targets must be numbers of classes");
       segment_ = {py::cast(plan), targets};
-      const py::gil_scoped_release release;
+      const ReleasedGil released;
       trainer.begin_segment(*typed, y, batches, t, learning_rate);
     });
     steps_ = static_cast<Index>(batches.size());
@@ -104,7 +104,7 @@ class TrainerHandle {
     require(0 <= begin && begin <= end && end <= steps_, "no such steps");
     double total = 0;
     for_trainer([&]<class Real>(Trainer<Real>& trainer) {
-      const py::gil_scoped_release release;
+      const ReleasedGil released;
       total = trainer.run(begin, end, loss);
     });
     return total;
@@ -151,7 +151,7 @@ void bind_training(py::module_& m) {
             Real* out = output<Real>(scores, {rows, state.classes}, "scores");
             require(X.features() == state.features, "X has other features than the parameters");
             require(0 <= first && first + rows <= X.rows(), "X has no such rows");
-            const py::gil_scoped_release release;
+            const ReleasedGil released;
             class_scores(out, view, first, rows, state, threads);
           });
         });

@@ -57,7 +57,7 @@ class Csr {
             "the matrix has no such row");
     std::vector<Index> found;
     {
-      const py::gil_scoped_release release;
+      const ReleasedGil released;
       Index entries = 0;
       for (Index q = 0; q < count; ++q) entries += offsets_[row[q] + 1] - offsets_[row[q]];
       const bool few = entries < features_ / 64;
@@ -122,7 +122,7 @@ class Csr {
 
   template <class Values>
   void check_entries(Values values, const std::string& name) {
-    const py::gil_scoped_release release;
+    const ReleasedGil released;
     const auto found = scan(CsrView<Values>{rows_, features_, offsets_, columns_, values});
     if (found.outside || found.infinite) blame(values, name);
     canonical_ = found.ascending && !found.zeros;

@@ -41,13 +41,13 @@ class PlanHandle {
   void transpose(const py::object& batches, int threads) {
     require(threads >= 1, "threads must be at least 1");
     const auto checked = batches_of(batches);
-    const py::gil_scoped_release release;
+    const ReleasedGil released;
     std::visit([&](auto& plan) { plan->transpose(checked, threads); }, plan_);
   }
 
   void forget(const py::object& batches) {
     const auto checked = batches_of(batches);
-    const py::gil_scoped_release release;
+    const ReleasedGil released;
     std::visit([&](auto& plan) { plan->forget(checked); }, plan_);
   }
 
