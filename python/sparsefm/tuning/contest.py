@@ -12,9 +12,10 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.losses import Loss
 from sparsefm.sampling import Gibbs
 from sparsefm.training.hyperparameters import Hyperparameters
-from sparsefm.tuning.portfolio import FEW, PORTFOLIO, Sampling
+from sparsefm.tuning.portfolio import FEW, FEW_OF_ALL_CLASSES, PORTFOLIO, Sampling
 from sparsefm.tuning.racing import Candidate, Race, may_be_equal, ranked, significant
 
+CLASSES_AS_ONE = 10  # what so many classes cost together
 MANY_ROWS = 50_000  # with more there are fewer candidates, and fewer sweeps of each
 FEWER_SWEEPS = 30
 FIRST_RANK = 8  # of samplers
@@ -98,28 +99,41 @@ class Optimizers(Candidates):
 
     def run(self, samplers: Sequence[Candidate]) -> list[Candidate]:
         """Try the portfolio beside samplers that have been tried; return the best first."""
-        n_rows = len(self.dataset.rows)
-        entrants = self._portfolio(
-            few=bool(samplers) and n_rows > MANY_ROWS and self.effort == "fast"
-        )
+        entrants = self._portfolio(samplers)
         if len(entrants) == 1 and not samplers:
             return [self.race.untried(entrants[0])]
         leader = samplers[0].best if samplers else np.inf
         return replace(self.race, patient=not samplers).run(entrants, leader)
 
     def vary(self, candidates: list[Candidate]) -> list[Candidate]:
-        """Vary the best of some candidates, unless there are many rows; return the best first."""
-        many_rows = len(self.dataset.rows) > MANY_ROWS and self.effort == "fast"
-        if many_rows or "solver" in self.given:
+        """Vary the best of some candidates, unless that takes long; return the best first."""
+        if self._is_slow or "solver" in self.given:
             return candidates
         return ranked([*self.race.vary(candidates[0], self.given), *candidates[1:]])
 
-    def _portfolio(self, *, few: bool) -> list[Hyperparameters]:
+    @property
+    def _is_slow(self) -> bool:
+        """Whether there are many rows; if all classes have scores, ten classes count as one."""
+        n_classes = self.race.folds[0].training.n_classes if self._is_of_all_classes else 1
+        n_rows = len(self.dataset.rows) * max(n_classes / CLASSES_AS_ONE, 1)
+        return n_rows > MANY_ROWS and self.effort == "fast"
+
+    @property
+    def _is_of_all_classes(self) -> bool:
+        return self.race.conditions.loss.is_of_all_classes
+
+    def _portfolio(self, samplers: Sequence[Candidate]) -> list[Hyperparameters]:
         """Return candidates, with the given hyperparameters in place."""
         solver = self.given.get("solver")
+        portfolio: tuple[Hyperparameters, ...] = PORTFOLIO
+        if self._is_slow and solver is None:
+            if self._is_of_all_classes:
+                portfolio = FEW_OF_ALL_CLASSES
+            elif samplers:
+                portfolio = FEW
         fitting = [
             replace(candidate, **self.given)
-            for candidate in (FEW if few and solver is None else PORTFOLIO)
+            for candidate in portfolio
             if solver is None or candidate.solver.name == solver.name
         ]
         return list(dict.fromkeys(fitting)) or [replace(Hyperparameters(), **self.given)]

@@ -96,3 +96,6 @@ PAIRS = PORTFOLIO[7]  # what encodings are compared with where nothing can be sa
 # With many rows the price of each candidate is that of a training, and sampling has found what
 # there is. These are the ones that were better than sampling most often (docs/defaults.md).
 FEW = (PORTFOLIO[0], PORTFOLIO[3], PORTFOLIO[4], PAIRS)
+
+# Where no sampler is beside them, there is one of every rank.
+FEW_OF_ALL_CLASSES = (PORTFOLIO[3], PORTFOLIO[5], PAIRS, PORTFOLIO[9])
