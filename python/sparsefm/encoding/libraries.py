@@ -144,8 +144,10 @@ def _read_arrow(column: Any, name: str) -> Column:
     is_text = str(value_kind) in ("string", "large_string", "string_view")
     is_number = is_a.is_integer(value_kind) or is_a.is_floating(value_kind)
     is_decimal, is_flag = is_a.is_decimal(value_kind), is_a.is_boolean(value_kind)
-    if is_a.is_null(value_kind):
+    if is_a.is_null(kind):
         return Numbers(np.full(len(column), np.nan))
+    if is_a.is_null(value_kind):
+        return Labels(np.full(len(column), -1), [])
     if is_a.is_temporal(value_kind):
         raise temporal(name, kind)
     if is_a.is_nested(value_kind) and not (is_a.is_struct(value_kind) or is_a.is_union(value_kind)):

@@ -49,11 +49,10 @@ def record_table(rows: Sequence[Mapping[Any, Any]], known: Names | None) -> Tabl
 
 def read_objects(rows: list[Any], name: str, *, is_categorical: bool = False) -> Column:
     """Return a column of objects: of text, of bools, or of numbers."""
-    if not is_categorical and set(map(type, rows)) <= {int, float}:
-        try:
-            return as_finite(np.array(rows, np.float64), name)
-        except OverflowError:
-            pass  # `as_column` says which value
+    if not is_categorical and set(map(type, rows)) == {float}:  # sooner than a dict
+        numbers = np.array(rows)
+        if not np.isnan(numbers).all():
+            return as_finite(numbers, name)
     try:
         codes, found = distinct(rows)
     except TypeError:

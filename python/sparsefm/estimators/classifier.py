@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import ClassifierMixin
-from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
+from sparsefm.estimators.labels import as_labels
 from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
@@ -241,7 +240,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
                 "which sklearn.utils.class_weight.compute_class_weight computes"
             )
         if classes is not None:
-            classes = np.unique(column_or_1d(classes))
+            classes = np.unique(as_labels(classes, "classes"))
             if hasattr(self, "_learner") and not np.array_equal(classes, self.classes_):
                 raise ValueError(
                     f"classes={classes} is not the same as on last call to partial_fit, "
@@ -279,6 +278,18 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         scores = self._scores(X)
         chosen = scores[:, 0] >= 0 if scores.shape[1] == 1 else np.argmax(scores, axis=1)
         return self.classes_[chosen.astype(np.intp)]
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, the share of rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        y : array-like of shape (n,)
+            Labels of any container that `fit` takes.
+        sample_weight : array-like of shape (n,), optional
+        """
+        return float(super().score(X, as_labels(y, "y"), sample_weight))
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:
@@ -337,14 +348,7 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
     def _check_y(self, y: Any) -> Array:
         if self._loss.task == "ordinal":
             _check_order(y)
-        labels: Array = column_or_1d(y, warn=True)
-        kinds = {type(label).__name__ for label in labels} if labels.dtype == object else set()
-        if "NoneType" in kinds or ("str" in kinds and len(kinds) > 1):
-            raise TypeError(
-                f"y holds labels of several types ({', '.join(sorted(kinds))}): make them all "
-                "text, or all numbers, and leave out rows without a label"
-            )
-        assert_all_finite(labels, input_name="y")
+        labels = as_labels(y, "y")
         check_classification_targets(labels)
         return labels
 
