@@ -143,8 +143,9 @@ def _as_csr(X: Any, owner: Any) -> _core.Csr:
 
 def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Table:
     """Return a dense array of numbers, not copied if it is one; or text and objects as a table."""
-    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub" and not np.isinf(X).any():
-        return X.astype(np.float64) if X.dtype.itemsize > 8 else X
+    is_plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub"
+    if is_plain and X.dtype.itemsize <= 8 and not np.isinf(X).any():
+        return X
     if isinstance(X, Mapping):
         raise TypeError("X is a dict: pass [X] if it is a row, pandas.DataFrame(X) if of columns")
     if isinstance(X, Iterator):
@@ -152,12 +153,20 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
     if isinstance(X, list | tuple) and X and isinstance(X[0], Mapping):
         return record_table(X, known)
     array = _unchecked(X)
-    if array.ndim == 2 and array.dtype.kind in "OUTS":
+    if array.dtype.names is not None:
+        raise ValueError("X is a structured array: pass pandas.DataFrame(X)")
+    is_text = array.dtype.kind in "OUTS"
+    if array.ndim == 2 and is_text:
         return array_table(array)
     if array.ndim == 2 and array.dtype.kind in "mM":
         raise temporal(made_up(1)[0], array.dtype)
-    checked = check_array(X, ensure_all_finite="allow-nan", estimator=owner, input_name="X")
-    return np.asarray(checked, np.float64 if array.dtype.itemsize > 8 else None)
+    if array.dtype == np.longdouble:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float64)
+    kind = None if is_text else "numeric"  # the number of dimensions is wrong, not the text
+    return np.asarray(
+        check_array(array, dtype=kind, ensure_all_finite="allow-nan", estimator=owner, input_name="X")
+    )
 
 
 def _unchecked(X: Any) -> npt.NDArray[Any]:

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -13,7 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
-from sparsefm.estimators.labels import as_labels
+from sparsefm.estimators.labels import LabelsMixin, as_labels
 from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
@@ -43,7 +42,7 @@ def _check_order(y: Any) -> None:
         )
 
 
-class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
+class FMClassifier(LabelsMixin, FactorizationMachine):
     """Factorization machine for classification.
 
     With two classes there is one output, the score of the second class. With more classes there is
@@ -278,18 +277,6 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         scores = self._scores(X)
         chosen = scores[:, 0] >= 0 if scores.shape[1] == 1 else np.argmax(scores, axis=1)
         return self.classes_[chosen.astype(np.intp)]
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy, the share of rows whose class is predicted.
-
-        Parameters
-        ----------
-        X : table, array-like or sparse matrix of shape (n, m)
-        y : array-like of shape (n,)
-            Labels of any container that `fit` takes.
-        sample_weight : array-like of shape (n,), optional
-        """
-        return float(super().score(X, as_labels(y, "y"), sample_weight))
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> npt.NDArray[np.float64]:

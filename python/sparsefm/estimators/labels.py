@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
+from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
@@ -15,6 +16,22 @@ from sparsefm.encoding.objects import is_missing
 from sparsefm.io.labels import NUMBERS
 
 Array = npt.NDArray[Any]
+
+
+class LabelsMixin(ClassifierMixin):  # type: ignore[misc]
+    """Gives a classifier a score for labels in any container."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, the share of rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        y : array-like of shape (n,)
+            Labels of any container that `fit` takes.
+        sample_weight : array-like of shape (n,), optional
+        """
+        return float(super().score(X, as_labels(y, "y"), sample_weight))
 
 
 def as_labels(y: Any, name: str) -> Array:
