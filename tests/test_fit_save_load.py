@@ -23,7 +23,9 @@ pytest.importorskip("safetensors")
 
 N_ROWS = 12
 TEXT = st.text(st.characters(), max_size=3)
-INTEGERS = st.integers(-(2**63), 2**64 - 1) | st.integers(-3, 3) | st.sampled_from([2**53, 2**53 + 1])
+INTEGERS = (
+    st.integers(-(2**63), 2**64 - 1) | st.integers(-3, 3) | st.sampled_from([2**53, 2**53 + 1])
+)
 REALS = st.floats(width=64) | st.sampled_from([0.0, -0.0, 1.0, 0.1, math.nan, math.inf, 2.0**63])
 DECIMALS = st.sampled_from(["0.1", "0.10000000000000000001", "Infinity", "NaN", "1E+400", "3"])
 PLAIN = {
@@ -89,7 +91,15 @@ POLARS = [
     lambda rows: pl.Series([as_utf8(one) for one in rows], dtype=pl.Categorical),
     lambda rows: pl.Series(rows, dtype=pl.Object),
 ]
-NAMES = [["a", "b"], ["ä=1", ""], [10, 20], [1, 0], [("a", 1), ("b", 2)], [0.5, -1], ["\ud800", "b"]]
+NAMES = [
+    ["a", "b"],
+    ["ä=1", ""],
+    [10, 20],
+    [1, 0],
+    [("a", 1), ("b", 2)],
+    [0.5, -1],
+    ["\ud800", "b"],
+]
 
 
 MAKERS = {"pandas": PANDAS, "arrow": ARROW, "batch": ARROW, "polars": POLARS}
@@ -167,3 +177,69 @@ def test_whatever_can_be_fitted_can_be_saved(X, few, tmp_path_factory):
         assert loaded.encoder_.field_names_ == estimator.encoder_.field_names_
     finally:
         libraries.FEW_ROWS = before
+
+
+@given(parts=st.lists(st.lists(INTEGERS | REALS, min_size=2, max_size=6), min_size=2, max_size=3))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_categories_of_a_stream_can_be_saved(parts, tmp_path_factory):
+    """Integers in one part and fractions in another, which no type of NumPy holds together."""
+    estimator = fm.FMClassifier(rank=2, solver=fm.AdaGrad(), n_threads=1)
+    seen = []
+    for part in parts:
+        X = pd.DataFrame({"a": pd.Categorical([part[i % len(part)] for i in range(N_ROWS)])})
+        try:
+            estimator.partial_fit(X, [0, 1] * 6)
+        except ValueError as error:
+            assert "column 'a'" in str(error)
+        else:
+            seen.append(X)
+    if seen:
+        path = tmp_path_factory.getbasetemp() / "stream.safetensors"
+        estimator.save(path)
+        loaded = fm.load(path)
+        for X in seen:
+            assert np.array_equal(loaded.decision_function(X), estimator.decision_function(X))
+
+
+ANY_LABEL = st.one_of(*PLAIN.values(), ODD, st.none(), st.just(pd.NA))
+LABELS = [
+    list,
+    tuple,
+    np.array,
+    lambda labels: np.array(labels, object),
+    *PANDAS,
+    *ARROW,
+    lambda labels: pl.Series([as_utf8(one) for one in labels], strict=False),
+]
+
+
+@given(
+    labels=st.one_of(
+        *(st.lists(one, min_size=2, max_size=3) for one in [*PLAIN.values(), ANY_LABEL])
+    ),
+    make=st.sampled_from(LABELS),
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_labels_can_be_fitted_can_be_saved(labels, make, tmp_path_factory):
+    rows = [labels[i % len(labels)] for i in range(N_ROWS)]
+    try:
+        y = make(rows)
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return
+    X = np.arange(N_ROWS)[:, None] % len(labels)
+    try:
+        estimator = fm.FMClassifier(rank=0, epochs=1, search=None).fit(X, y)
+    except (TypeError, ValueError) as error:
+        assert "y" in str(error).split() or "class" in str(error) or "label" in str(error), error
+        return
+    assert len(estimator.classes_) == len(set(rows))
+    path = tmp_path_factory.getbasetemp() / "labels.safetensors"
+    estimator.save(path)
+    loaded = fm.load(path)
+    assert loaded.classes_.dtype == estimator.classes_.dtype
+    assert list(map(type, loaded.classes_)) == list(map(type, estimator.classes_))
+    assert np.array_equal(loaded.classes_, estimator.classes_)
+    assert np.array_equal(loaded.predict(X), estimator.predict(X))
+    assert loaded.score(X, y) == estimator.score(X, y)

@@ -165,7 +165,9 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
             array = array.astype(np.float64)
     kind = None if is_text else "numeric"  # the number of dimensions is wrong, not the text
     return np.asarray(
-        check_array(array, dtype=kind, ensure_all_finite="allow-nan", estimator=owner, input_name="X")
+        check_array(
+            array, dtype=kind, ensure_all_finite="allow-nan", estimator=owner, input_name="X"
+        )
     )
 
 
@@ -177,7 +179,9 @@ def _unchecked(X: Any) -> npt.NDArray[Any]:
         array = np.asarray(X)
         return np.asarray(X, object) if array.dtype.kind in "US" else array
     except ValueError as error:
-        raise ValueError(f"X is not a table of plain values in rows of one length: {error}") from None
+        raise ValueError(
+            f"X is not a table of plain values in rows of one length: {error}"
+        ) from None
 
 
 def _require_content(shape: tuple[int, ...], owner: Any) -> None:

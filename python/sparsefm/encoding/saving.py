@@ -82,7 +82,9 @@ def read_encoder(reader: Reader) -> TableEncoder:
         names = reader.entry("names", list)
         if len(names) != encoder.n_features_in_ or any(type(name) is not str for name in names):
             raise FileFormatError("has names that are not one for each column of its encoder")
-        encoder._names = Names(names, not reader.has_entry("text_names") or reader.entry("text_names", bool))
+        encoder._names = Names(
+            names, not reader.has_entry("text_names") or reader.entry("text_names", bool)
+        )
         if encoder._names.are_text:
             encoder.feature_names_in_ = encoder._names.as_array()
     return encoder

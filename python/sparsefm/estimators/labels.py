@@ -41,13 +41,7 @@ def as_labels(y: Any, name: str) -> Array:
     NumPy with the same values.
     """
     if not isinstance(getattr(y, "dtype", None), np.dtype) and not sp.issparse(y):
-        try:
-            objects = np.asarray(y, object)
-        except ValueError as error:
-            raise ValueError(f"{name} is not an array: {error}") from None
-        # A list of text becomes an array of fixed width, as in NumPy.
-        is_list_of_text = isinstance(y, list | tuple) and all(isinstance(one, str) for one in y)
-        y = np.asarray(y) if is_list_of_text and len(y) else objects
+        y = _from_objects(y, name)
     labels: Array = column_or_1d(y, warn=True)
     if labels.dtype.kind in "OT":
         labels = _as_one_type(labels.astype(object), name)
@@ -55,6 +49,21 @@ def as_labels(y: Any, name: str) -> Array:
     if labels.dtype.kind not in "UO" and labels.dtype.name not in NUMBERS:
         raise _unsupported(str(labels.dtype), name)
     return labels
+
+
+def _from_objects(y: Any, name: str) -> Array:
+    """Return the labels of a container that is not NumPy's as it holds them."""
+    for method in ("to_pylist", "to_list"):  # of Arrow; of pandas and Polars
+        if hasattr(y, method):
+            y = getattr(y, method)()
+            break
+    else:
+        if isinstance(y, list | tuple) and y and all(isinstance(one, str) for one in y):
+            return np.asarray(y)  # of fixed width, as in NumPy
+    try:
+        return np.asarray(y, object)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
 
 
 def _as_one_type(labels: Array, name: str) -> Array:

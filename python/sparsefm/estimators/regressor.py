@@ -289,11 +289,12 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
     def _check_y(self, y: Any) -> Array:
         try:
-            y = check_array(y, ensure_2d=False, input_name="y", estimator=self)
-        except (TypeError, ValueError) as error:
+            given = np.asarray(y) if isinstance(y, list | tuple) else y
+            y = check_array(given, ensure_2d=False, input_name="y", estimator=self)
+        except (TypeError, ValueError, OverflowError) as error:
             if "y" in str(error).split():
                 raise
-            raise type(error)(f"y must hold real numbers: {error}") from None
+            raise ValueError(f"y must hold real numbers: {error}") from None
         if y.dtype.kind not in "fiub":
             raise TypeError(f"y must hold real numbers, got dtype {y.dtype}")
         return np.asarray(column_or_1d(y, warn=True, dtype=np.float64))
