@@ -145,14 +145,18 @@ def tables(draw):
     return objects if library == "objects" else objects.tolist()
 
 
-def fitted(make, X, y):
-    """Return a fitted estimator, or None if the table is refused with a column named."""
+def train(method, X, y, words):
+    """Return whether a method of an estimator takes these rows; a refusal has one of the words."""
     try:
-        return make().fit(X, y)
+        method(X, y)
     except (TypeError, ValueError) as error:
-        assert type(error) in (TypeError, ValueError)
-        assert any(word in str(error) for word in ("column", "X ")), error
-        return None
+        refusal = error
+    else:
+        return True
+    assert type(refusal) in (TypeError, ValueError)
+    found = str(refusal).replace(":", " ").split()
+    assert any(word in found for word in words), refusal
+    return False
 
 
 @given(X=tables(), few=st.booleans())
@@ -164,8 +168,8 @@ def test_whatever_can_be_fitted_can_be_saved(X, few, tmp_path_factory):
 
     before, libraries.FEW_ROWS = libraries.FEW_ROWS, 200 if few else 0
     try:
-        estimator = fitted(lambda: fm.FMClassifier(rank=2, epochs=1, search=None), X, [0, 1] * 6)
-        if estimator is None:
+        estimator = fm.FMClassifier(rank=2, epochs=1, search=None)
+        if not train(estimator.fit, X, [0, 1] * 6, ("column", "X")):
             return
         assert None not in list(estimator.get_feature_names_out())
         path = tmp_path_factory.getbasetemp() / "any.safetensors"
@@ -187,11 +191,7 @@ def test_categories_of_a_stream_can_be_saved(parts, tmp_path_factory):
     seen = []
     for part in parts:
         X = pd.DataFrame({"a": pd.Categorical([part[i % len(part)] for i in range(N_ROWS)])})
-        try:
-            estimator.partial_fit(X, [0, 1] * 6)
-        except ValueError as error:
-            assert "column 'a'" in str(error)
-        else:
+        if train(estimator.partial_fit, X, [0, 1] * 6, ("column",)):
             seen.append(X)
     if seen:
         path = tmp_path_factory.getbasetemp() / "stream.safetensors"
@@ -229,10 +229,8 @@ def test_whatever_labels_can_be_fitted_can_be_saved(labels, make, tmp_path_facto
             raise
         return
     X = np.arange(N_ROWS)[:, None] % len(labels)
-    try:
-        estimator = fm.FMClassifier(rank=0, epochs=1, search=None).fit(X, y)
-    except (TypeError, ValueError) as error:
-        assert "y" in str(error).split() or "class" in str(error) or "label" in str(error), error
+    estimator = fm.FMClassifier(rank=0, epochs=1, search=None)
+    if not train(estimator.fit, X, y, ("y", "label", "labels", "class")):
         return
     assert len(estimator.classes_) == len(set(rows))
     path = tmp_path_factory.getbasetemp() / "labels.safetensors"

@@ -42,7 +42,7 @@ def test_integers_beyond_64_bits_are_no_categories(value):
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, Decimal("Infinity"), Decimal("1E+400")])
 def test_infinite_categories_are_refused(value):
-    with pytest.raises(ValueError, match="column 'x' holds the category .*infinity"):
+    with pytest.raises(ValueError, match=r"column 'x' holds the category .*infinity"):
         labels([value, 1.0])
 
 

@@ -163,12 +163,14 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
     if array.dtype == np.longdouble:
         with np.errstate(over="ignore"):
             array = array.astype(np.float64)
-    kind = None if is_text else "numeric"  # the number of dimensions is wrong, not the text
-    return np.asarray(
-        check_array(
-            array, dtype=kind, ensure_all_finite="allow-nan", estimator=owner, input_name="X"
-        )
+    checked: npt.NDArray[Any] = check_array(
+        array,
+        dtype=None if is_text else "numeric",  # the number of dimensions is wrong, not the text
+        ensure_all_finite="allow-nan",
+        estimator=owner,
+        input_name="X",
     )
+    return checked
 
 
 def _unchecked(X: Any) -> npt.NDArray[Any]:

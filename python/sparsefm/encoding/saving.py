@@ -160,8 +160,8 @@ def _categories_to_arrays(values: list[Value]) -> tuple[str, Arrays]:
     """Return the kind of some categories, and arrays that hold them."""
     kinds = set(map(type, values))
     if kinds <= {str}:
-        return "text", strings_to_arrays(values, "values")
-    if kinds == {int, float} or (kinds == {int} and max(values) >= 2**63):
+        return "text", strings_to_arrays(map(str, values), "values")
+    if kinds == {int, float} or (kinds == {int} and max(map(int, values)) >= 2**63):
         return "numbers", strings_to_arrays(map(repr, values), "values")
     (kind,) = kinds
     return kind.__name__, {"values": np.array(values, NUMBERS[kind])}

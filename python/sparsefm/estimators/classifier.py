@@ -336,7 +336,8 @@ class FMClassifier(LabelsMixin, FactorizationMachine):
         if self._loss.task == "ordinal":
             _check_order(y)
         labels = as_labels(y, "y")
-        check_classification_targets(labels)
+        with np.errstate(invalid="ignore"):  # it casts large floats to integers
+            check_classification_targets(labels)
         return labels
 
     def _new_target(self, y: Array, weights: Array | None) -> Classes:

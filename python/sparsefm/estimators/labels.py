@@ -42,6 +42,8 @@ def as_labels(y: Any, name: str) -> Array:
     """
     if not isinstance(getattr(y, "dtype", None), np.dtype) and not sp.issparse(y):
         y = _from_objects(y, name)
+    if getattr(y, "dtype", None) is not None and y.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} holds {y.dtype}")
     labels: Array = column_or_1d(y, warn=True)
     if labels.dtype.kind in "OT":
         labels = _as_one_type(labels.astype(object), name)
