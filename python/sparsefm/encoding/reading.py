@@ -20,6 +20,9 @@ from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.names import Names, check_names, made_up
 from sparsefm.encoding.objects import array_table, record_table
 from sparsefm.encoding.tables import Column, Numbers, Table, temporal
+from sparsefm.io.labels import NUMBERS
+
+FAST = set(NUMBERS)  # types of arrays that are taken as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,8 +146,7 @@ def _as_csr(X: Any, owner: Any) -> _core.Csr:
 
 def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Table:
     """Return a dense array of numbers, not copied if it is one; or text and objects as a table."""
-    is_plain = type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub"
-    if is_plain and X.dtype.itemsize <= 8 and not np.isinf(X).any():
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.name in FAST and not np.isinf(X).any():
         return X
     if isinstance(X, Mapping):
         raise TypeError("X is a dict: pass [X] if it is a row, pandas.DataFrame(X) if of columns")

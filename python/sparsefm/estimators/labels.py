@@ -60,8 +60,9 @@ def _from_objects(y: Any, name: str) -> Array:
             y = getattr(y, method)()
             break
     else:
-        if isinstance(y, list | tuple) and y and all(isinstance(one, str) for one in y):
-            return np.asarray(y)  # of fixed width, as in NumPy
+        is_text = isinstance(y, list | tuple) and all(isinstance(one, str) for one in y)
+        if is_text and len(y) and not any(one.endswith("\0") for one in y):
+            return np.asarray(y)  # of fixed width, as in NumPy, which drops such ends
     try:
         return np.asarray(y, object)
     except ValueError as error:
@@ -90,7 +91,7 @@ def _as_one_type(labels: Array, name: str) -> Array:
         return _as_integers(labels, name)
     if kinds <= {str}:
         return np.array([str.__str__(label) for label in labels] or [""], object)[: len(labels)]
-    return labels.astype(np.float64)
+    return _as_floats(labels, name)
 
 
 def _as_integers(labels: Array, name: str) -> Array:
@@ -99,6 +100,20 @@ def _as_integers(labels: Array, name: str) -> Array:
         if limits.min <= labels.min() and labels.max() <= limits.max:
             return labels.astype(dtype)
     raise ValueError(f"{name} holds integers beyond 64 bits: make the labels text")
+
+
+def _as_floats(labels: Array, name: str) -> Array:
+    try:
+        floats = labels.astype(np.float64)
+    except OverflowError:
+        floats = np.full(len(labels), np.nan)
+    changed = floats != labels  # exact, as Python compares
+    if changed.any():
+        raise ValueError(
+            f"{name} holds the label {labels[int(np.argmax(changed))]} beside floats, which float64 "
+            "does not hold: make the labels text"
+        )
+    return floats
 
 
 def _kind(one: type, name: str) -> type:
