@@ -75,20 +75,20 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     n_features_in_ : int
         Number of input columns m.
     feature_names_in_ : ndarray of str, shape (m,)
-        Their names, if the input was a table whose names are all text.
+        Their names, if the input was a table, or a list of dicts, whose names are all text.
     n_features_out_ : int
         Number of features d.
     fields_ : ndarray of int, shape (d,)
         The input column of each feature.
     field_names_ : list of str
-        The input columns' names, "x0", "x1" and so on if they have none.
+        The input columns' names as text, "x0", "x1" and so on if they have none.
 
     Notes
     -----
-    Besides tables (pandas, Polars, PyArrow; requires narwhals) there are dense arrays, whose
-    columns are all numeric, and sparse matrices. Each column of those is a feature in its place: it
-    is divided by the root mean square of its non-zero values, and stays as it is where they are
-    all 1.
+    Tables are those of pandas, Polars and PyArrow (requires narwhals), arrays of objects or text,
+    lists of rows and lists of dicts. Besides there are arrays, whose columns are all numeric, and
+    sparse matrices. Each column of those is a feature in its place: it is divided by the root mean
+    square of its non-zero values, and stays as it is where they are all 1.
 
     Rows of weight w count like w such rows, and rows in any order give the same result, to the bit.
     """

@@ -110,8 +110,8 @@ def _as_floats(labels: Array, name: str) -> Array:
     changed = floats != labels  # exact, as Python compares
     if changed.any():
         raise ValueError(
-            f"{name} holds the label {labels[int(np.argmax(changed))]} beside floats, which float64 "
-            "does not hold: make the labels text"
+            f"{name} holds the label {labels[int(np.argmax(changed))]} beside floats, which "
+            "float64 does not hold: make the labels text"
         )
     return floats
 
