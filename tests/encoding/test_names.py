@@ -104,5 +104,14 @@ def test_parameters_name_columns_by_the_text_of_their_names():
     assert fitted.get_feature_names_out().tolist()[:4] == [f"10#{j}" for j in range(4)]
 
 
+def test_an_integer_that_may_be_a_name_or_a_position_is_refused():
+    for names, key in (([1, 0], 1), ([10, 1], 10), (["1", "0"], 0)):
+        table = pd.DataFrame([["a", "b"]], columns=names)
+        with pytest.raises(ValueError, match=f"hashed names column {key}, .* as text, '{key}'"):
+            TableEncoder(hashed={key: 4}).fit(table)
+    fitted = TableEncoder(hashed={1: 4}).fit(pd.DataFrame([["a", "b"]], columns=[0, 1]))
+    assert fitted.n_features_out_ == 5
+
+
 def test_columns_without_names_are_numbered():
     assert made_up(3) == ["x0", "x1", "x2"]
