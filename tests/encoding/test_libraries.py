@@ -218,6 +218,8 @@ def test_batches_are_tables():
     fitted = TableEncoder().fit(batch)
     assert fitted.feature_names_in_.tolist() == ["s", "x"]
     assert (fitted.transform(batch) != fitted.transform(table)).nnz == 0
+    rows = batch.take(pa.array([1, 0])).to_struct_array()  # scikit-learn's selection of rows
+    assert (fitted.transform(rows) != fitted.transform(table)[[1, 0]]).nnz == 0
     with pytest.raises(ValueError, match="must be in the same order"):
         fitted.transform(batch.select(["x", "s"]))
     with pytest.raises(TypeError, match=r"X is a stream of batches .*: pass X.read_all\(\)"):

@@ -42,7 +42,7 @@ def test_objects_are_encoded_as_a_table_of_them():
         with pytest.warns(UserWarning, match="X does not have valid feature names"):
             assert (fitted.transform(X) != expected).nnz == 0
         assert (TableEncoder().fit_transform(X) != expected).nnz == 0
-    for X in (DICTS, tuple(DICTS), [dict(reversed(row.items())) for row in DICTS]):
+    for X in (DICTS, tuple(DICTS), np.array(DICTS), [dict(reversed(row.items())) for row in DICTS]):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             assert (fitted.transform(X) != expected).nnz == 0

@@ -60,8 +60,10 @@ def as_table(X: Any) -> Table | None:
 
 
 def _whole(X: Any) -> Any:
-    """Return a batch of Arrow's rows as a table of its own."""
+    """Return rows of Arrow as a table: a batch, or what scikit-learn takes out of one."""
     pa = sys.modules.get("pyarrow")
+    if pa is not None and isinstance(X, pa.StructArray):
+        X = pa.RecordBatch.from_struct_array(X)
     if pa is not None and isinstance(X, pa.RecordBatch):
         return pa.Table.from_batches([X])
     if pa is not None and isinstance(X, pa.RecordBatchReader):

@@ -152,8 +152,8 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
         raise TypeError("X is a dict: pass [X] if it is a row, pandas.DataFrame(X) if of columns")
     if isinstance(X, Iterator):
         raise TypeError(f"X is an iterator ({type(X).__name__}): pass list(X)")
-    if isinstance(X, list | tuple) and X and isinstance(X[0], Mapping):
-        return record_table(X, known)
+    if _has_records(X):
+        return record_table(list(X), known)
     array = _unchecked(X)
     if array.dtype.names is not None:
         raise ValueError("X is a structured array: pass pandas.DataFrame(X)")
@@ -173,6 +173,12 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
         input_name="X",
     )
     return checked
+
+
+def _has_records(X: Any) -> bool:
+    """Return whether rows are dicts, in a list or, as scikit-learn hands them on, in an array."""
+    is_array = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype == object
+    return (is_array or isinstance(X, list | tuple)) and len(X) > 0 and isinstance(X[0], Mapping)
 
 
 def _unchecked(X: Any) -> npt.NDArray[Any]:
