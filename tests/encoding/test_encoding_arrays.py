@@ -5,6 +5,9 @@ import warnings
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import config_context
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -130,8 +133,6 @@ def test_missing_numbers(numeric):
         ([[1, np.inf]], r"Input X contains infinity or a value too large for dtype\('float64'\)"),
         (np.empty((0, 2)), "Found array with 0 sample"),
         (np.ones(3), "Expected 2D array, got 1D array instead"),
-        (np.array([["a", "b"]]), "dtype='numeric' is not compatible with arrays of bytes/strings"),
-        (np.array([["a", 1]], object), "could not convert string to float"),
         (np.ones((2, 2)) * 1j, "Complex data not supported"),
         (sparse.csr_matrix([[1, np.nan]]), "Input X contains NaN"),
     ],
@@ -219,3 +220,37 @@ def test_one_kind_of_input_in_place_of_another():
     for first, second in ((np.asarray, sparse.csr_matrix), (sparse.csr_matrix, np.asarray)):
         fitted = TableEncoder().fit(first(X))
         assert (fitted.transform(first(X)) != fitted.transform(second(X))).nnz == 0
+
+
+# --- scikit-learn's set_output --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("X", [DENSE, (RANDOM != 0).astype("f4"), [["a", 1.0], ["b", 2.0]]])
+def test_tables_on_demand(X):
+    pytest.importorskip("pandas")
+    pytest.importorskip("polars")
+    expected = TableEncoder().fit(X)
+    for library in ("pandas", "polars"):
+        encoder = TableEncoder().set_output(transform=library)
+        for table in (encoder.fit_transform(X), encoder.transform(X)):
+            assert type(table).__module__.split(".")[0] == library
+            assert list(table.columns) == expected.get_feature_names_out().tolist()
+            assert table.to_numpy().dtype == np.float32
+            np.testing.assert_array_equal(table.to_numpy(), expected.transform(X).toarray())
+    assert sparse.issparse(encoder.set_output(transform="default").transform(X))
+
+
+def test_pipelines_of_tables():
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("narwhals")
+    from sparsefm import FMClassifier
+
+    frame = pd.DataFrame({"u": ["a", "b"] * 20, "k": np.arange(40.0)}, index=np.arange(40) + 5)
+    y = np.arange(40) % 2
+    with config_context(transform_output="pandas"):
+        assert TableEncoder().fit_transform(frame).index.tolist() == frame.index.tolist()
+        estimator = FMClassifier(rank=0, epochs=20, search=None)
+        pipeline = make_pipeline(TableEncoder(), estimator).fit(frame, y)
+        assert pipeline.score(frame, y) == 1
+        parts = make_column_transformer((TableEncoder(), ["u"]), remainder="passthrough")
+        assert parts.fit_transform(frame).columns.tolist()[-1] == "remainder__k"

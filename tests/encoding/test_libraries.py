@@ -41,6 +41,19 @@ COLUMNS = {
     "pandas int8": (pd.Series([1, -3], dtype="int8"), [1, -3]),
     "pandas float": (pd.Series(REAL), REAL),
     "pandas sparse": (pd.Series(REAL, dtype="Sparse[float]"), REAL),
+    "pandas sparse, other fill": (pd.Series([1, 1, 3], dtype=pd.SparseDtype(int, 1)), [1, 1, 3]),
+    "pandas sparse bool": (pd.Series([True, False], dtype="Sparse[bool]"), [True, False]),
+    "pandas sparse text": (
+        pd.Series(["a", "", "a"], dtype=object).astype(pd.SparseDtype(object, "")),
+        ["a", "", "a"],
+    ),
+    "pandas uint64": (pd.Series([2**64 - 1, 1], dtype="uint64"), [2.0**64, 1]),
+    "pandas category of uint64": (
+        pd.Series(pd.Categorical(np.array([2**64 - 1, 2**64 - 2], np.uint64))),
+        [2**64 - 1, 2**64 - 2],
+    ),
+    "pandas category of bools": (pd.Series(pd.Categorical([True, False])), [True, False]),
+    "pandas objects, decimals": (pd.Series([decimal.Decimal("1.5"), None]), [1.5, None]),
     "pandas int64, PyArrow's": (pd.Series(WHOLE, dtype=pd.ArrowDtype(pa.int64())), WHOLE),
     "Polars text": (pl.Series(TEXT), TEXT),
     "Polars categories": (pl.Series(TEXT, dtype=pl.Categorical), TEXT),
@@ -56,6 +69,24 @@ COLUMNS = {
         pa.chunked_array([pa.array(part).dictionary_encode() for part in (TEXT[:3], TEXT[3:])]),
         TEXT,
     ),
+    "Arrow dictionary, chunks that differ": (
+        pa.chunked_array([pa.array(part).dictionary_encode() for part in (["a"], ["b", "a"])]),
+        ["a", "b", "a"],
+    ),
+    "Arrow dictionary of numbers": (
+        pa.chunked_array([pa.array([1.0, np.nan, None, 1.0]).dictionary_encode()]),
+        [1.0, None, None, 1.0],
+    ),
+    "Arrow dictionary of uint64": (
+        pa.chunked_array([pa.array([2**64 - 1, 1], pa.uint64()).dictionary_encode()]),
+        [2**64 - 1, 1],
+    ),
+    "Arrow dictionary of nulls": (
+        pa.chunked_array([pa.nulls(2).cast(pa.dictionary(pa.int8(), pa.null()))] * 2),
+        [None] * 4,
+    ),
+    "Arrow text, view": (pa.chunked_array([pa.array(TEXT, pa.string_view())]), TEXT),
+    "Arrow uint64": (pa.chunked_array([pa.array([2**64 - 1], pa.uint64())]), [2.0**64]),
     "Arrow flags": (pa.chunked_array([FLAGS]), FLAGS),
     "Arrow int": (pa.chunked_array([WHOLE]), WHOLE),
     "Arrow float": (pa.chunked_array([REAL]), REAL),
@@ -133,13 +164,24 @@ def test_arrow_dictionaries_with_oddities(monkeypatch):
         pd.Series([1j, 2j]),
         pd.Series([[1], [2]], dtype=pd.ArrowDtype(pa.list_(pa.int8()))),
         pd.Series([b"a"], dtype=pd.ArrowDtype(pa.binary())),
+        pd.Series([(1,), (2, 3)]),
+        pd.Series([{1}, {2}]),
+        pd.Series(pd.cut(pd.Series([1.0, 2.0]), 2)),
+        pd.Series(pd.period_range("2024", periods=2, freq="D")),
         pl.Series([[1], [2]]),
+        pl.Series([[1], [2]], dtype=pl.Array(pl.Int8, 1)),
         pl.Series([b"a"]),
         pl.Series([object()], dtype=pl.Object),
         pl.Series([{"a": 1}]),
         pa.chunked_array([[[1], [2]]]),
         pa.chunked_array([[b"a"]]),
         pa.chunked_array([[{"a": 1}]]),
+        pa.chunked_array([pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int8()))]),
+        pa.chunked_array([pa.array([b"a"]).dictionary_encode()]),
+        pa.chunked_array([pa.RunEndEncodedArray.from_arrays([2], ["a"])]),
+        pa.chunked_array(
+            [pa.DictionaryArray.from_arrays(pa.array([0, 0]), pa.array([["a", "b"]]))]
+        ),
         *(
             make(values)
             for values in (
@@ -152,10 +194,44 @@ def test_arrow_dictionaries_with_oddities(monkeypatch):
     ],
     ids=lambda series: f"{type(series).__module__.split('.')[0]} {getattr(series, 'dtype', '')}",
 )
-def test_other_columns_are_refused_by_name(series):
+@pytest.mark.parametrize("few", [200, 0])
+def test_other_columns_are_refused_by_name(series, few, monkeypatch):
+    monkeypatch.setattr(libraries, "FEW_ROWS", few)
     for rows in (series, series[:0]) if not isinstance(series, pd.Series) else (series,):
         with pytest.raises(TypeError, match=r"column 'x' holds .*: (make|convert)"):
             read(rows)
+
+
+@pytest.mark.parametrize("values", [[["a", "b"], ["c"]], [["a"], None]])
+def test_several_values_in_a_row_are_refused_with_a_remedy(values):
+    for series in (pd.Series(values), pl.Series(values), pa.chunked_array([values])):
+        with pytest.raises(TypeError, match=r"column 'x' holds several values.*MultiLabel"):
+            read(series)
+
+
+def test_batches_are_tables():
+    """`ParquetFile.iter_batches` gives them."""
+    from sparsefm.encoding import TableEncoder
+
+    table = pa.table({"s": ["a", "b"], "x": [1.0, 2.0]})
+    (batch,) = table.to_batches()
+    fitted = TableEncoder().fit(batch)
+    assert fitted.feature_names_in_.tolist() == ["s", "x"]
+    assert (fitted.transform(batch) != fitted.transform(table)).nnz == 0
+    rows = batch.take(pa.array([1, 0])).to_struct_array()  # scikit-learn's selection of rows
+    assert (fitted.transform(rows) != fitted.transform(table)[[1, 0]]).nnz == 0
+    with pytest.raises(ValueError, match="must be in the same order"):
+        fitted.transform(batch.select(["x", "s"]))
+    with pytest.raises(TypeError, match=r"X is a stream of batches .*: pass X.read_all\(\)"):
+        fitted.transform(table.to_reader())
+
+
+def test_bools_beside_numbers_are_refused_in_many_rows():
+    """They are equal to some: a hash does not tell them apart."""
+    for rows in ([True, 1.5], [1, True], [0.0, False]):
+        for repeated in (rows, rows * 200):
+            with pytest.raises(TypeError, match=r"several types \(bool, number\)"):
+                read(pd.Series(repeated, dtype=object))
 
 
 def test_infinity_is_refused_by_row():

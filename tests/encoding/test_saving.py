@@ -14,7 +14,7 @@ from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.saving import encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
-from sparsefm.io.reader import Reader
+from sparsefm.io.reader import Reader, add_prefix
 from sparsefm.io.strings import strings_to_arrays
 
 DENSE = np.random.default_rng(0).normal(3, 2, (50, 3))
@@ -77,6 +77,35 @@ def test_text_is_stored_as_everywhere():
     _, arrays = encoder_to_content(fitted)
     for name, expected in strings_to_arrays(sorted(["ä", "", "😀"]), "values").items():
         np.testing.assert_array_equal(arrays[f"0.{name}"], expected)
+
+
+def test_numbers_that_no_type_of_numpy_holds():
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("narwhals")
+    values = [2**64 - 1, 2**64 - 2, -(2**63), 2**53 + 1]
+    fitted = TableEncoder().partial_fit(pd.DataFrame({7: pd.Categorical(values)}))
+    fitted.partial_fit(pd.DataFrame({7: pd.Categorical([2.0**53, 0.5])}))
+    header, arrays = encoder_to_content(fitted)
+    assert header["columns"][0]["kind"] == "numbers"
+    restored = read_encoder(Reader(json.loads(json.dumps(header)), dict(arrays)))
+    assert restored._encodings[0].values == [*sorted(values), 0.5, 2.0**53]
+    assert_same(restored, fitted, pd.DataFrame({7: pd.Categorical([*values, 0.5])}))
+    with pytest.raises(ValueError, match="feature names should match"):
+        restored.transform(pd.DataFrame({8: pd.Categorical([0.5])}))
+    for text in ("1e400", "NaN", "true", '"1"', "1" * 30, "1" * 50, "", "[1]"):
+        damage = strings_to_arrays(["1", text], "values")
+        stored = {"0.columns": np.arange(2, dtype=np.int32)} | add_prefix("0.", damage)
+        with pytest.raises(FileFormatError, match="has a category that is no number"):
+            read_encoder(Reader(header, stored))
+
+
+def test_files_of_before_there_were_names_that_are_not_text():
+    (fitted, X), *_ = fitted_encoders()
+    header, arrays = encoder_to_content(fitted)
+    del header["text_names"]
+    restored = read_encoder(Reader(header, arrays))
+    assert restored.feature_names_in_.tolist() == fitted.feature_names_in_.tolist()
+    assert_same(restored, fitted, X)
 
 
 def test_buckets_of_format_1():

@@ -76,10 +76,11 @@ def test_classes_are_told_when_wrong():
         fm.FMClassifier().fit(X, y, sample_weight=y)
     with pytest.raises(ValueError, match=r"continuous|Unknown label type"):
         fm.FMClassifier().fit(X, X[:, 0])
-    for absent in (None, np.nan, 3):
-        mixed = np.array(["a", absent] * 100, dtype=object)
-        with pytest.raises(TypeError, match="y holds labels of several types"):
-            fm.FMClassifier().fit(X, mixed)
+    for absent in (None, np.nan):
+        with pytest.raises(ValueError, match="Input y contains NaN or None, in row 1"):
+            fm.FMClassifier().fit(X, np.array(["a", absent] * 100, dtype=object))
+    with pytest.raises(TypeError, match=r"y holds labels of several types \(int, str\)"):
+        fm.FMClassifier().fit(X, np.array(["a", 3] * 100, dtype=object))
     for bad in (np.nan, np.inf):
         with pytest.raises(ValueError, match="Input y contains"):
             fm.FMClassifier().fit(X, np.where(y, bad, 0.0))

@@ -75,8 +75,6 @@ class Categories:
         known = np.array(self.vocabulary.find(occurring, UNKNOWN), np.int32) != UNKNOWN
         new = list(compress(occurring, ~known))
         columns = dict(zip(new, range(end, end + len(new)), strict=True))
-        if len(columns) < len(new):  # an Arrow dictionary may hold a value twice
-            columns = dict(zip(columns, range(end, end + len(columns)), strict=True))
         missing = grown_missing(self.missing, labels.codes < 0, end + len(columns))
         return Categories(self.vocabulary.added(columns), missing)
 
@@ -88,7 +86,7 @@ class Categories:
 
     def _labels(self, column: Column, name: str) -> Labels:
         """Return a column as labels of the kind that is known."""
-        labels = as_labels(column)
+        labels = as_labels(column, name)
         if len(self.vocabulary) == 0 or not labels.values:
             return labels
         was, found = kind(self.vocabulary.example()), kind(labels.values[0])
@@ -130,7 +128,7 @@ class Hashed:
         """Hash each distinct value; missing is a value like others."""
         from sklearn.utils import murmurhash3_32
 
-        labels = as_labels(column)
+        labels = as_labels(column, name)
         encoded = [text(value).encode("utf-8", "surrogatepass") for value in labels.values]
         hashes = [murmurhash3_32(value, positive=True) for value in encoded]
         hashes.append(murmurhash3_32(b"missing", seed=1, positive=True))

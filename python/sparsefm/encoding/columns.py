@@ -47,10 +47,15 @@ class Encoding(Protocol):
         """
 
 
-def as_labels(column: Column) -> Labels:
+def as_labels(column: Column, name: str) -> Labels:
     """Return a column for an encoding of categories; numbers become labels."""
     if isinstance(column, Labels):
         return column
+    if (np.abs(column.values) >= 2**53).any():
+        raise ValueError(
+            f"column {name!r} was categorical in training, but holds numbers of 2**53 or more now, "
+            "which are not told apart: make it categorical as it was"
+        )
     present = ~np.isnan(column.values)
     values, inverse = np.unique(column.values[present], return_inverse=True)
     codes = np.full(len(column.values), -1)

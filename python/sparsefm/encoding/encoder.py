@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from sparsefm import _core
@@ -16,6 +17,7 @@ from sparsefm.data.validation import as_vector, as_weights, check_dtype
 from sparsefm.encoding.assembly import Encoded, assemble, fields_of, first_unknown
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values
+from sparsefm.encoding.names import Names
 from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
@@ -73,23 +75,25 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     n_features_in_ : int
         Number of input columns m.
     feature_names_in_ : ndarray of str, shape (m,)
-        Their names, if the input was a table whose names are all text.
+        Their names, if the input was a table, or a list of dicts, whose names are all text.
     n_features_out_ : int
         Number of features d.
     fields_ : ndarray of int, shape (d,)
         The input column of each feature.
     field_names_ : list of str
-        The input columns' names, "x0", "x1" and so on if they have none.
+        The input columns' names as text, "x0", "x1" and so on if they have none.
 
     Notes
     -----
-    Besides tables (pandas, Polars, PyArrow; requires narwhals) there are dense arrays, whose
-    columns are all numeric, and sparse matrices. Each column of those is a feature in its place: it
-    is divided by the root mean square of its non-zero values, and stays as it is where they are
-    all 1.
+    Tables are those of pandas, Polars and PyArrow (requires narwhals), arrays of objects or text,
+    lists of rows and lists of dicts. Besides there are arrays, whose columns are all numeric, and
+    sparse matrices. Each column of those is a feature in its place: it is divided by the root mean
+    square of its non-zero values, and stays as it is where they are all 1.
 
     Rows of weight w count like w such rows, and rows in any order give the same result, to the bit.
     """
+
+    _names: Names | None = None  # also those that are not text
 
     def __init__(
         self,
@@ -145,9 +149,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         return self._owned(self._encode(X, self))
 
-    def _owned(self, X: _core.Csr) -> sp.csr_matrix:
+    def _owned(self, X: _core.Csr) -> sp.csr_matrix | npt.NDArray[Any]:
         """Return features as a matrix of its own; those of a matrix may borrow its arrays."""
         matrix = as_scipy(X, check_dtype(self.dtype))
+        if _get_output_config("transform", self)["dense"] != "default":
+            return matrix.toarray()  # scikit-learn makes a table of it
         return matrix.copy() if self._encodings is None else matrix
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -172,7 +178,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def field_names_(self) -> list[str]:
         """The input columns' names, "x0", "x1" and so on if they have none."""
         check_is_fitted(self)
-        return field_names(getattr(self, "feature_names_in_", None), self.n_features_in_)
+        return field_names(self._names, self.n_features_in_)
 
     @property
     def _is_matrix(self) -> bool:
@@ -250,7 +256,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _encode(self, X: Any, owner: Any) -> _core.Csr:
         """Return the features of `X`."""
         check_settings(self)
-        return self._features(read(X, owner), self._encodings, self._scales)
+        return self._features(read(X, owner, self._names), self._encodings, self._scales)
 
     def _learn_encode(self, X: Any, sample_weight: Any, owner: Any, *, anew: bool) -> _core.Csr:
         data = self._read(X, owner, anew=anew).keeping()
@@ -261,7 +267,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _read(self, X: Any, owner: Any, *, anew: bool) -> Input:
         check_settings(self)
-        return read(X, owner, reset=anew, extend=not anew)
+        return read(X, owner, self._names, reset=anew, extend=not anew)
 
     def _learn(
         self, data: Input, sample_weight: Any, *, anew: bool
@@ -279,12 +285,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _remember(
         self, data: Input, encodings: list[Encoding] | None, scales: Scales, owner: Any
     ) -> None:
-        self._encodings, self._scales = encodings, scales
+        self._encodings, self._scales, self._names = encodings, scales, data.names
         self.n_features_out_ = len(scales) if encodings is None else _n_outputs(encodings)
         for estimator in (self, owner):
             estimator.n_features_in_ = data.shape[1]
-            if data.names is not None:
-                estimator.feature_names_in_ = data.names
+            if data.names is not None and data.names.are_text:
+                estimator.feature_names_in_ = data.names.as_array()
             elif hasattr(estimator, "feature_names_in_"):
                 del estimator.feature_names_in_
 

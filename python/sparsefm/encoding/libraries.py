@@ -8,49 +8,27 @@ has more values than the column has rows, only those that occur are read.
 """
 
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from sparsefm.encoding.names import Names
+from sparsefm.encoding.objects import distinct, read_objects
 from sparsefm.encoding.tables import (
     Column,
     Integers,
     Labels,
     Numbers,
+    Table,
     as_column,
     as_finite,
+    multi_valued,
     temporal,
     unsupported,
 )
 
 FEW_ROWS = 200  # up to so many
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table of one of the libraries.
-
-    Attributes
-    ----------
-    series : list
-        The columns, as the library has them.
-    names : list
-        Of the columns; pandas allows other names than text.
-    shape : (int, int)
-    read_column : callable
-        Returns numbers or labels for one of `series` and its name.
-    """
-
-    series: list[Any]
-    names: list[Any]
-    shape: tuple[int, int]
-    read_column: Callable[[Any, str], Column]
-
-    def columns(self, names: list[str]) -> Iterator[Column]:
-        """Yield the columns, one at a time; errors call them by `names`."""
-        return map(self.read_column, self.series, names)
+PLAIN = {str, float, type(None)}  # can be hashed, and are different from each other
 
 
 def as_table(X: Any) -> Table | None:
@@ -64,21 +42,33 @@ def as_table(X: Any) -> Table | None:
             f"reading a table ({type(X).__name__}) requires narwhals: pip install narwhals"
         ) from None
     try:
-        frame = narwhals.from_native(X, pass_through=True)
+        frame = narwhals.from_native(_whole(X), pass_through=True)
     except narwhals.exceptions.DuplicateError as error:
         raise ValueError(f"X must have distinct column names: {error}") from None
     if isinstance(frame, narwhals.LazyFrame):
         raise TypeError(f"X is a lazy table ({type(X).__name__}): pass X.collect()")
     if not isinstance(frame, narwhals.DataFrame):
         return None
-    library = frame.implementation
+    library, names = frame.implementation, Names.of(frame.columns)
     if library.is_polars():
-        return Table(frame.to_native().get_columns(), frame.columns, frame.shape, _read_polars)
+        return Table(frame.to_native().get_columns(), names, frame.shape, _read_polars)
     if library.is_pyarrow():
-        return Table(frame.to_native().columns, frame.columns, frame.shape, _read_arrow)
+        return Table(frame.to_native().columns, names, frame.shape, _read_arrow)
     native = frame.to_native() if library.is_pandas() else frame.to_pandas()
     series = [column for _, column in native.items()]
-    return Table(series, frame.columns, frame.shape, _read_pandas)
+    return Table(series, names, frame.shape, _read_pandas)
+
+
+def _whole(X: Any) -> Any:
+    """Return rows of Arrow as a table: a batch, or what scikit-learn takes out of one."""
+    pa = sys.modules.get("pyarrow")
+    if pa is not None and isinstance(X, pa.StructArray):
+        X = pa.RecordBatch.from_struct_array(X)
+    if pa is not None and isinstance(X, pa.RecordBatch):
+        return pa.Table.from_batches([X])
+    if pa is not None and isinstance(X, pa.RecordBatchReader):
+        raise TypeError("X is a stream of batches (RecordBatchReader): pass X.read_all()")
+    return X
 
 
 def _table_modules() -> set[str]:
@@ -110,23 +100,18 @@ def _read_pandas(series: Any, name: str) -> Column:
         raise temporal(name, dtype)
     if dtype.kind != "O":
         raise unsupported(name, dtype)
-    is_categorical = isinstance(dtype, pd.CategoricalDtype)
-    try:
-        if len(series) <= FEW_ROWS:
-            codes, found = _distinct(series.tolist(), pd.isna)
-        elif is_categorical:
-            categories = series.array.categories
-            codes, occurring = _occurring(np.asarray(series.array.codes), len(categories))
-            found = categories[occurring].tolist()
-        else:
-            codes, uniques = pd.factorize(series.to_numpy() if is_native else series.array)
-            found = uniques.tolist()
-    except TypeError as error:
-        raise TypeError(
-            f"column {name!r} holds objects that are not plain values ({error}): "
-            "convert them to text or numbers, or drop the column"
-        ) from None
-    return as_column(codes, found, name, is_categorical=is_categorical)
+    if len(series) <= FEW_ROWS:
+        is_categorical = isinstance(dtype, pd.CategoricalDtype)
+        return read_objects(series.tolist(), name, is_categorical=is_categorical)
+    if isinstance(dtype, pd.CategoricalDtype):
+        categories = series.array.categories
+        codes, occurring = _occurring(np.asarray(series.array.codes), len(categories))
+        return as_column(codes, categories[occurring].tolist(), name, is_categorical=True)
+    values = series.array if isinstance(dtype, pd.StringDtype) else np.asarray(series, object)
+    if not isinstance(dtype, pd.StringDtype) and not set(map(type, values)) <= PLAIN:
+        return read_objects(values.tolist(), name)
+    codes, uniques = pd.factorize(values)  # sooner than a dict
+    return as_column(codes, uniques.tolist(), name, is_categorical=False)
 
 
 def _read_polars(series: Any, name: str) -> Column:
@@ -141,11 +126,13 @@ def _read_polars(series: Any, name: str) -> Column:
         return Numbers(np.full(len(series), np.nan))
     if dtype.is_temporal():
         raise temporal(name, dtype)
+    if isinstance(dtype, pl.List | pl.Array):
+        raise multi_valued(name, dtype)
     if dtype not in (pl.String, pl.Categorical, pl.Enum):
         raise unsupported(name, dtype)
     text = series.cast(pl.String)
     if len(text) <= FEW_ROWS:
-        return as_column(*_distinct(text.to_list()), name, is_categorical=True)
+        return as_column(*distinct(text.to_list()), name, is_categorical=True)
     found = text.drop_nulls().unique().to_list()
     codes = text.cast(pl.Enum(found)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
     return as_column(codes, found, name, is_categorical=True)
@@ -155,46 +142,35 @@ def _read_arrow(column: Any, name: str) -> Column:
     import pyarrow as pa
 
     kind, is_a = column.type, pa.types
-    if is_a.is_integer(kind) or is_a.is_floating(kind):
-        return as_finite(column.to_numpy(), name)
-    if is_a.is_decimal(kind):
-        return as_finite(column.cast(pa.float64()).to_numpy(), name)
-    if is_a.is_boolean(kind):
-        return Labels(column.cast(pa.int8()).fill_null(-1).to_numpy(), [False, True])
+    value_kind = kind.value_type if is_a.is_dictionary(kind) else kind
+    is_text = str(value_kind) in ("string", "large_string", "string_view")
+    is_number = is_a.is_integer(value_kind) or is_a.is_floating(value_kind)
+    is_decimal, is_flag = is_a.is_decimal(value_kind), is_a.is_boolean(value_kind)
     if is_a.is_null(kind):
         return Numbers(np.full(len(column), np.nan))
-    if is_a.is_temporal(kind):
+    if is_a.is_null(value_kind):
+        return Labels(np.full(len(column), -1), [])
+    if is_a.is_temporal(value_kind):
         raise temporal(name, kind)
-    if not is_a.is_dictionary(kind) and str(kind) not in ("string", "large_string", "string_view"):
+    if is_a.is_nested(value_kind) and not (is_a.is_struct(value_kind) or is_a.is_union(value_kind)):
+        raise multi_valued(name, kind)
+    if not (is_text or is_number or is_decimal or is_flag):
         raise unsupported(name, kind)
+    if value_kind is kind and (is_number or is_decimal):
+        return as_finite((column.cast(pa.float64()) if is_decimal else column).to_numpy(), name)
+    if value_kind is kind and is_flag:
+        return Labels(column.cast(pa.int8()).fill_null(-1).to_numpy(), [False, True])
     if len(column) <= FEW_ROWS:
-        return as_column(*_distinct(column.to_pylist()), name, is_categorical=True)
-    if is_a.is_dictionary(kind):
+        return as_column(*distinct(column.to_pylist()), name, is_categorical=True)
+    if value_kind is not kind:
         known = [chunk.dictionary for chunk in column.chunks]
         if sum(map(len, known)) > len(column) or any(values.null_count for values in known):
-            column = column.cast(kind.value_type).dictionary_encode()
+            column = column.cast(value_kind).dictionary_encode()
     else:
         column = column.dictionary_encode()
     encoded = column.unify_dictionaries().combine_chunks()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return as_column(codes, encoded.dictionary.to_pylist(), name, is_categorical=True)
-
-
-def _distinct(
-    rows: list[Any], is_missing: Callable[[Any], Any] = lambda value: value is None
-) -> tuple[Integers, list[Any]]:
-    """Return a code for each row, -1 where missing, and the distinct values."""
-    code_of: dict[Any, int] = {}
-    found: list[Any] = []
-    for value in rows:
-        if value in code_of:
-            continue
-        if is_missing(value):
-            code_of[value] = -1
-        else:
-            code_of[value] = len(found)
-            found.append(value)
-    return np.array([code_of[value] for value in rows]), found
 
 
 def _occurring(codes: Integers, n_values: int) -> tuple[Integers, Any]:

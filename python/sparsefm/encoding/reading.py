@@ -4,8 +4,7 @@ scikit-learn's own checks take longer than a row of a table. They run when somet
 new, and find the words.
 """
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,13 +12,17 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.encoding.columns import as_numbers
-from sparsefm.encoding.libraries import Table, as_table
-from sparsefm.encoding.tables import Column, Numbers
+from sparsefm.encoding.libraries import as_table
+from sparsefm.encoding.names import Names, check_names, made_up
+from sparsefm.encoding.objects import array_table, record_table
+from sparsefm.encoding.tables import Column, Numbers, Table, temporal
+from sparsefm.io.labels import NUMBERS
+
+FAST = set(NUMBERS)  # types of arrays that are taken as they are
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,15 +33,15 @@ class Input:
     ----------
     data : Table, ndarray or Csr
     shape : (int, int)
-    names : ndarray of str, shape (m,), or None
-        What scikit-learn calls ``feature_names_in_``.
+    names : Names or None
+        Those of a table, or those of the fit for an array or a sparse matrix.
     kept : list of Numbers or Labels, optional
         The columns, if they have been read already.
     """
 
     data: Any
     shape: tuple[int, int]
-    names: npt.NDArray[np.object_] | None
+    names: Names | None
     kept: list[Column] | None = None
 
     @property
@@ -86,38 +89,50 @@ class Input:
         return as_csr(dense, np.float64)
 
 
-def field_names(names: npt.NDArray[np.object_] | None, n_columns: int) -> list[str]:
+def field_names(names: Names | None, n_columns: int) -> list[str]:
     """Return the names of columns, made up where there are none."""
-    return [f"x{column}" for column in range(n_columns)] if names is None else list(names)
+    return made_up(n_columns) if names is None or names.are_numbering else names.texts
 
 
-def read(X: Any, owner: Any, *, reset: bool = False, extend: bool = False) -> Input:
-    """Check `X` in the name of the estimator `owner`, which is not changed.
+def read(
+    X: Any, owner: Any, known: Names | None = None, *, reset: bool = False, extend: bool = False
+) -> Input:
+    """Check `X` in the name of the estimator `owner`.
 
     Parameters
     ----------
-    X : table, array-like or sparse matrix
+    X : table, list of dicts, array-like or sparse matrix
     owner : estimator
-        Unless `reset`, `X` must have the number and names of its columns.
+        Unless `reset`, `X` must have the number of its columns.
+    known : Names, optional
+        Those of the fit; unless `reset`, `X` must have them.
     reset : bool
     extend : bool
         Whether there may be more columns after those of `owner`.
     """
+    known = None if reset else known
     data: Any = as_table(X)
     if data is None:
-        data = _as_csr(X, owner) if sp.issparse(X) else _as_array(X, owner)
+        data = _as_csr(X, owner) if sp.issparse(X) else _as_array(X, owner, known)
     shape = (data.n_rows, data.n_features) if isinstance(data, _core.Csr) else tuple(data.shape)
     _require_content(shape, owner)
-    names = getattr(owner, "feature_names_in_", None)
-    known = None if names is None else names.tolist()
     found = data.names if isinstance(data, Table) else None
-    if extend and shape[1] > owner.n_features_in_:
-        reset = known is None or (found is not None and found[: len(known)] == known)
-    if reset or found != known or shape[1] != owner.n_features_in_:
-        witness = copy.copy(owner)  # scikit-learn writes to it
-        validate_data(witness, X, reset=reset, skip_check_array=True)
-        names = getattr(witness, "feature_names_in_", None)
-    return Input(data, shape, names)
+    if reset:
+        return Input(data, shape, found)
+    n_known, name = owner.n_features_in_, type(owner).__name__
+    if extend and shape[1] > n_known and _extends(known, found):
+        return Input(data, shape, found)
+    check_names(known, found, name)
+    if shape[1] != n_known:
+        raise ValueError(
+            f"X has {shape[1]} features, but {name} is expecting {n_known} features as input."
+        )
+    return Input(data, shape, known)
+
+
+def _extends(known: Names | None, found: Names | None) -> bool:
+    """Return whether a table with more columns begins with the known ones."""
+    return known is None or (found is not None and known.begins(found))
 
 
 def _as_csr(X: Any, owner: Any) -> _core.Csr:
@@ -129,12 +144,54 @@ def _as_csr(X: Any, owner: Any) -> _core.Csr:
         raise
 
 
-def _as_array(X: Any, owner: Any) -> npt.NDArray[Any]:
-    """Return a dense array of numbers, not copied if it is one."""
-    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.kind in "fiub" and not np.isinf(X).any():
+def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Table:
+    """Return a dense array of numbers, not copied if it is one; or text and objects as a table."""
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.name in FAST and not np.isinf(X).any():
         return X
-    checked = check_array(X, ensure_all_finite="allow-nan", estimator=owner, input_name="X")
-    return np.asarray(checked)
+    if isinstance(X, Mapping):
+        raise TypeError("X is a dict: pass [X] if it is a row, pandas.DataFrame(X) if of columns")
+    if isinstance(X, Iterator):
+        raise TypeError(f"X is an iterator ({type(X).__name__}): pass list(X)")
+    if _has_records(X):
+        return record_table(list(X), known)
+    array = _unchecked(X)
+    if array.dtype.names is not None:
+        raise ValueError("X is a structured array: pass pandas.DataFrame(X)")
+    is_text = array.dtype.kind in "OUTS"
+    if array.ndim == 2 and is_text:
+        return array_table(array)
+    if array.ndim == 2 and array.dtype.kind in "mM":
+        raise temporal(made_up(1)[0], array.dtype)
+    if array.dtype == np.longdouble:
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float64)
+    checked: npt.NDArray[Any] = check_array(
+        array,
+        dtype=None if is_text else "numeric",  # the number of dimensions is wrong, not the text
+        ensure_all_finite="allow-nan",
+        estimator=owner,
+        input_name="X",
+    )
+    return checked
+
+
+def _has_records(X: Any) -> bool:
+    """Return whether rows are dicts, in a list or, as scikit-learn hands them on, in an array."""
+    is_array = isinstance(X, np.ndarray) and X.ndim == 1 and X.dtype == object
+    return (is_array or isinstance(X, list | tuple)) and len(X) > 0 and isinstance(X[0], Mapping)
+
+
+def _unchecked(X: Any) -> npt.NDArray[Any]:
+    """Return an array; what text there is beside numbers in rows does not make them text."""
+    if isinstance(X, np.ndarray):
+        return X
+    try:
+        array = np.asarray(X)
+        return np.asarray(X, object) if array.dtype.kind in "US" else array
+    except ValueError as error:
+        raise ValueError(
+            f"X is not a table of plain values in rows of one length: {error}"
+        ) from None
 
 
 def _require_content(shape: tuple[int, ...], owner: Any) -> None:

@@ -1,5 +1,7 @@
 """A fitted `TableEncoder` as the content of a file, and back; what is read is not trusted."""
 
+import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +11,7 @@ from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
 from sparsefm.encoding.encoder import TableEncoder
+from sparsefm.encoding.names import Names
 from sparsefm.encoding.numeric import Bins, Logarithm, Number, Spline
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import check_settings
@@ -31,10 +34,11 @@ def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
     for name in ("hashed", "numeric"):
         if isinstance(parameters[name], Mapping):
             parameters[name] = dict(parameters[name])
-    names = getattr(encoder, "feature_names_in_", None)
+    names = encoder._names
     header: dict[str, Any] = {
         "settings": {name: to_json(value) for name, value in parameters.items()},
-        "names": None if names is None else list(map(str, names)),
+        "names": None if names is None else names.texts,
+        "text_names": names is not None and names.are_text,
         "columns": None,
     }
     if encoder._encodings is None:
@@ -78,7 +82,11 @@ def read_encoder(reader: Reader) -> TableEncoder:
         names = reader.entry("names", list)
         if len(names) != encoder.n_features_in_ or any(type(name) is not str for name in names):
             raise FileFormatError("has names that are not one for each column of its encoder")
-        encoder.feature_names_in_ = np.array(names, object)
+        encoder._names = Names(
+            names, not reader.has_entry("text_names") or reader.entry("text_names", bool)
+        )
+        if encoder._names.are_text:
+            encoder.feature_names_in_ = encoder._names.as_array()
     return encoder
 
 
@@ -153,17 +161,34 @@ def _categories_to_arrays(values: list[Value]) -> tuple[str, Arrays]:
     kinds = set(map(type, values))
     if kinds <= {str}:
         return "text", strings_to_arrays(map(str, values), "values")
-    kind = kinds.pop() if len(kinds) == 1 else float
+    if kinds == {int, float} or (kinds == {int} and max(map(int, values)) >= 2**63):
+        return "numbers", strings_to_arrays(map(repr, values), "values")
+    (kind,) = kinds
     return kind.__name__, {"values": np.array(values, NUMBERS[kind])}
 
 
 def _read_categories(kind: str, reader: Reader) -> list[Value]:
     if kind == "text":
         return list(read_strings(reader, "values"))
+    if kind == "numbers":
+        return list(map(_read_number_text, read_strings(reader, "values")))
     for number, dtype in NUMBERS.items():
         if kind == number.__name__:
             return list(reader.numbers("values", (None,), (dtype,)).tolist())
     raise FileFormatError(f"has an encoder with a column of the unknown kind {kind!r:.40}")
+
+
+def _read_number_text(text: str) -> int | float:
+    """Return the number that was written as text, because NumPy has no type for all of them."""
+    try:
+        number = json.loads(text) if len(text) < 40 else None
+    except ValueError:
+        number = None
+    if type(number) is int and -(2**63) <= number < 2**64:
+        return number
+    if type(number) is float and math.isfinite(number):
+        return number
+    raise FileFormatError(f"has a category that is no number: {text!r:.40}")
 
 
 def _count_features(encodings: list[Encoding]) -> int:

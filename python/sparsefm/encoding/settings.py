@@ -121,6 +121,12 @@ def _by_position(mapping: Mapping[Any, Any], parameter: str, names: list[str]) -
     values = {}
     for key, value in mapping.items():
         is_position = isinstance(key, Integral) and not isinstance(key, bool)
+        text = str(key)
+        if is_position and text in names and names.index(text) != key:
+            raise ValueError(
+                f"{parameter} names column {key}, which is one column's name and may be another's "
+                f"position: give the name as text, {text!r}"
+            )
         if key not in (range(len(names)) if is_position else names):
             raise ValueError(f"{parameter} names a column {key!r}, but X has no such column")
         values[int(key) if is_position else names.index(key)] = value

@@ -1,5 +1,7 @@
 """Columns as they are read from a table: numbers, or codes with their distinct values."""
 
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -8,6 +10,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from sparsefm.encoding.names import Names
 
 Value: TypeAlias = str | int | float | bool
 Integers: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -44,8 +48,8 @@ class Labels:
     codes : ndarray of int, shape (n,)
         For each row the position of its value, -1 where missing.
     values : list
-        Distinct values in any order, all text or all numbers, no more than there are rows or bools.
-        Some may not occur.
+        Distinct values in any order, of Python's own types: all text, all bools, or all finite
+        numbers, integers within 64 bits; no more than there are rows or bools. Some may not occur.
     """
 
     codes: Integers
@@ -69,6 +73,31 @@ class Labels:
 Column: TypeAlias = Numbers | Labels
 
 
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table of one of the libraries, or of Python objects.
+
+    Attributes
+    ----------
+    series : list
+        The columns, as the library has them.
+    names : Names or None
+        Of the columns, if they have any.
+    shape : (int, int)
+    read_column : callable
+        Returns numbers or labels for one of `series` and its name.
+    """
+
+    series: list[Any]
+    names: Names | None
+    shape: tuple[int, ...]
+    read_column: Callable[[Any, str], Column]
+
+    def columns(self, names: list[str]) -> Iterator[Column]:
+        """Yield the columns, one at a time; errors call them by `names`."""
+        return map(self.read_column, self.series, names)
+
+
 def as_finite(numbers: Any, name: str) -> Numbers:
     """Return the numbers of the column of that name, NaN where missing; none may be infinite."""
     column = Numbers(np.ascontiguousarray(numbers, np.float64))
@@ -82,33 +111,36 @@ def as_finite(numbers: Any, name: str) -> Numbers:
 
 
 def as_column(codes: Integers, found: list[Any], name: str, *, is_categorical: bool) -> Column:
-    """Return a column of distinct values, checked; numbers stay labels only if it is categorical.
+    """Return a column of values, checked; numbers stay labels only if it is categorical.
+
+    What is labels here can be saved and loaded: everything that becomes a category comes this way.
 
     Parameters
     ----------
     codes : ndarray of int, shape (n,)
         For each row the position of its value in `found`, -1 where missing.
     found : list
-        Distinct values of any type.
+        Values of any type; some may be equal, or become equal, as others may be NaN.
     name : str
         What error messages call the column.
     is_categorical : bool
     """
     examples = dict(zip(map(type, found), found, strict=True))  # types are few, values may be many
-    kinds = {_kind(value, name) for value in examples.values()}
+    kinds = {kind_of(value, name) for value in examples.values()}
     if len(kinds) > 1:
         raise TypeError(
             f"column {name!r} holds values of several types ({', '.join(sorted(kinds))}): "
             "make them all text, or all numbers"
         )
-    if examples.keys() <= {str, bool}:
-        return Labels(codes, found)
-    values = [_plain(value, name) for value in found]
-    if any(isinstance(value, float) for value in values):
-        values = list(map(float, values))  # of 1 and 2.5 both
     if kinds == {"number"} and not is_categorical:
-        return as_finite(np.array([*values, np.nan], np.float64)[codes], name)
-    return Labels(codes, values)
+        try:
+            return as_finite(np.array([*map(float, found), np.nan], np.float64)[codes], name)
+        except OverflowError:
+            raise ValueError(
+                f"column {name!r} holds a number too large for float64: make the column text"
+            ) from None
+    values = found if examples.keys() <= {str, bool} else [_plain(value, name) for value in found]
+    return Labels(*_distinct(codes, values))
 
 
 def temporal(name: str, kind: object) -> TypeError:
@@ -116,6 +148,15 @@ def temporal(name: str, kind: object) -> TypeError:
     return TypeError(
         f"column {name!r} holds dates or times ({kind}): make numbers of it (such as days since a "
         "date) or text (such as the day of the week), or drop it"
+    )
+
+
+def multi_valued(name: str, kind: object) -> TypeError:
+    """Return the error that a column holds several values in a row."""
+    return TypeError(
+        f"column {name!r} holds several values in a row ({kind}), which is not supported: make a "
+        "column of 0 and 1 for each value, such as with sklearn.preprocessing.MultiLabelBinarizer, "
+        "or join the values of a row to one text"
     )
 
 
@@ -127,7 +168,8 @@ def unsupported(name: str, kind: object) -> TypeError:
     )
 
 
-def _kind(value: Any, name: str) -> str:
+def kind_of(value: Any, name: str) -> str:
+    """Return what a value of the column of that name is; refuse what no column may hold."""
     if isinstance(value, str):
         return "text"
     if isinstance(value, bool | np.bool_):
@@ -136,20 +178,38 @@ def _kind(value: Any, name: str) -> str:
         return "number"
     if isinstance(value, date | time | timedelta | np.datetime64 | np.timedelta64):
         raise temporal(name, type(value).__name__)
-    raise TypeError(
-        f"column {name!r} holds objects of type {type(value).__name__}, such as {value!r:.40}: "
-        "convert them to text or numbers, or drop the column"
+    if isinstance(value, Collection) and not isinstance(value, bytes | bytearray | Mapping):
+        raise multi_valued(name, type(value).__name__)
+    raise TypeError(  # "argument ..." is what scikit-learn's own checks look for
+        f"column {name!r} holds objects of type {type(value).__name__}, such as {value!r:.40}, but "
+        "an argument must be a string or a number: convert them, or drop the column"
     )
 
 
 def _plain(value: Any, name: str) -> Value:
-    """Return a value as Python's own type."""
+    """Return a category as Python's own type."""
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)
     if isinstance(value, bool | np.bool_):
         return bool(value)
     if not isinstance(value, Integral):
-        return float(value)
-    if not -(2**63) <= int(value) < 2**63:
+        number = float(value)
+        if math.isinf(number):
+            raise ValueError(
+                f"column {name!r} holds the category {value}: contains infinity or a value too "
+                "large for dtype('float64'): make the column text"
+            )
+        return number
+    if not -(2**63) <= int(value) < 2**64:
         raise ValueError(f"column {name!r} holds {value}, beyond 64 bits: make the column text")
     return int(value)
+
+
+def _distinct(codes: Integers, values: list[Value]) -> tuple[Integers, list[Value]]:
+    """Return codes of distinct values; NaN counts as missing."""
+    known = dict.fromkeys(value for value in values if value == value)
+    if len(known) == len(values):
+        return codes, values
+    position_of = dict(zip(known, range(len(known)), strict=True))
+    positions = [position_of.get(value, -1) for value in values]
+    return np.array([*positions, -1])[codes], list(known)

@@ -5,17 +5,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.base import ClassifierMixin
-from sklearn.utils import assert_all_finite
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
 from sparsefm.estimators.class_parameters import ClassParameters
+from sparsefm.estimators.labels import LabelsMixin, as_labels
 from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Logistic, Loss, Softmax, check_loss
 from sparsefm.optimizers import Optimizer
@@ -46,7 +44,7 @@ def _check_order(y: Any) -> None:
         )
 
 
-class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # type: ignore[misc]
+class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
     """Factorization machine for classification.
 
     With two classes there is one output, the score of the second class. With more classes there is
@@ -248,7 +246,7 @@ class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # t
                 "which sklearn.utils.class_weight.compute_class_weight computes"
             )
         if classes is not None:
-            classes = np.unique(column_or_1d(classes))
+            classes = np.unique(as_labels(classes, "classes"))
             if hasattr(self, "_learner") and not np.array_equal(classes, self.classes_):
                 raise ValueError(
                     f"classes={classes} is not the same as on last call to partial_fit, "
@@ -329,15 +327,9 @@ class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # t
     def _check_y(self, y: Any) -> Array:
         if self._loss.task == "ordinal":
             _check_order(y)
-        labels: Array = column_or_1d(y, warn=True)
-        kinds = {type(label).__name__ for label in labels} if labels.dtype == object else set()
-        if "NoneType" in kinds or ("str" in kinds and len(kinds) > 1):
-            raise TypeError(
-                f"y holds labels of several types ({', '.join(sorted(kinds))}): make them all "
-                "text, or all numbers, and leave out rows without a label"
-            )
-        assert_all_finite(labels, input_name="y")
-        check_classification_targets(labels)
+        labels = as_labels(y, "y")
+        with np.errstate(invalid="ignore"):  # it casts large floats to integers
+            check_classification_targets(labels)
         return labels
 
     def _new_target(self, y: Array, weights: Array | None) -> Classes:

@@ -294,7 +294,13 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         return check_loss("regression", self.loss)
 
     def _check_y(self, y: Any) -> Array:
-        y = check_array(y, ensure_2d=False, input_name="y", estimator=self)
+        try:
+            given = np.asarray(y) if isinstance(y, list | tuple) else y
+            y = check_array(given, ensure_2d=False, input_name="y", estimator=self)
+        except (TypeError, ValueError, OverflowError) as error:
+            if "y" in str(error).split():
+                raise
+            raise ValueError(f"y must hold real numbers: {error}") from None
         if y.dtype.kind not in "fiub":
             raise TypeError(f"y must hold real numbers, got dtype {y.dtype}")
         return np.asarray(column_or_1d(y, warn=True, dtype=np.float64))

@@ -90,7 +90,9 @@ def to_json(value: Any) -> Any:
     """
     if isinstance(value, np.generic):
         value = value.item()
-    if value is None or type(value) in (bool, int, str):
+    if isinstance(value, str):
+        return str.__str__(value)  # of a subclass, such as an enumeration, too
+    if value is None or type(value) in (bool, int):
         return value
     if type(value) is float:
         return value if math.isfinite(value) else {"float": repr(value)}

@@ -1,0 +1,99 @@
+"""The names of columns, and whether those of a later table are the same.
+
+Names of text are what scikit-learn calls ``feature_names_in_``, and are checked in its words. Other
+names (integers, tuples of a MultiIndex) have the same check, as the text that they print as.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of a table's columns.
+
+    Attributes
+    ----------
+    texts : list of str
+        All names as text.
+    are_text : bool
+        Whether they were text in the table.
+    """
+
+    texts: list[str]
+    are_text: bool = True
+
+    @classmethod
+    def of(cls, found: Sequence[Any]) -> "Names":
+        """Return the names of a table."""
+        are_text = [isinstance(name, str) for name in found]
+        if all(are_text):
+            return cls([str.__str__(name) for name in found])
+        if any(are_text):
+            types = ", ".join(sorted({type(name).__name__ for name in found}))
+            raise TypeError(
+                f"X has column names of several types ({types}): make all of them text, such as by "
+                "X.columns = X.columns.astype(str)"
+            )
+        texts = list(map(str, found))
+        if len(set(texts)) < len(texts):
+            raise ValueError(f"X must have distinct column names, got {found!r:.200}")
+        return cls(texts, False)
+
+    @property
+    def are_numbering(self) -> bool:
+        """Whether they are 0, 1 and so on, which pandas gives to columns without names."""
+        return not self.are_text and self.texts == [str(j) for j in range(len(self.texts))]
+
+    def begins(self, other: "Names") -> bool:
+        """Return whether the other names begin with these."""
+        return other.texts[: len(self.texts)] == self.texts
+
+    def as_array(self) -> npt.NDArray[np.object_]:
+        """Return them as scikit-learn does."""
+        return np.array(self.texts, object)
+
+
+def made_up(n_columns: int) -> list[str]:
+    """Return names for columns that have none."""
+    return [f"x{column}" for column in range(n_columns)]
+
+
+def check_names(known: Names | None, found: Names | None, owner: str) -> None:
+    """Compare the names of a table with those in the fit of an estimator of the class `owner`.
+
+    Names of the same kind must be equal. Where only one has names of text, scikit-learn warns.
+    """
+    if known is not None and found is not None:
+        if known.texts == found.texts:
+            return
+        if known.are_text == found.are_text:
+            raise ValueError(_difference(known.texts, found.texts))
+    if known is not None and known.are_text:
+        problem = f"X does not have valid feature names, but {owner} was fitted with feature names"
+    elif found is not None and found.are_text:
+        problem = f"X has feature names, but {owner} was fitted without feature names"
+    else:
+        return
+    warnings.warn(problem, UserWarning, stacklevel=2)
+
+
+def _difference(known: list[str], found: list[str]) -> str:
+    """Return what is different, in scikit-learn's words."""
+    message = "The feature names should match those that were passed during fit.\n"
+    unseen, missing = sorted({*found} - {*known}), sorted({*known} - {*found})
+    for names, what in (
+        (unseen, "unseen at fit time"),
+        (missing, "seen at fit time, yet now missing"),
+    ):
+        if names:
+            shown = names[:5] + ["..."] * (len(names) > 5)
+            message += f"Feature names {what}:\n" + "".join(f"- {name}\n" for name in shown)
+    if not unseen and not missing:
+        message += "Feature names must be in the same order as they were in fit.\n"
+    return message

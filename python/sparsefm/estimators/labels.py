@@ -1,0 +1,131 @@
+"""Class labels in any container as an array of one type, which a file can hold."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import column_or_1d
+
+from sparsefm.encoding.objects import is_missing
+from sparsefm.io.labels import NUMBERS
+
+Array = npt.NDArray[Any]
+
+
+class LabelsMixin(ClassifierMixin):  # type: ignore[misc]
+    """Gives a classifier a score for labels in any container."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, the share of rows whose class is predicted.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        y : array-like of shape (n,)
+            Labels of any container that `fit` takes.
+        sample_weight : array-like of shape (n,), optional
+        """
+        return float(super().score(X, as_labels(y, "y"), sample_weight))
+
+
+def as_labels(y: Any, name: str) -> Array:
+    """Return labels, shape (n,), as numbers, booleans or text.
+
+    The types of pandas' and Arrow's columns that NumPy does not have, and objects, become those of
+    NumPy with the same values.
+    """
+    if not isinstance(getattr(y, "dtype", None), np.dtype) and not sp.issparse(y):
+        y = _from_objects(y, name)
+    if getattr(y, "dtype", None) is not None and y.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: {name} holds {y.dtype}")
+    labels: Array = column_or_1d(y, warn=True)
+    if labels.dtype.kind in "OT":
+        labels = _as_one_type(labels.astype(object), name)
+    assert_all_finite(labels, input_name=name)
+    if labels.dtype.kind not in "UO" and labels.dtype.name not in NUMBERS:
+        raise _unsupported(str(labels.dtype), name)
+    return labels
+
+
+def _from_objects(y: Any, name: str) -> Array:
+    """Return the labels of a container that is not NumPy's as it holds them."""
+    for method in ("to_pylist", "to_list"):  # of Arrow; of pandas and Polars
+        if hasattr(y, method):
+            y = getattr(y, method)()
+            break
+    else:
+        is_text = isinstance(y, list | tuple) and all(isinstance(one, str) for one in y)
+        if is_text and len(y) and not any(one.endswith("\0") for one in y):
+            return np.asarray(y)  # of fixed width, as in NumPy, which drops such ends
+    try:
+        return np.asarray(y, object)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+
+
+def _as_one_type(labels: Array, name: str) -> Array:
+    """Return objects of one type as an array of that type; text stays in objects."""
+    types = set(map(type, labels))
+    if any(not issubclass(one, str | bool | Integral) for one in types):
+        for row, label in enumerate(labels):
+            if is_missing(label):
+                raise ValueError(
+                    f"Input {name} contains NaN or None, in row {row}: leave out rows without a "
+                    "label"
+                )
+    kinds = {_kind(one, name) for one in types}
+    if len(kinds) > 1 and kinds != {Integral, Real}:
+        shown = ", ".join(sorted(one.__name__ for one in types))
+        raise TypeError(
+            f"{name} holds labels of several types ({shown}): make them all text, or all numbers"
+        )
+    if kinds == {bool}:
+        return labels.astype(bool)
+    if kinds == {Integral}:
+        return _as_integers(labels, name)
+    if kinds <= {str}:
+        return np.array([str.__str__(label) for label in labels] or [""], object)[: len(labels)]
+    return _as_floats(labels, name)
+
+
+def _as_integers(labels: Array, name: str) -> Array:
+    for dtype in (np.int64, np.uint64):
+        limits = np.iinfo(dtype)
+        if limits.min <= labels.min() and labels.max() <= limits.max:
+            return labels.astype(dtype)
+    raise ValueError(f"{name} holds integers beyond 64 bits: make the labels text")
+
+
+def _as_floats(labels: Array, name: str) -> Array:
+    try:
+        floats = labels.astype(np.float64)
+    except OverflowError:
+        floats = np.full(len(labels), np.nan)
+    changed = floats != labels  # exact, as Python compares
+    if changed.any():
+        raise ValueError(
+            f"{name} holds the label {labels[int(np.argmax(changed))]} beside floats, which "
+            "float64 does not hold: make the labels text"
+        )
+    return floats
+
+
+def _kind(one: type, name: str) -> type:
+    """Return which kind of labels a type is."""
+    for kind in (str, bool, Integral, Real):
+        if issubclass(one, (bool, np.bool_) if kind is bool else kind):
+            return kind
+    raise _unsupported(one.__name__, name)
+
+
+def _unsupported(kind: str, name: str) -> TypeError:
+    return TypeError(
+        f"{name} holds labels of type {kind}, which cannot be saved: make them integers, floats, "
+        "booleans or text"
+    )
