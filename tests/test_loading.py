@@ -29,8 +29,6 @@ from sparsefm.errors import FileFormatError
 from sparsefm.io.file import FORMAT_VERSION, write_file
 from sparsefm.loading import load
 
-pytest.importorskip("safetensors")
-
 FIXTURES = Path(__file__).parent / "fixtures"
 OLD = sorted(FIXTURES.glob("*.safetensors"))
 HISTORY = (fm.Epoch(1, 1, 0.5, 0.25, {"rmse": 0.75}, 1.5),)
@@ -223,7 +221,7 @@ CASES = {
     },
     "deep history": (
         with_entries(history=[EPOCH | {"train_loss": json.loads('{"tuple":[' * 300 + "]}" * 300)}]),
-        "is not a number|RecursionError|has a damaged",
+        "nested deeper than 64 levels",
     ),
 }
 
@@ -262,7 +260,7 @@ def test_a_flip_of_each_byte(tmp_path, flip):
         answers.append(outcome(tmp_path / "file", bytes(changed)))
     refused = [isinstance(answer, str) for answer in answers]
     assert all(refused[:8])  # the length of the header
-    assert not all(refused[-32:])  # V: another number
+    assert all(refused)  # by the checksum, if by nothing else
 
 
 @pytest.mark.parametrize("seed", range(4))

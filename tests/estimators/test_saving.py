@@ -16,7 +16,6 @@ from sparsefm.io.reader import add_prefix
 from sparsefm.io.strings import strings_to_arrays
 
 pd = pytest.importorskip("pandas")
-pytest.importorskip("safetensors")
 pytest.importorskip("narwhals")
 
 RNG = np.random.default_rng(0)

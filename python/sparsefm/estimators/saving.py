@@ -16,10 +16,12 @@ from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
 from sparsefm.estimators.targets import Classes, Numbers
-from sparsefm.io.file import Arrays, FilePath, write_file
+from sparsefm.io.container import Arrays
+from sparsefm.io.file import write_file
 from sparsefm.io.labels import labels_to_arrays, read_labels
 from sparsefm.io.reader import REALS, Reader, add_prefix
-from sparsefm.io.values import from_json, parameters_from_json, parameters_to_json, to_json
+from sparsefm.io.replacing import FilePath
+from sparsefm.io.values import from_json, parameters_from_json, parameters_to_json, shown, to_json
 from sparsefm.losses import LOSSES, Loss
 from sparsefm.model import Model
 from sparsefm.sampling.posterior import SampledModel
@@ -47,13 +49,13 @@ class SavingMixin:
     def save(
         self, path: FilePath, optimizer_state: bool = False, training_rows: bool = False
     ) -> None:
-        """Write the fitted estimator to a file, for `load` (needs safetensors).
+        """Write the fitted estimator to a file, for `load`.
 
         Parameters
         ----------
         path : str or path-like
             With any suffix; ".safetensors" is usual. An existing file is replaced, or kept as it is
-            if writing fails.
+            if writing fails. A symbolic link stays: the file that it leads to is replaced.
         optimizer_state : bool
             Also save the optimizer's moments of each parameter. Training can then continue as if
             there had been no break. The file becomes two or three times as large.
@@ -61,6 +63,13 @@ class SavingMixin:
             Also save the sample of encoded training rows, at most 32,768, that `interactions`,
             `field_interactions` and the plots use by default. Without it they need ``X=`` after
             loading. The file then holds training data: consider who may read it.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written, or `path` is a folder, a device, a pipe or a socket.
+        ValueError, TypeError
+            If a parameter is invalid.
 
         Warns
         -----
@@ -231,7 +240,7 @@ def _read_levels(target: Reader) -> tuple[float, ...]:
     except (TypeError, ValueError, OverflowError):
         ascending = False
     if not ascending:
-        raise FileFormatError(f"has damaged levels of its target: {levels!r:.80}")
+        raise FileFormatError(f"has damaged levels of its target: {shown(levels)}")
     return tuple(levels)
 
 
@@ -261,7 +270,7 @@ def _read_learner(reader: Reader) -> Learner:
 def _read_loss(reader: Reader) -> Loss:
     name = reader.entry("loss", str)
     if name not in LOSSES:
-        raise FileFormatError(f"has an unknown loss {name!r:.40}")
+        raise FileFormatError(f"has an unknown loss {shown(name)}")
     parameters: dict[str, Any] = {}
     if reader.has_entry("loss_parameters"):
         parameters = reader.entry("loss_parameters", dict)
