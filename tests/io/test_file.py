@@ -27,7 +27,7 @@ from files import (
 )
 
 from sparsefm.errors import FileFormatError
-from sparsefm.io.container import LARGEST_TABLE
+from sparsefm.io.container import COSTS, LARGEST_COST, LARGEST_TABLE
 from sparsefm.io.file import FORMAT_VERSION, MOST_LEVELS, read_file, write_file
 
 ARRAYS = {
@@ -180,17 +180,27 @@ def test_the_time_is_linear_in_the_number_of_arrays(tmp_path):
     assert len(arrays) == 20_000
 
 
-@pytest.mark.parametrize("item", ["[]", "{}", '{"a":0}', "[0]", "1.5", '"\u0101"', "[[[[]]]]"])
-def test_the_memory_of_a_header_is_bounded(tmp_path, item):
-    few = LARGEST_TABLE // (2 * len(item) + 2)
-    text = json.dumps(HEADER)[:-1] + ', "a": [' + ",".join([item] * few) + "]}"
+ITEMS = ["[]", "{}", '{"a":0}', "[0]", "1.5", "[[[[]]]]", '"\u0101"', '"ab"', '{"#":{"#":"##"}}']
+
+
+@pytest.mark.parametrize("share", [0.99, 1.1])
+@pytest.mark.parametrize("item", ITEMS)
+def test_the_memory_of_a_header_is_bounded(tmp_path, item, share):
+    cost = sum(each * (item + ",").encode().count(character) for character, each in COSTS.items())
+    characters = len(json.dumps(item)) - 1
+    count = int(share * min(LARGEST_COST // cost, LARGEST_TABLE // characters))
+    text = json.dumps(HEADER)[:-1] + ', "a": ['
+    text += ",".join([item.replace("#", f"{i:x}") for i in range(count)]) + "]}"
     path = tmp_path / "file"
     path.write_bytes(container(text))
     size = path.stat().st_size
     del text
     tracemalloc.start()
-    with pytest.raises(FileFormatError, match=r"too many values|header of .* characters"):
+    if share < 1:
         read_file(path)
+    else:
+        with pytest.raises(FileFormatError, match=r"too many values|header of .* characters"):
+            read_file(path)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < size + 100 * 2**20

@@ -15,9 +15,10 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sparsefm import _core
 from sparsefm.data.canonical import canonical_rows
 from sparsefm.data.dataset import Dataset
-from sparsefm.data.validation import as_weights, check_dtype, check_real
+from sparsefm.data.validation import as_weights, check_dtype
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.encoded import Encoded
+from sparsefm.estimators.parameters import check_fraction
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
 from sparsefm.losses import Loss
@@ -142,9 +143,7 @@ class ExamplesMixin:
 
     def _hold_out(self, dataset: Dataset) -> Split:
         """Divide a dataset into training rows and validation rows."""
-        fraction = check_real(self.validation_fraction, "validation_fraction", above=0)
-        if fraction >= 1:
-            raise ValueError(f"validation_fraction must be less than 1, got {fraction:g}")
+        fraction = check_fraction(self.validation_fraction)
         if len(dataset.rows) < 2:
             raise ValueError("validation_fraction needs at least 2 different rows, but X has 1")
         random = stream(self._seed(), "holdout")

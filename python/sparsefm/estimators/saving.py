@@ -15,6 +15,7 @@ from sparsefm.data.validation import check_flag
 from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
+from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.io.container import Arrays
 from sparsefm.io.file import write_file
@@ -86,6 +87,7 @@ class SavingMixin:
         optimizer_state = check_flag(optimizer_state, "optimizer_state")
         training_rows = check_flag(training_rows, "training_rows")
         check_is_fitted(self)
+        check_parameters(self)  # which may have been set since `fit`; `load` would refuse them
         sample = _sample_to_arrays(self) if training_rows else {}
         parameters, skipped = parameters_to_json(_parameters(self))
         for parameter in skipped:
@@ -101,7 +103,7 @@ class SavingMixin:
     @classmethod
     def _from_file(cls, reader: Reader) -> Any:
         """Return the estimator that `save` wrote."""
-        estimator: Any = cls(**parameters_from_json(reader.entry("parameters", dict), cls))
+        estimator: Any = cls(**_read_parameters(reader.entry("parameters", dict), cls))
         records = reader.value("records")
         kinds = {n: type(v) for n, v in records.items()} if isinstance(records, dict) else {}
         if {**RECORDS, **kinds} != RECORDS or not {"n_iter_", "best_epoch_"} <= kinds.keys():
@@ -132,6 +134,19 @@ def _parameters(estimator: Any) -> dict[str, Any]:
     """Return the parameters, except callbacks, which cannot be saved."""
     parameters = estimator.get_params(deep=False) | {"dtype": np.dtype(estimator.dtype).name}
     return {name: value for name, value in parameters.items() if name != "callbacks"}
+
+
+def _read_parameters(stored: dict[str, Any], cls: Any) -> dict[str, Any]:
+    """Return parameters that `cls` would fit with."""
+    parameters = parameters_from_json(stored, cls)
+    known = dict(parameters)
+    if isinstance(known.get("scoring"), str):  # other versions of scikit-learn have other names
+        del known["scoring"]
+    try:
+        check_parameters(cls(**known))
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"has a parameter that cannot be: {error}") from None
+    return parameters
 
 
 def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:

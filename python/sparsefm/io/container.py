@@ -31,8 +31,8 @@ MOST_DIMENSIONS = 32
 
 LARGEST_TABLE = 1 << 24  # bytes of JSON
 # About what Python's objects take, in bytes, for each such character of JSON.
-COSTS = {b"{": 256, b"[": 96, b",": 48}
-LARGEST_COST = 1 << 26
+COSTS = {b"{": 256, b"[": 96, b",": 48, b'"': 24}
+LARGEST_COST = 80 << 20
 
 
 @dataclass(frozen=True)
