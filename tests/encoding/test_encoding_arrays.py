@@ -133,7 +133,7 @@ def test_missing_numbers(numeric):
         (np.array([["a", "b"]]), "dtype='numeric' is not compatible with arrays of bytes/strings"),
         (np.array([["a", 1]], object), "could not convert string to float"),
         (np.ones((2, 2)) * 1j, "Complex data not supported"),
-        (sparse.csr_matrix([[1, np.nan]]), "Input X contains NaN"),
+        (sparse.csr_matrix([[1, np.nan]]), "X holds NaN at row 0, column 1"),
     ],
 )
 def test_bad_arrays_are_refused_in_scikit_learns_words(X, match):

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.memory import check_width
 from sparsefm.data.validation import check_dtype, check_flag, check_integer
 from sparsefm.losses import Loss, find_loss
 from sparsefm.model import Model
@@ -136,6 +137,7 @@ def train(
     start = Start.check(init, init_scale, rank, solver.default_rank)
     if start.model is not None and start.model.n_features != n_features:
         raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
+    check_width(n_features, start.rank, real.itemsize)
     if isinstance(solver, Sweeper):
         going_on: Sequence[SampledModel] = ()
         if isinstance(start.model, SampledModel) and solver.random:
