@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from sparsefm.data.memory import check_height
 from sparsefm.data.validation import as_array
 
 Array = npt.NDArray[Any]
@@ -55,9 +56,10 @@ def csr_parts(X: Any, shape: Shape, name: str) -> Parts:
     form = getattr(X, "format", None)
     if form not in FORMATS:
         raise ValueError(f"{name} has an unknown sparse format {form!r:.40}")
+    if form != "csr":
+        check_height(shape[0], name)
     try:
-        read = FORMATS[form]
-        return read(X, shape)
+        return FORMATS[form](X, shape)
     except _NotRealError as error:
         raise TypeError(f"{name} {error}") from None
     except UNREADABLE as error:

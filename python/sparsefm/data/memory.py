@@ -14,6 +14,7 @@ GROUPS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),  # version 1
 )
+BYTES_OF_ROW = 32  # at least: where it begins, its target and its prediction
 COPIES = 2  # of each parameter at least: itself and a moment, or another sample
 
 
@@ -37,6 +38,19 @@ def check_width(n_features: int, rank: int, itemsize: int, name: str = "X") -> N
             f"more at rank {rank}, but there are {total_memory() / 2**30:.0f} GiB of memory: leave "
             "out columns without entries, hash names to fewer columns (FeatureHasher of "
             "scikit-learn), or lower the rank"
+        )
+
+
+def check_height(n_rows: int, name: str) -> None:
+    """Raise `MemoryError` if so many rows do not fit into memory, even without entries.
+
+    Formats other than CSR can say that they have any number of rows.
+    """
+    needed = n_rows * BYTES_OF_ROW
+    if needed > total_memory():
+        raise MemoryError(
+            f"{name} has {n_rows} rows, which take {needed / 2**30:.0f} GiB or more, but there are "
+            f"{total_memory() / 2**30:.0f} GiB of memory: pass fewer rows at a time"
         )
 
 
