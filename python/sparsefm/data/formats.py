@@ -7,7 +7,6 @@ read once and checked, and what is converted is a new matrix of these parts.
 
 from collections.abc import Callable
 from itertools import chain
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ Array = npt.NDArray[Any]
 Shape = tuple[int, int]
 Parts = tuple[Array, Array, Array]  # indptr, indices and values of CSR
 
+REALS = (np.dtype(np.float32), np.dtype(np.float64))
 MOST_ROWS = 2**48  # so that no size overflows
 UNREADABLE = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 
@@ -29,7 +29,7 @@ def shape_of(X: Any, name: str) -> Shape:
     """Return the shape of a sparse matrix if it is one."""
     try:
         shape = tuple(X.shape)
-        sizes = all(isinstance(size, Integral) and not isinstance(size, bool) for size in shape)
+        sizes = all(type(size) is int or isinstance(size, np.integer) for size in shape)
     except UNREADABLE:
         sizes = False
     if not sizes:
@@ -201,6 +201,8 @@ def _integers(values: Any, part: str) -> Array:
 
 def _values(values: Any, n_dimensions: int) -> Array:
     """Return the values of a matrix, which must be real numbers."""
+    if type(values) is np.ndarray and values.dtype in REALS and values.ndim == n_dimensions:
+        return values
     given = values if isinstance(values, np.ndarray) else np.asarray(values)
     if given.dtype.kind not in "fiub":
         raise _NotRealError(f"must hold real numbers, got dtype {given.dtype}")
