@@ -32,7 +32,7 @@ def check_width(n_features: int, rank: int, itemsize: int, name: str = "X") -> N
         What the message calls the matrix.
     """
     needed = n_features * (1 + rank) * itemsize * COPIES
-    if needed > total_memory():
+    if n_features > rank and needed > total_memory():  # a huge rank is named where it is used
         raise MemoryError(
             f"{name} has {n_features} columns, whose parameters take {needed / 2**30:.0f} GiB or "
             f"more at rank {rank}, but there are {total_memory() / 2**30:.0f} GiB of memory: leave "
