@@ -18,10 +18,13 @@ DAMAGED = "is not a safetensors file, or a damaged one"
 OVERHEAD, PER_BYTE = 400_000, 4
 
 
-def container(header=HEADER, tensors=TENSORS, data=DATA, offsets=None, length=None):
-    """Return the bytes of a file; `header` may be text, `offsets` and `length` may lie."""
+def container(header=HEADER, tensors=TENSORS, data=DATA, offsets=None, length=None, more=None):
+    """Return the bytes of a file; `header` may be text, `offsets` and `length` may lie.
+
+    `more` is what else the metadata hold.
+    """
     text = header if type(header) is str else json.dumps(header)
-    entries, begin = {"__metadata__": {"sparsefm": text}}, 0
+    entries, begin = {"__metadata__": {"sparsefm": text, **(more or {})}}, 0
     for name, (kind, shape, size) in tensors.items():
         place = (offsets or {}).get(name, [begin, begin + size])
         entries[name] = {"dtype": kind, "shape": shape, "data_offsets": place}

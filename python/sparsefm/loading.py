@@ -4,9 +4,12 @@ import os
 from importlib import import_module
 from typing import Any
 
+from sparsefm.data.validation import check_flag
 from sparsefm.errors import FileFormatError
-from sparsefm.io.file import FilePath, read_file
+from sparsefm.io.file import read_file
 from sparsefm.io.reader import Reader
+from sparsefm.io.replacing import FilePath
+from sparsefm.io.values import shown
 
 # The module of each class that a file may hold; scikit-learn is imported only for its estimators.
 CLASSES = {
@@ -20,7 +23,7 @@ CLASSES = {
 CONTENT_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
 
 
-def load(path: FilePath) -> Any:
+def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
     """Load a model or an estimator that `save` wrote.
 
     On the same kind of processor the predictions are the same, to the bit. Loading a file that you
@@ -29,6 +32,14 @@ def load(path: FilePath) -> Any:
     Parameters
     ----------
     path : str or path-like
+    mmap : bool
+        Map the file into memory instead of reading it: processes that load the same file share the
+        parameters of a `Model` or `SampledModel`, which are then read-only. An estimator copies
+        what it trains. The file must not be cut off while it is in use, or the process dies;
+        `save` never does that.
+    checksum : bool
+        Check that the content is what was written. False saves some time; a damaged file can then
+        load, with other numbers. Files of before there was a checksum load without.
 
     Returns
     -------
@@ -41,12 +52,13 @@ def load(path: FilePath) -> Any:
         names the file and what is wrong.
     OSError
         If the file cannot be read, such as `FileNotFoundError`.
-    ImportError
-        If safetensors is not installed.
+    MemoryError
+        If there is not enough memory for the arrays of the file.
     """
     name = os.fspath(path)
+    mmap, checksum = check_flag(mmap, "mmap"), check_flag(checksum, "checksum")
     try:
-        reader = Reader(*read_file(path))
+        reader = Reader(*read_file(path, mapped=mmap, verify=checksum))
         loaded = _class_of(reader.entry("kind", str))._from_file(reader)
         reader.check_all_read()
     except ValueError as error:
@@ -58,6 +70,6 @@ def load(path: FilePath) -> Any:
 
 def _class_of(kind: str) -> Any:
     if kind not in CLASSES:
-        raise FileFormatError(f"holds a {kind!r:.40}, which is unknown here")
+        raise FileFormatError(f"holds a {shown(kind)}, which is unknown here")
     module, name = CLASSES[kind]
     return getattr(import_module(module), name)

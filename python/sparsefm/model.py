@@ -12,9 +12,10 @@ from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import check_parameters
 from sparsefm.errors import FileFormatError
 from sparsefm.history import Epoch
-from sparsefm.io.file import FilePath, write_file
+from sparsefm.io.file import write_file
 from sparsefm.io.reader import Reader
-from sparsefm.io.values import from_json, to_json
+from sparsefm.io.replacing import FilePath
+from sparsefm.io.values import from_json, shown, to_json
 from sparsefm.losses import LOSSES, Loss, find_loss
 from sparsefm.threads import resolve_threads
 
@@ -120,20 +121,18 @@ class Model:
         return LOSSES[self.loss]().predict(scores)
 
     def save(self, path: FilePath) -> None:
-        """Write the model and its history to a file, for `load` (needs safetensors).
+        """Write the model and its history to a file, for `load`.
 
         Parameters
         ----------
         path : str or path-like
             The suffix is free; ".safetensors" is usual. An existing file is replaced, or kept if
-            writing fails.
+            writing fails. A symbolic link stays: the file that it leads to is replaced.
 
         Raises
         ------
         OSError
-            If the file cannot be written.
-        ImportError
-            If safetensors is not installed.
+            If the file cannot be written, or `path` is a folder, a device, a pipe or a socket.
         """
         history = history_to_json(self.history)
         header = {"kind": "model", "task": self.task, "loss": self.loss, "history": history}
@@ -219,6 +218,8 @@ def _read_epoch(reader: Reader) -> Epoch:
     for name, number in {**numbers, **metrics}.items():
         may_miss = name == "val_loss" and number is None
         if not may_miss and (not isinstance(number, Real) or isinstance(number, bool)):
-            raise FileFormatError(f"has a history whose {name:.40} is not a number: {number!r:.40}")
+            raise FileFormatError(
+                f"has a history whose {name:.40} is not a number: {shown(number)}"
+            )
     counts = {name: reader.entry(name, int) for name in ("epoch", "epochs")}
     return Epoch(**counts, **numbers, metrics=metrics)

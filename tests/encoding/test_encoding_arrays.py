@@ -134,7 +134,7 @@ def test_missing_numbers(numeric):
         (np.empty((0, 2)), "Found array with 0 sample"),
         (np.ones(3), "Expected 2D array, got 1D array instead"),
         (np.ones((2, 2)) * 1j, "Complex data not supported"),
-        (sparse.csr_matrix([[1, np.nan]]), "Input X contains NaN"),
+        (sparse.csr_matrix([[1, np.nan]]), "X holds NaN at row 0, column 1"),
     ],
 )
 def test_bad_arrays_are_refused_in_scikit_learns_words(X, match):

@@ -42,7 +42,7 @@ def test_an_array_in_order_needs_no_check_of_scikit_learns(form, request):
     request.getfixturevalue("no_checks")
     fitted.transform(form(DENSE))
     fitted.partial_fit(form(DENSE))
-    for other in (DENSE + 1j, DENSE - np.inf):
+    for other in (DENSE + 1j, DENSE - np.inf) if form is np.asarray else ():
         with pytest.raises(AssertionError, match="scikit-learn was asked"):
             fitted.transform(form(other))
     with pytest.raises(ValueError, match="X has 1 features, but TableEncoder is expecting 2"):
@@ -66,8 +66,8 @@ def test_sparse_matrices_are_borrowed_or_cleaned():
         (sparse.csr_matrix((0, 2)), ValueError, r"Found array with 0 sample\(s\) \(shape=\(0, 2\)"),
         (sparse.csr_matrix((2, 0)), ValueError, r"Found array with 0 feature\(s\)"),
         (np.empty((2, 0)), ValueError, r"Found array with 0 feature\(s\) \(shape=\(2, 0\)"),
-        (sparse.csr_matrix([[1j]]), ValueError, "Complex data not supported"),
-        (sparse.csr_matrix([[np.inf]]), ValueError, "Input X contains infinity"),
+        (sparse.csr_matrix([[1j]]), TypeError, "X must hold real numbers, got dtype complex"),
+        (sparse.csr_matrix([[np.inf]]), ValueError, "X holds infinity at row 0, column 0"),
         (sparse.csr_array((1, 2**31)), ValueError, "at most 2147483647 are supported"),
         (np.ones((2, 2, 2)), ValueError, "Found array with dim 3"),
     ],

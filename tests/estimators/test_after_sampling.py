@@ -104,7 +104,6 @@ def test_the_sampled_model_stays_as_it_is(table):
 
 @KINDS
 def test_files_before_and_after(kind, table, tmp_path):
-    pytest.importorskip("safetensors")
     X, y = table[0], problem(kind, table[1])
     model = fitted(kind, X[:3000], y[:3000])
     model.save(tmp_path / "before")

@@ -195,7 +195,6 @@ def test_a_call_that_fails_leaves_the_range():
 
 @pytest.mark.parametrize("bounds", ["auto", (None, 4.5), (-np.inf, 4), None])
 def test_files(bounds, tmp_path):
-    pytest.importorskip("safetensors")
     X, y = rated()
     model = fm.FMRegressor(**FAST, bounds=bounds).fit(X, y)
     model.save(tmp_path / "file")
@@ -208,5 +207,4 @@ def test_files(bounds, tmp_path):
 
 @pytest.mark.parametrize("version", [1, 2])
 def test_files_of_before_have_no_bounds(version):
-    pytest.importorskip("safetensors")
     assert fm.load(FIXTURES / f"regressor-{version}.safetensors").bounds_ == UNBOUNDED

@@ -162,7 +162,6 @@ def test_a_grid_of_solvers_and_their_parameters():
 
 
 def test_nested_parameters_are_saved(kind, tmp_path):
-    pytest.importorskip("safetensors")
     X, y = products()
     estimator = kind(**FAST).set_params(solver__learning_rate=0.2, encoder__n_bins=5)
     estimator.fit(X, targets(kind, y)).save(tmp_path / "file")

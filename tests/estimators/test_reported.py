@@ -71,7 +71,6 @@ def test_early_stopping_of_the_users_own_replaces_that_of_the_estimator():
 
 
 def test_a_checkpoint_holds_the_history_so_far(kind, tmp_path):
-    pytest.importorskip("safetensors")
     X, y = products()
     y = targets(kind, y)
     estimator = kind(**FAST | {"epochs": 7}).fit(X, y)

@@ -180,7 +180,6 @@ def test_ordered_classes_do_not_go_on_from_others(table):
 
 @pytest.mark.parametrize("words", [False, True], ids=["numbers", "text"])
 def test_files_of_ordered_classes(table, words, tmp_path):
-    pytest.importorskip("safetensors")
     (X, y), (X_test, _) = table
     y = GRADES[several(y)] if words else several(y)
     model = fm.FMClassifier(loss="ordinal", warm_start=True, **GIBBS).fit(X, y)
@@ -210,7 +209,6 @@ def test_classes_with_validation_rows(table, outputs):
 
 @pytest.mark.parametrize("solver", [fm.Gibbs(chains=2, samples=5), fm.ALS()])
 def test_files_pickles_and_clones(kind, solver, table, tmp_path):
-    pytest.importorskip("safetensors")
     if kind is fm.FMClassifier and isinstance(solver, fm.ALS):
         with pytest.raises(ValueError, match="ALS"):
             kind(solver=solver).fit(table[0][0], classes(table[0][1], kind))

@@ -16,7 +16,6 @@ from sparsefm.io.reader import add_prefix
 from sparsefm.io.strings import strings_to_arrays
 
 pd = pytest.importorskip("pandas")
-pytest.importorskip("safetensors")
 pytest.importorskip("narwhals")
 
 RNG = np.random.default_rng(0)
@@ -166,6 +165,32 @@ def test_parameters_that_cannot_be_saved_are_named(tmp_path):
     assert again.predict(TABLE).tolist() == estimator.predict(TABLE).tolist()
 
 
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"rank": -1}, "rank"),
+        ({"encoder": fm.TableEncoder(n_bins=0)}, "n_bins"),
+        ({"validation_fraction": "half"}, "validation_fraction"),
+        ({"epochs": []}, "epochs"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(tmp_path, wrong, name):
+    estimator = fm.FMRegressor(**QUICK).fit(TABLE, TARGET).set_params(**wrong)
+    with pytest.raises((TypeError, ValueError), match=f"^{name} must be"):
+        estimator.save(tmp_path / "file")
+    assert not os.listdir(tmp_path)
+
+
+def test_a_metric_of_another_version_of_scikit_learn_loads(tmp_path):
+    estimator = fm.FMRegressor(**QUICK).fit(TABLE, TARGET)
+    estimator.save(tmp_path / "file")
+    header, arrays = read_file(tmp_path / "file")
+    header["parameters"]["scoring"] = "neg_error_of_tomorrow"
+    write_file(tmp_path / "file", header, arrays)
+    again = fm.load(tmp_path / "file")
+    assert again.predict(TABLE).tolist() == estimator.predict(TABLE).tolist()
+
+
 def test_callbacks_are_not_saved(tmp_path):
     callback = fm.EarlyStopping("train_loss")
     estimator = fm.FMRegressor(**QUICK, callbacks=[callback]).fit(TABLE, TARGET)
@@ -210,7 +235,7 @@ def test_a_damaged_file_is_an_error_that_names_it(fitted, tmp_path):
             damaged[random.integers(8, within)] = random.integers(256)
         path.write_bytes(damaged)
         try:
-            loaded = fm.load(path)
+            loaded = fm.load(path, checksum=False)
         except fm.FileFormatError as error:
             refused += str(path) in str(error)
             continue
@@ -244,6 +269,24 @@ def replace(name, change):
     ("change", "message"),
     [
         (lambda h, a: h["parameters"].update(more=1), "parameter 'more' unknown to FMClassifier"),
+        *(
+            (lambda h, a, wrong=wrong: h["parameters"].update(wrong), f"cannot be: {message}")
+            for wrong, message in (
+                ({"rank": "many"}, "rank must be an integer"),
+                ({"rank": -1}, "rank must be at least 0"),
+                ({"solver": [1]}, "solver must be"),
+                ({"encoder": "none"}, "encoder must be a sparsefm.TableEncoder"),
+                ({"encoder": {"encoder": {"n_bins": 0}}}, "n_bins must be at least 2"),
+                ({"dtype": "int8"}, "dtype must be"),
+                ({"validation_fraction": 1.5}, "validation_fraction must be less than 1"),
+                ({"class_weight": [[1]]}, "class_weight must be 'balanced'"),
+                ({"class_weight": {"dict": [[0, "x"]]}}, "class_weight of 0 must be a number"),
+                ({"scoring": 3}, "scoring must be a name"),
+                ({"epochs": {"tuple": [1, 0]}}, "epochs must be at least 1"),
+                ({"random_state": [1]}, "random_state must be an integer"),
+                ({"loss": "absolute"}, "loss"),
+            )
+        ),
         (lambda h, a: h.update(parameters=[]), "parameters must be of type dict"),
         (lambda h, a: h.update(records=[1]), "damaged records"),
         (lambda h, a: h["records"]["dict"].append(["more", 1]), "damaged records"),

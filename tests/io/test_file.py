@@ -5,10 +5,11 @@ import os
 import pickle
 import re
 import struct
-import subprocess
 import sys
-from importlib.metadata import version
-from pathlib import Path
+import time
+import tracemalloc
+import zlib
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -26,9 +27,8 @@ from files import (
 )
 
 from sparsefm.errors import FileFormatError
-from sparsefm.io.file import FORMAT_VERSION, LARGEST_HEADER, read_file, write_file
-
-pytest.importorskip("safetensors")
+from sparsefm.io.container import COSTS, LARGEST_COST, LARGEST_TABLE
+from sparsefm.io.file import FORMAT_VERSION, MOST_LEVELS, read_file, write_file
 
 ARRAYS = {
     "reals": np.array([[0.5, -0.0], [np.nan, np.inf]]),
@@ -49,7 +49,7 @@ def test_round_trip(tmp_path):
     header = {"kind": "é", "list": [1, 2.5, None, True, {"a": []}]}
     write_file(tmp_path / "file", header, ARRAYS)
     found, arrays = read_file(tmp_path / "file")
-    versions = {"format_version": FORMAT_VERSION, "sparsefm": version("sparsefm")}
+    versions = {"format_version": FORMAT_VERSION, "sparsefm": metadata.version("sparsefm")}
     assert found == {**versions, **header}
     assert arrays.keys() == ARRAYS.keys()
     for name, expected in ARRAYS.items():
@@ -59,110 +59,189 @@ def test_round_trip(tmp_path):
 
 
 def test_any_reader_of_safetensors_sees_the_arrays(tmp_path):
-    from safetensors.numpy import load_file
-
+    load_file = pytest.importorskip("safetensors.numpy").load_file
     write_file(tmp_path / "file", {"kind": "test"}, {"V": V})
     data = (tmp_path / "file").read_bytes()
     header = json.loads(data[8 : 8 + struct.unpack("<Q", data[:8])[0]])
-    assert header["__metadata__"].keys() == {"sparsefm"}
+    assert header["__metadata__"].keys() == {"sparsefm", "checksum"}
     json.loads(header["__metadata__"]["sparsefm"], parse_constant=pytest.fail)
+    write_file(tmp_path / "file", {"kind": "test"}, ARRAYS)
     arrays = load_file(tmp_path / "file")
-    assert arrays.keys() == {"V"}
-    np.testing.assert_array_equal(arrays["V"], V)
+    assert arrays.keys() == ARRAYS.keys()
+    for name, expected in ARRAYS.items():
+        np.testing.assert_array_equal(arrays[name], expected)
+
+
+def test_files_of_safetensors_are_read(tmp_path):
+    save_file = pytest.importorskip("safetensors.numpy").save_file
+    arrays = {name: np.ascontiguousarray(array) for name, array in ARRAYS.items()}
+    arrays["swapped"] = arrays["swapped"].astype("i4")
+    save_file(arrays, tmp_path / "file", metadata={"sparsefm": json.dumps(HEADER)})
+    header, found = read_file(tmp_path / "file")
+    assert header == HEADER
+    for name, expected in arrays.items():
+        np.testing.assert_array_equal(found[name], expected)
 
 
 def test_what_json_cannot_hold_is_not_written(tmp_path):
-    for header in ({"a": float("nan")}, {"a": {1, 2}}, {"a": "x" * LARGEST_HEADER}):
+    deep = []
+    for _ in range(MOST_LEVELS):
+        deep = [deep]
+    many = [[]] * 1_000_000
+    for wrong in (float("nan"), {1, 2}, "x" * LARGEST_TABLE, deep, many):
+        header = {"a": wrong}
         with pytest.raises((TypeError, ValueError)):
             write_file(tmp_path / "file", header, {})
     assert not os.listdir(tmp_path)
 
 
-def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
-    write_file(tmp_path / "file", {}, {"V": V})
-    before = (tmp_path / "file").read_bytes()
-
-    def half(arrays, path, metadata):
-        Path(path).write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("safetensors.numpy.save_file", half)
-    with pytest.raises(OSError, match="No space"):
-        write_file(tmp_path / "file", {}, {"V": 2 * V})
-    assert (tmp_path / "file").read_bytes() == before
-    assert os.listdir(tmp_path) == ["file"]
-
-
-def test_a_name_reaches_the_disk_after_its_content(tmp_path, monkeypatch):
-    calls = []
-    for name in ("fsync", "replace"):
-        call = getattr(os, name)
-        monkeypatch.setattr(os, name, lambda *a, n=name, c=call: (calls.append(n), c(*a)))
-    write_file(tmp_path / "file", {}, {"V": V})
-    assert calls == ["fsync", "replace"]
-
-
 def test_the_longest_header(tmp_path, monkeypatch):
     write_file(tmp_path / "file", {"a": ""}, {})
+    length = struct.unpack("<Q", (tmp_path / "file").read_bytes()[:8])[0]
     header, _ = read_file(tmp_path / "file")
-    monkeypatch.setattr("sparsefm.io.file.LARGEST_HEADER", len(json.dumps(header)))
+    monkeypatch.setattr("sparsefm.io.container.LARGEST_TABLE", length)
     write_file(tmp_path / "file", {"a": ""}, {})
     assert read_file(tmp_path / "file")[0] == header
     with pytest.raises(ValueError, match="characters of JSON; a file holds at most"):
-        write_file(tmp_path / "file", {"a": "x"}, {})
+        write_file(tmp_path / "file", {"a": "x" * 8}, {})
+    monkeypatch.setattr("sparsefm.io.container.LARGEST_TABLE", length - 1)
+    with pytest.raises(FileFormatError, match=f"has a header of {length} characters"):
+        read_file(tmp_path / "file")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX")
-@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
-def test_permissions_are_those_of_any_new_file(tmp_path, mask):
-    before = os.umask(mask)
-    try:
-        write_file(tmp_path / "file", {}, {"V": V})
-    finally:
-        os.umask(before)
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~mask
+def test_a_copy_that_was_not_installed_writes_files(tmp_path, monkeypatch):
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
 
-
-@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX")
-def test_permissions_of_an_existing_file_stay(tmp_path):
-    (tmp_path / "file").touch()
-    (tmp_path / "file").chmod(0o600)
+    monkeypatch.setattr("sparsefm.io.file.version", missing)
     write_file(tmp_path / "file", {}, {"V": V})
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+    assert read_file(tmp_path / "file")[0]["sparsefm"] == "unknown"
 
 
-def test_names_of_files(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    for path in ("model", "a b.é", Path("model.pkl"), str(tmp_path / ("n" * 255))):
-        for _ in range(2):
-            write_file(path, {}, {"V": V})
-        np.testing.assert_array_equal(read_file(path)[1]["V"], V)
-    assert len(os.listdir()) == 4
-    os.symlink("model.pkl", "link")
-    write_file("link", {}, {"V": 2 * V})
-    assert Path("link").is_symlink()
-    np.testing.assert_array_equal(read_file("model.pkl")[1]["V"], 2 * V)
-    with pytest.raises(IsADirectoryError, match="is a folder: name a file in it"):
-        write_file(tmp_path, {}, {"V": V})
-    with pytest.raises(FileNotFoundError):
-        write_file(tmp_path / "nowhere" / "model", {}, {"V": V})
-    assert len(os.listdir()) == 5
-    for wrong in (None, 3):
-        with pytest.raises(TypeError):
-            write_file(wrong, {}, {"V": V})
+# --- checksums ------------------------------------------------------------------------------------
 
 
-def test_without_safetensors(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    for call in (lambda path: write_file(path, {}, {}), read_file):
-        with pytest.raises(ImportError, match="pip install safetensors"):
-            call(tmp_path / "file")
+def changed_at(path, place, data):
+    """Return another file with other bytes."""
+    content = bytearray(path.read_bytes())
+    content[place : place + len(data)] = data
+    other = path.with_name("other")
+    other.write_bytes(content)
+    return other
 
 
-def test_importing_sparsefm_imports_no_safetensors():
-    code = "import sys, sparsefm, sparsefm.io.file; print('safetensors' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
+def test_no_flipped_bit_is_read_in_silence(tmp_path):
+    write_file(tmp_path / "file", {"number": 0.5}, {"w": W})
+    content = (tmp_path / "file").read_bytes()
+    for bit in range(8 * len(content)):
+        flipped = bytes([content[bit // 8] ^ 1 << bit % 8])
+        with pytest.raises(FileFormatError):
+            read_file(changed_at(tmp_path / "file", bit // 8, flipped))
+
+
+def test_the_checksum_can_be_skipped(tmp_path):
+    write_file(tmp_path / "file", {}, {"V": V})
+    other = changed_at(tmp_path / "file", (tmp_path / "file").stat().st_size - 1, b"\x41")
+    with pytest.raises(FileFormatError, match="does not have the checksum that it names"):
+        read_file(other)
+    for mapped in (False, True):
+        assert read_file(other, verify=False, mapped=mapped)[1]["V"][-1, -1] != V[-1, -1]
+
+
+def test_the_checksum_is_one_of_meaning(tmp_path):
+    """Another program may write the same arrays in another order, with other spaces."""
+    safetensors = pytest.importorskip("safetensors.numpy")
+    write_file(tmp_path / "file", {"a": 1}, {"V": V, "w": W, "b": np.arange(3)})
+    content = (tmp_path / "file").read_bytes()
+    table = json.loads(content[8 : 8 + struct.unpack("<Q", content[:8])[0]])
+    arrays = safetensors.load_file(tmp_path / "file")
+    safetensors.save_file(arrays, tmp_path / "again", metadata=table["__metadata__"])
+    assert read_file(tmp_path / "again")[0]["a"] == 1
+
+
+def test_the_checksum_tells_names_types_and_shapes_apart(tmp_path):
+    checksums = set()
+    for arrays in ({"V": V}, {"W": V}, {"V": V.T.copy()}, {"V": V.view("i4")}, {"V": V, "w": W}):
+        write_file(tmp_path / "file", {}, arrays)
+        content = (tmp_path / "file").read_bytes()
+        checksums.add(re.search(rb'"checksum":"(crc32:[0-9a-f]{8})"', content)[1])
+    assert len(checksums) == 5
+    assert zlib.crc32(V.tobytes()) == zlib.crc32(V.view("i4").tobytes())
+
+
+# --- time and memory ------------------------------------------------------------------------------
+
+
+def test_the_time_is_linear_in_the_number_of_arrays(tmp_path):
+    write_file(tmp_path / "file", {}, {f"array{i}": W for i in range(20_000)})
+    started = time.process_time()
+    _, arrays = read_file(tmp_path / "file")
+    assert time.process_time() - started < 5
+    assert len(arrays) == 20_000
+
+
+ITEMS = ["[]", "{}", '{"a":0}', "[0]", "1.5", "[[[[]]]]", '"\u0101"', '"ab"', '{"#":{"#":"##"}}']
+
+
+@pytest.mark.parametrize("share", [0.99, 1.1])
+@pytest.mark.parametrize("item", ITEMS)
+def test_the_memory_of_a_header_is_bounded(tmp_path, item, share):
+    cost = sum(each * (item + ",").encode().count(character) for character, each in COSTS.items())
+    characters = len(json.dumps(item)) - 1
+    count = int(share * min(LARGEST_COST // cost, LARGEST_TABLE // characters))
+    text = json.dumps(HEADER)[:-1] + ', "a": ['
+    text += ",".join([item.replace("#", f"{i:x}") for i in range(count)]) + "]}"
+    path = tmp_path / "file"
+    path.write_bytes(container(text))
+    size = path.stat().st_size
+    del text
+    tracemalloc.start()
+    if share < 1:
+        read_file(path)
+    else:
+        with pytest.raises(FileFormatError, match=r"too many values|header of .* characters"):
+            read_file(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < size + 100 * 2**20
+
+
+def test_a_file_that_shrinks_while_it_is_read(tmp_path, monkeypatch):
+    write_file(tmp_path / "file", {}, {"V": np.zeros(100_000)})
+    fill = sys.modules["sparsefm.io.container"]._fill
+
+    def shrink(file, array):
+        if array.nbytes > 1000:
+            os.truncate(tmp_path / "file", 5000)
+        fill(file, array)
+
+    monkeypatch.setattr("sparsefm.io.container._fill", shrink)
+    with pytest.raises(FileFormatError, match="it ends too early"):
+        read_file(tmp_path / "file")
+
+
+def test_memory_that_is_not_there(tmp_path, monkeypatch):
+    write_file(tmp_path / "file", {}, {"V": V})
+
+    def fail(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("sparsefm.io.container._fill", fail)
+    with pytest.raises(MemoryError):
+        read_file(tmp_path / "file")
+
+
+def test_mapped_arrays_stay_in_the_file(tmp_path):
+    write_file(tmp_path / "file", {"a": 1}, ARRAYS | {"much": np.arange(1_000_000.0)})
+    tracemalloc.start()
+    header, arrays = read_file(tmp_path / "file", mapped=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+    assert header["a"] == 1
+    assert not arrays["much"].flags.writeable
+    for name, expected in ARRAYS.items():
+        np.testing.assert_array_equal(arrays[name], expected)
 
 
 # --- what is not such a file ----------------------------------------------------------------------
@@ -200,10 +279,10 @@ CASES = {
     "negative offset": (container(offsets={"V": [-8, 24]}), DAMAGED),
     "data missing": (container(data=DATA[:-1]), DAMAGED),
     "data left over": (container(data=DATA + b"0"), DAMAGED),
-    "overflow": (with_tensor("V", "F32", [2**62, 2**62], 32), DAMAGED),
+    "overflow": (with_tensor("V", "F32", [2**62, 2**62], 32), "larger than the file"),
     "overflow to fit": (with_tensor("V", "F32", [2**63, 2], 32), DAMAGED),
     "negative d": (with_tensor("V", "F32", [-4, -2], 32), DAMAGED),
-    "unknown dtype": (with_tensor("V", "F128", [2, 1], 32), DAMAGED),
+    "unknown dtype": (with_tensor("V", "F128", [2, 1], 32), "unsupported type F128"),
     "dtype of no use": (
         with_tensor("V", "BF16", [8, 2], 32),
         "array 'V' of the unsupported type BF16",
@@ -242,6 +321,12 @@ CASES = {
     "no object": (container("[1]"), "not a JSON object"),
     "deep": (container("[" * 100_000 + "]" * 100_000), "header that is not JSON"),
     "deep objects": (container('{"a":' * 50_000 + "1" + "}" * 50_000), "header that is not JSON"),
+    "nested": (with_entries(a=json.loads("[" * 70 + "]" * 70)), "nested deeper than 64 levels"),
+    "other metadata": (container(more={"chequesum": ""}), "unknown metadata: 'chequesum'"),
+    "another checksum": (container(more={"checksum": "crc32:00000000"}), "not have the checksum"),
+    "metadata that are no strings": (container(more={"a": 1}), DAMAGED),
+    "two of a name": (container().replace(b'"V": {', b'"w": {'), DAMAGED),
+    "no description": (container().replace(b'"shape"', b'"Shape"'), DAMAGED),
     "long number": (container("9" * 100_000), "not JSON"),
 }
 
@@ -261,7 +346,7 @@ def test_every_version_so_far_is_read(tmp_path, number):
 
 
 def test_huge_header(tmp_path):
-    text = json.dumps(HEADER)[:-1] + ', "more": "' + "x" * LARGEST_HEADER + '"}'
+    text = json.dumps(HEADER)[:-1] + ', "more": "' + "x" * LARGEST_TABLE + '"}'
     answer = within_memory(read_file, tmp_path / "file", container(text))
     assert re.search("header of 1677.* characters", answer)
 

@@ -144,7 +144,6 @@ def test_what_cannot_be_compressed():
 
 
 def test_a_file_of_it_is_small(tmp_path):
-    pytest.importorskip("safetensors")
     data = ratings()
     model = sample(data, epochs=30)
     model.save(tmp_path / "large")

@@ -105,7 +105,6 @@ def test_sampling_goes_on_as_if_it_had_not_ended(way, task, samples, tmp_path):
     if way == "pickle":
         part = pickle.loads(pickle.dumps(part))
     elif way == "file":
-        pytest.importorskip("safetensors")
         part.save(tmp_path / "part")
         part = fm.load(tmp_path / "part")
     rest = sample(data, task, solver=solver, epochs=11, init=part, rank=None, **evaluation)
@@ -116,7 +115,6 @@ def test_sampling_goes_on_as_if_it_had_not_ended(way, task, samples, tmp_path):
 
 
 def test_a_checkpoint_is_a_model_to_go_on_from(tmp_path):
-    pytest.importorskip("safetensors")
     data = ratings()
     checkpoint = fm.Checkpoint(tmp_path / "{epoch}", every=4)
     whole = sample(data, callbacks=[checkpoint])

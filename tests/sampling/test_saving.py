@@ -10,8 +10,6 @@ import sparsefm as fm
 from sparsefm.errors import FileFormatError
 from sparsefm.io.file import read_file, write_file
 
-pytest.importorskip("safetensors")
-
 OLD = Path(__file__).parent.parent / "fixtures" / "sampled-2.safetensors"
 
 

@@ -1,7 +1,6 @@
 """A callback that saves the model while training goes on; a stand-in trains."""
 
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +81,10 @@ def test_training_is_let_go_of(tmp_path):
 def test_said_before_an_epoch_is_lost(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"path of Checkpoint.*nowhere"):
         Checkpoint(tmp_path / "nowhere" / "model").begin(Training())
+    with pytest.raises(IsADirectoryError, match="path is a folder"):
+        Checkpoint(tmp_path).begin(Training())
+    with pytest.raises(OSError, match="path is a device"):
+        Checkpoint(os.devnull).begin(Training())
     with pytest.raises(ValueError, match=r"^best=True .* pass X_val"):
         run(Checkpoint(tmp_path / "model", best=True), [None])
     assert not os.listdir(tmp_path)
@@ -99,9 +102,3 @@ def test_settings_refused(tmp_path, wrong, name):
 def test_path_refused():
     with pytest.raises(TypeError):
         Checkpoint(3)
-
-
-def test_without_safetensors(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
-    with pytest.raises(ImportError, match="pip install safetensors"):
-        Checkpoint(tmp_path / "model")

@@ -237,7 +237,6 @@ def test_callbacks_of_estimators(kind):
 
 
 def test_checkpoints_of_estimators(kind, tmp_path):
-    pytest.importorskip("safetensors")
     from sparsefm.loading import load
     from sparsefm.training.checkpoint import Checkpoint
 

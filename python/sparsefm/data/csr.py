@@ -1,6 +1,5 @@
 """From anything with rows to the checked CSR matrix that the core takes."""
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm import _core
+from sparsefm.data.formats import csr_parts, shape_of
 from sparsefm.data.validation import as_array, cast
 
 MAX_FEATURES = 2**31 - 1  # column numbers are int32
@@ -34,20 +34,16 @@ def as_csr(
     """
     if not sp.issparse(X):
         X = _dense_to_csr(X, name)
-    if X.ndim != 2:
-        raise ValueError(f"{name} must be two-dimensional, got {X.ndim} dimension(s)")
-    if X.shape[1] > MAX_FEATURES:
-        raise ValueError(f"{name} has {X.shape[1]} columns; at most {MAX_FEATURES} are supported")
-    if n_features is not None and X.shape[1] != n_features:
+    shape = shape_of(X, name)
+    if shape[1] > MAX_FEATURES:
+        raise ValueError(f"{name} has {shape[1]} columns; at most {MAX_FEATURES} are supported")
+    if n_features is not None and shape[1] != n_features:
         raise ValueError(
-            f"{name} has {X.shape[1]} features, but {n_features} are expected; "
+            f"{name} has {shape[1]} features, but {n_features} are expected; "
             "encode it as the training data were"
         )
-    if X.dtype.kind not in "fiub":
-        raise TypeError(f"{name} must hold real numbers, got dtype {X.dtype}")
-    if X.format != "csr":
-        X = _to_csr(X, name)
-    return from_arrays(*_csr_arrays(X, dtype, name), X.shape, dtype, name)
+    parts = _fitting(*csr_parts(X, shape, name), shape, dtype, name)
+    return from_arrays(*parts, shape, dtype, name)
 
 
 def from_arrays(
@@ -81,7 +77,8 @@ def from_arrays(
     clean.has_sorted_indices = clean.has_canonical_format = False
     clean.sum_duplicates()
     clean.eliminate_zeros()
-    return _borrow(*_csr_arrays(clean, dtype, name), shape, dtype, name)
+    parts = _fitting(clean.indptr, clean.indices, clean.data, shape, dtype, name)
+    return _borrow(*parts, shape, dtype, name)
 
 
 def as_dtype(X: _core.Csr, dtype: npt.DTypeLike) -> _core.Csr:
@@ -128,54 +125,29 @@ def _dense_to_csr(X: Any, name: str) -> Any:
     return sp.csr_matrix(array)
 
 
-def _to_csr(X: Any, name: str) -> Any:
-    """Convert another sparse format; check first what makes scipy read out of bounds."""
-    X = copy.copy(X)  # shares its arrays; scipy's checks may replace them
-    try:
-        for part in ("indptr", "indices", "row", "col", "offsets"):
-            if hasattr(X, part) and getattr(X, part).dtype.kind not in "iu":
-                raise ValueError(f"{part} must hold integers, not {getattr(X, part).dtype}")
-        if X.format in ("csr", "csc", "bsr", "coo", "dia"):
-            X.data = as_array(X.data, name)
-        if hasattr(X, "check_format"):
-            X.check_format(full_check=True)
-        if X.format == "lil" and any(len(a) != len(b) for a, b in zip(X.rows, X.data, strict=True)):
-            raise ValueError("a row has more columns than values, or fewer")
-        if X.format == "coo" and X.nnz:
-            for index, size in ((X.row, X.shape[0]), (X.col, X.shape[1])):
-                if index.min() < 0 or index.max() >= size:
-                    raise ValueError("an index is out of range")
-        return X.tocsr()
-    except (ValueError, TypeError, IndexError) as error:
-        raise ValueError(f"{name} is malformed: {error}") from None
-
-
-def _csr_arrays(
-    X: Any, dtype: npt.DTypeLike, name: str
+def _fitting(
+    indptr: npt.NDArray[Any],
+    indices: npt.NDArray[Any],
+    values: npt.NDArray[Any],
+    shape: tuple[int, int],
+    dtype: npt.DTypeLike,
+    name: str,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[np.int32], npt.NDArray[Any] | None]:
-    """Return indptr, indices and values in types that the core reads, copied only if needed.
+    """Return the arrays of a CSR matrix in types that the core reads, copied only if needed.
 
     The values are None if they are integers or booleans and all one.
     """
     indptr, indices, values = (
         array if array.flags.carray else np.require(array, requirements=["C", "A"])
-        for array in map(np.asarray, (X.indptr, X.indices, X.data))
+        for array in (indptr, indices, values)
     )
-    for part, array in (("indptr", indptr), ("indices", indices)):
-        if array.dtype.kind not in "iu" or array.ndim != 1:
-            raise ValueError(f"{name}.{part} must be one-dimensional, of integers; {array.dtype}")
     if indptr.dtype not in (np.int32, np.int64):
         indptr = indptr.astype(np.int64)
-    if len(indptr) != X.shape[0] + 1:
-        raise ValueError(
-            f"{name}.indptr must have {X.shape[0] + 1} entries, one more than rows; "
-            f"it has {len(indptr)}"
-        )
     if 0 <= indptr[-1] <= min(len(indices), len(values)):  # what lies beyond is unused
         indices, values = indices[: indptr[-1]], values[: indptr[-1]]
     if indices.dtype != np.int32:
-        if indices.size and (indices.min() < 0 or indices.max() >= X.shape[1]):
-            raise ValueError(f"{name} has a column out of range: it has {X.shape[1]} columns")
+        if indices.size and (indices.min() < 0 or indices.max() >= shape[1]):
+            raise ValueError(f"{name} has a column out of range: it has {shape[1]} columns")
         indices = indices.astype(np.int32)
     if values.dtype.kind in "iub" and len(values) == len(indices) and (values == 1).all():
         return indptr, indices, None

@@ -73,7 +73,7 @@ class Dataset:
         """Check the arguments `X`, `y`, `sample_weight` and `fields` of `train`."""
         matrix = _checked_matrix(X, dtype, "X", None)
         weights = as_weights(sample_weight, matrix.n_rows, dtype, "sample_weight")
-        targets = as_vector(y, matrix.n_rows, dtype, "y")
+        targets = as_vector(y, matrix.n_rows, dtype, "y").copy()  # a callback may change y
         if task == "ordinal":
             targets = as_classes(targets, "y")
         elif task == "binary":
@@ -93,7 +93,7 @@ class Dataset:
         if X is None or y is None:
             raise ValueError("X_val and y_val go together: one of them is missing")
         matrix = _checked_matrix(X, self.dtype, "X_val", self.X.n_features)
-        targets = as_vector(y, matrix.n_rows, self.dtype, "y_val", "X_val")
+        targets = as_vector(y, matrix.n_rows, self.dtype, "y_val", "X_val").copy()
         if task == "ordinal":
             targets = as_classes(targets, "y_val", int(self.y[self.rows].max()) + 1)
         elif task == "binary":

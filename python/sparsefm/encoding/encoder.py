@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsefm import _core
 from sparsefm.data.csr import MAX_FEATURES, as_scipy
+from sparsefm.data.memory import check_width
 from sparsefm.data.validation import as_vector, as_weights, check_dtype
 from sparsefm.encoding.assembly import Encoded, assemble, fields_of, first_unknown
 from sparsefm.encoding.categories import Categories, Hashed
@@ -279,6 +280,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not anew:
             encodings, scales = self._encodings, self._scales
         if encodings is None:
+            check_width(data.shape[1], 0, np.dtype(np.float64).itemsize)  # the scales
             return None, scales.grown(data.as_csr(), weights)
         return self._grow(data, weights, encodings), scales
 

@@ -113,7 +113,7 @@ def read(
     known = None if reset else known
     data: Any = as_table(X)
     if data is None:
-        data = _as_csr(X, owner) if sp.issparse(X) else _as_array(X, owner, known)
+        data = _as_csr(X) if sp.issparse(X) else _as_array(X, owner, known)
     shape = (data.n_rows, data.n_features) if isinstance(data, _core.Csr) else tuple(data.shape)
     _require_content(shape, owner)
     found = data.names if isinstance(data, Table) else None
@@ -135,13 +135,13 @@ def _extends(known: Names | None, found: Names | None) -> bool:
     return known is None or (found is not None and known.begins(found))
 
 
-def _as_csr(X: Any, owner: Any) -> _core.Csr:
-    """Return a sparse matrix with the values that it has, borrowed if it is canonical CSR."""
-    try:
-        return as_csr(X, np.float32 if X.dtype == np.float32 else np.float64)
-    except (TypeError, ValueError):
-        check_array(X, accept_sparse="csr", estimator=owner, input_name="X")
-        raise
+def _as_csr(X: Any) -> _core.Csr:
+    """Return a sparse matrix with the values that it has, borrowed if it is canonical CSR.
+
+    scikit-learn's own check would convert it before anybody looks at it.
+    """
+    single = getattr(X, "dtype", None) == np.float32
+    return as_csr(X, np.float32 if single else np.float64)
 
 
 def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Table:

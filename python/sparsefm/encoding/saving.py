@@ -18,10 +18,10 @@ from sparsefm.encoding.settings import check_settings
 from sparsefm.encoding.tables import Value
 from sparsefm.encoding.vocabulary import Vocabulary
 from sparsefm.errors import FileFormatError
-from sparsefm.io.file import Arrays
+from sparsefm.io.container import Arrays
 from sparsefm.io.reader import Reader, add_prefix
 from sparsefm.io.strings import read_strings, strings_to_arrays
-from sparsefm.io.values import parameters_from_json, to_json
+from sparsefm.io.values import parameters_from_json, shown, to_json
 
 LARGEST_EXPONENT = 1100  # beyond those of float64
 KINDS = {Number: "number", Logarithm: "log", Bins: "bins", Spline: "spline", Hashed: "hashed"}
@@ -175,7 +175,7 @@ def _read_categories(kind: str, reader: Reader) -> list[Value]:
     for number, dtype in NUMBERS.items():
         if kind == number.__name__:
             return list(reader.numbers("values", (None,), (dtype,)).tolist())
-    raise FileFormatError(f"has an encoder with a column of the unknown kind {kind!r:.40}")
+    raise FileFormatError(f"has an encoder with a column of the unknown kind {shown(kind)}")
 
 
 def _read_number_text(text: str) -> int | float:

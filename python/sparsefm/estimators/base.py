@@ -185,7 +185,8 @@ class FactorizationMachine(
             loss_unit=self._target.loss_unit,
             model=lambda: self._after(run),
         )
-        self._run(run, epochs, validation, list(self.callbacks), sampling=solver.random)
+        callbacks = [*self.callbacks, *self._guards(dataset, validation)]
+        self._run(run, epochs, validation, callbacks, sampling=solver.random)
         self._after(run)
         chosen = {"rank": rank, "solver": solver, "epochs": epochs}
         self.best_params_ = chosen | self._kept()
@@ -236,7 +237,8 @@ class FactorizationMachine(
             model=lambda: self._after(run),
         )
         staged = StagedRate(stages)
-        self._run(run, sum(stages), validation, [*self.callbacks, staged])
+        callbacks = [*self.callbacks, staged, *self._guards(dataset, validation)]
+        self._run(run, sum(stages), validation, callbacks)
         learner.rate_factor *= RATE_DECAY ** staged.stage(self.best_epoch_)
         for state in learner.states:
             state.fix_scores()

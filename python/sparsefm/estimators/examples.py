@@ -9,18 +9,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 from sklearn.base import clone
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sparsefm import _core
 from sparsefm.data.canonical import canonical_rows
 from sparsefm.data.dataset import Dataset
-from sparsefm.data.validation import as_weights, check_dtype, check_real
+from sparsefm.data.formats import shape_of
+from sparsefm.data.memory import check_width
+from sparsefm.data.validation import as_weights, check_dtype
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.encoded import Encoded
+from sparsefm.estimators.parameters import check_fraction
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
 from sparsefm.losses import Loss
+from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.random import stream
 from sparsefm.tuning.splits import Split, split
 
@@ -33,6 +38,7 @@ class ExamplesMixin:
     encoder: TableEncoder | None
     encoder_: TableEncoder
     dtype: Any
+    rank: int | None
     validation_fraction: float | None
     _learner: Any  # Learner, or Sampled
     _target: Numbers | Classes
@@ -95,12 +101,23 @@ class ExamplesMixin:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
+        return self._paired(X, y)
+
+    def _paired(self, X: Any, y: Any) -> Array:
+        """Return targets as an array, one for each row of `X`."""
+        if sp.issparse(y):
+            raise TypeError("y must be a dense one-dimensional array, got a sparse matrix")
+        if sp.issparse(X):
+            shape_of(X, "X")  # which scikit-learn takes for granted
         checked = self._check_y(y)
         check_consistent_length(X, checked)
         return checked
 
     def _learn_columns(self, X: Any, sample_weight: Any, go_on: bool, searching: bool) -> _core.Csr:
         """Fit the encoder, or extend it by new categories; return the encoded matrix."""
+        if sp.issparse(X):
+            rank = Hyperparameters.rank if self.rank is None else self.rank
+            check_width(shape_of(X, "X")[1], rank, check_dtype(self.dtype).itemsize)
         if not go_on:
             encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
             if searching and isinstance(encoder.clip, str):
@@ -124,8 +141,7 @@ class ExamplesMixin:
             raise TypeError("eval_set must be a tuple (X_val, y_val)")
         X, y = eval_set
         matrix = self._encode(X)
-        y = self._check_y(y)
-        check_consistent_length(X, y)
+        y = self._paired(X, y)
         return self._dataset(matrix, y, self._codes(y))
 
     def _dataset(
@@ -142,9 +158,7 @@ class ExamplesMixin:
 
     def _hold_out(self, dataset: Dataset) -> Split:
         """Divide a dataset into training rows and validation rows."""
-        fraction = check_real(self.validation_fraction, "validation_fraction", above=0)
-        if fraction >= 1:
-            raise ValueError(f"validation_fraction must be less than 1, got {fraction:g}")
+        fraction = check_fraction(self.validation_fraction)
         if len(dataset.rows) < 2:
             raise ValueError("validation_fraction needs at least 2 different rows, but X has 1")
         random = stream(self._seed(), "holdout")

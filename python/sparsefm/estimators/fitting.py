@@ -21,6 +21,7 @@ from sparsefm.losses import Loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Gibbs, Sweeper
 from sparsefm.threads import resolve_threads
+from sparsefm.training.guard import Guard, guards_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.loop import announcer
@@ -45,6 +46,7 @@ class FittingMixin(ExamplesMixin):
     search_seconds: float | None
     warm_start: bool
     callbacks: Sequence[Any]
+    scoring: Any
     n_threads: int | None
     verbose: bool
     n_iter_: int
@@ -112,6 +114,7 @@ class FittingMixin(ExamplesMixin):
 
     def _search_and_train(self, given: Mapping[str, Any], views: Views) -> None:
         """Choose settings that are not given, and train with them."""
+        guards = self._guards(*views(None))
         search = Search(
             given,
             self.epochs,
@@ -121,7 +124,7 @@ class FittingMixin(ExamplesMixin):
             seconds=np.inf if self.search_seconds is None else self.search_seconds,
             sampling=not self.warm_start or self._loss.task == "ordinal",
             loss_of_all=self._loss_of_all,
-            report=self._report,
+            report=lambda candidate: self._report(candidate, guards),
         )
         choice = search.run(views, views.choices())
         dataset, validation = views(choice.numeric)
@@ -162,11 +165,19 @@ class FittingMixin(ExamplesMixin):
         kept = {"encoder": clone(self.encoder_).set_params(dtype="float32")}
         return kept if self.loss is not None else kept | {"loss": self._loss.name}
 
-    def _report(self, candidate: Candidate) -> None:
+    def _guards(self, *datasets: Dataset | None) -> list[Guard]:
+        """Return guards of rows that are borrowed from the user; those of a table are not."""
+        if not self.encoder_._is_matrix:
+            return []
+        return guards_of([*self.callbacks, self.scoring], *datasets)
+
+    def _report(self, candidate: Candidate, guards: Sequence[Guard]) -> None:
         """Tell those who listen about a candidate of the search."""
         announcer(self.verbose)(str(candidate))
         for callback in self.callbacks:
             getattr(callback, "search", lambda candidate: None)(candidate)
+        for guard in guards:
+            guard.check()
 
     def _log_choice(self, choice: Choice) -> None:
         if choice.settings.rank == 0 and np.isfinite(choice.pairs):

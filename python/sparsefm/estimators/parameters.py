@@ -1,6 +1,6 @@
 """The parameters of an estimator, checked when it is fitted."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -14,6 +14,7 @@ from sparsefm.data.validation import (
     check_real,
 )
 from sparsefm.encoding import TableEncoder
+from sparsefm.encoding.settings import check_settings
 from sparsefm.estimators.bounds import check_bounds
 from sparsefm.estimators.scoring import find_metric
 from sparsefm.optimizers import Adam
@@ -55,6 +56,11 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
         find_metric(estimator.scoring)
     if not isinstance(estimator.encoder, TableEncoder | None):
         raise TypeError(f"encoder must be a sparsefm.TableEncoder, got {estimator.encoder!r:.80}")
+    if estimator.encoder is not None:
+        check_settings(estimator.encoder)
+    if estimator.validation_fraction is not None:
+        check_fraction(estimator.validation_fraction)
+    _check_class_weight(getattr(estimator, "class_weight", None))
     check_bounds(getattr(estimator, "bounds", None))
     given: dict[str, Any] = {}
     if estimator.rank is not None:
@@ -72,3 +78,23 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
     if estimator.init is not None or estimator.init_scale is not None:
         given["init_scale"] = check_init_scale(estimator.init or "normal", estimator.init_scale)
     return given
+
+
+def check_fraction(value: Any) -> float:
+    """Return `validation_fraction` if it is between 0 and 1."""
+    fraction = check_real(value, "validation_fraction", above=0)
+    if fraction >= 1:
+        raise ValueError(f"validation_fraction must be less than 1, got {fraction:g}")
+    return fraction
+
+
+def _check_class_weight(value: Any) -> None:
+    if value is None or (isinstance(value, str) and value == "balanced"):
+        return
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"class_weight must be 'balanced', a mapping of classes to weights or None, got "
+            f"{value!r:.80}"
+        )
+    for label, weight in value.items():
+        check_real(weight, f"class_weight of {label!r:.40}")

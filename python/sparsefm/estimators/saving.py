@@ -15,12 +15,15 @@ from sparsefm.data.validation import check_flag
 from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
+from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.state_saving import read_state, state_to_arrays
 from sparsefm.estimators.targets import Classes, Numbers
-from sparsefm.io.file import Arrays, FilePath, write_file
+from sparsefm.io.container import Arrays
+from sparsefm.io.file import write_file
 from sparsefm.io.labels import labels_to_arrays, read_labels
 from sparsefm.io.reader import REALS, Reader, add_prefix
-from sparsefm.io.values import from_json, parameters_from_json, parameters_to_json, to_json
+from sparsefm.io.replacing import FilePath
+from sparsefm.io.values import from_json, parameters_from_json, parameters_to_json, shown, to_json
 from sparsefm.losses import LOSSES, Loss
 from sparsefm.model import Model
 from sparsefm.sampling.posterior import SampledModel
@@ -50,13 +53,13 @@ class SavingMixin:
     def save(
         self, path: FilePath, optimizer_state: bool = False, training_rows: bool = False
     ) -> None:
-        """Write the fitted estimator to a file, for `load` (needs safetensors).
+        """Write the fitted estimator to a file, for `load`.
 
         Parameters
         ----------
         path : str or path-like
             With any suffix; ".safetensors" is usual. An existing file is replaced, or kept as it is
-            if writing fails.
+            if writing fails. A symbolic link stays: the file that it leads to is replaced.
         optimizer_state : bool
             Also save the optimizer's moments of each parameter. Training can then continue as if
             there had been no break. The file becomes two or three times as large.
@@ -64,6 +67,13 @@ class SavingMixin:
             Also save the sample of encoded training rows, at most 32,768, that `interactions`,
             `field_interactions` and the plots use by default. Without it they need ``X=`` after
             loading. The file then holds training data: consider who may read it.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written, or `path` is a folder, a device, a pipe or a socket.
+        ValueError, TypeError
+            If a parameter is invalid.
 
         Warns
         -----
@@ -80,6 +90,7 @@ class SavingMixin:
         optimizer_state = check_flag(optimizer_state, "optimizer_state")
         training_rows = check_flag(training_rows, "training_rows")
         check_is_fitted(self)
+        check_parameters(self)  # which may have been set since `fit`; `load` would refuse them
         sample = _sample_to_arrays(self) if training_rows else {}
         parameters, skipped = parameters_to_json(_parameters(self))
         for parameter in skipped:
@@ -95,7 +106,7 @@ class SavingMixin:
     @classmethod
     def _from_file(cls, reader: Reader) -> Any:
         """Return the estimator that `save` wrote."""
-        estimator: Any = cls(**parameters_from_json(reader.entry("parameters", dict), cls))
+        estimator: Any = cls(**_read_parameters(reader.entry("parameters", dict), cls))
         records = reader.value("records")
         kinds = {n: type(v) for n, v in records.items()} if isinstance(records, dict) else {}
         if {**RECORDS, **kinds} != RECORDS or not {"n_iter_", "best_epoch_"} <= kinds.keys():
@@ -124,6 +135,19 @@ def _parameters(estimator: Any) -> dict[str, Any]:
     """Return the parameters, except callbacks, which cannot be saved."""
     parameters = estimator.get_params(deep=False) | {"dtype": np.dtype(estimator.dtype).name}
     return {name: value for name, value in parameters.items() if name != "callbacks"}
+
+
+def _read_parameters(stored: dict[str, Any], cls: Any) -> dict[str, Any]:
+    """Return parameters that `cls` would fit with."""
+    parameters = parameters_from_json(stored, cls)
+    known = dict(parameters)
+    if isinstance(known.get("scoring"), str):  # other versions of scikit-learn have other names
+        del known["scoring"]
+    try:
+        check_parameters(cls(**known))
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"has a parameter that cannot be: {error}") from None
+    return parameters
 
 
 def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
@@ -223,7 +247,7 @@ def _read_levels(target: Reader) -> tuple[float, ...]:
     except (TypeError, ValueError, OverflowError):
         ascending = False
     if not ascending:
-        raise FileFormatError(f"has damaged levels of its target: {levels!r:.80}")
+        raise FileFormatError(f"has damaged levels of its target: {shown(levels)}")
     return tuple(levels)
 
 
@@ -258,7 +282,7 @@ def _read_learner(reader: Reader) -> Learner:
 def _read_loss(reader: Reader) -> Loss:
     name = reader.entry("loss", str)
     if name not in LOSSES:
-        raise FileFormatError(f"has an unknown loss {name!r:.40}")
+        raise FileFormatError(f"has an unknown loss {shown(name)}")
     parameters: dict[str, Any] = {}
     if reader.has_entry("loss_parameters"):
         parameters = reader.entry("loss_parameters", dict)

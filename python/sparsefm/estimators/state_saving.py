@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sparsefm.errors import FileFormatError
-from sparsefm.io.file import Arrays
+from sparsefm.io.container import Arrays
 from sparsefm.io.reader import REALS, Reader
 from sparsefm.training.class_state import ClassState
 from sparsefm.training.hyperparameters import Hyperparameters

@@ -1,35 +1,31 @@
 """One file: a JSON header and named arrays, in the safetensors format.
 
 The header is one entry of the format's own metadata, under "sparsefm", so any reader of safetensors
-sees the arrays too. Nothing in a file is ever executed. This module writes a file completely or not
-at all, and reads one without trusting it. What the entries and arrays mean is up to the classes
-that write them.
+sees the arrays too. Beside it there is a checksum. Nothing in a file is ever executed. This module
+writes a file completely or not at all, and reads one without trusting it. What the entries and
+arrays mean is up to the classes that write them.
 """
 
 import json
 import os
 import stat
-import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from importlib.metadata import version
-from pathlib import Path
+import zlib
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from sparsefm.errors import FileFormatError
-
-FilePath = str | os.PathLike[str]
-Arrays = dict[str, npt.NDArray[Any]]
+from sparsefm.io.container import Arrays, Table, as_stored, bytes_of, packed
+from sparsefm.io.replacing import FilePath, replacing
+from sparsefm.io.values import shown
 
 # 1: estimators always held a sample of their training rows.
 # 2: they hold it only on request; an encoder has no format number of its own.
 FORMAT_VERSION = 2
-ENTRY = "sparsefm"
-LARGEST_HEADER = 1 << 24  # characters of JSON; as objects they take some twenty times the memory
-TYPES = ("BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "F32", "F64")
+ENTRY, CHECKSUM = "sparsefm", "checksum"
+MOST_LEVELS = 64  # of lists and objects in one another
 
 
 def write_file(
@@ -40,7 +36,7 @@ def write_file(
     Parameters
     ----------
     path : str or path-like
-        Replaced if it exists.
+        Replaced if it exists; a symbolic link stays, and the file that it leads to is replaced.
     header : mapping
         JSON values; the versions of the format and of the package are added.
     arrays : mapping of str to ndarray
@@ -49,30 +45,38 @@ def write_file(
     Raises
     ------
     OSError
-        If the file cannot be written.
+        If the file cannot be written: its folder is missing or read-only, the disk is full, or
+        `path` is a folder, a device, a pipe or a socket.
     ValueError
-        If the header is too long.
+        If the header is too long, or nested too deep.
     """
-    save_file = import_safetensors().numpy.save_file
-    versions = {"format_version": FORMAT_VERSION, "sparsefm": version("sparsefm")}
+    versions = {"format_version": FORMAT_VERSION, "sparsefm": package_version()}
+    if _is_deep(header):
+        raise ValueError(f"a parameter is nested deeper than {MOST_LEVELS} levels: flatten it")
     text = json.dumps({**versions, **header}, allow_nan=False)
-    if len(text) > LARGEST_HEADER:
-        raise ValueError(
-            f"the parameters and the history take {len(text)} characters of JSON; a file holds at "
-            f"most {LARGEST_HEADER}: shorten them"
-        )
-    dense = {
-        name: np.require(array, array.dtype.newbyteorder("="), "C")
-        for name, array in arrays.items()
-    }
-    with _replacing(Path(os.path.realpath(path))) as temporary:
-        save_file(dense, temporary, metadata={ENTRY: text})
+    stored = as_stored(arrays)
+    checksum = _checksum(text, ((name, array) for name, array in stored.items()))
+    head = packed(stored, {ENTRY: text, CHECKSUM: checksum})
+    with replacing(path) as file:
+        file.write(head)
+        for array in stored.values():
+            file.write(bytes_of(array))
 
 
-def read_file(path: FilePath) -> tuple[dict[str, Any], Arrays]:
+def read_file(
+    path: FilePath, *, mapped: bool = False, verify: bool = True
+) -> tuple[dict[str, Any], Arrays]:
     """Return the header and the arrays of a file; the caller checks what they hold.
 
-    Each array is read once, and is no larger than the file.
+    Parameters
+    ----------
+    path : str or path-like
+    mapped : bool
+        Whether the arrays stay in the file, mapped into memory and read-only, instead of being
+        copied. The file must then not be cut off while they are in use.
+    verify : bool
+        Whether to compute the checksum, which reads all arrays. Files of before there was one are
+        read without.
 
     Raises
     ------
@@ -82,79 +86,69 @@ def read_file(path: FilePath) -> tuple[dict[str, Any], Arrays]:
     OSError
         If it cannot be read, such as `FileNotFoundError`.
     """
-    safetensors = import_safetensors()
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode):
+    with open(path, "rb", buffering=0, opener=_open_at_once) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise FileFormatError("is a folder or a device, not a file that `save` wrote")
+        table = Table(file, status.st_size)
+        text = table.metadata.pop(ENTRY, None)
+        if text is None:
+            raise FileFormatError("is a safetensors file, but not one that sparsefm wrote")
+        header = _read_header(text)
+        arrays = {entry.name: array for entry, array in table.arrays(mapped=mapped)}
+    expected = table.metadata.pop(CHECKSUM, None)
+    if table.metadata:  # such as a checksum whose name is damaged
+        raise FileFormatError(f"has unknown metadata: {shown(min(table.metadata))}")
+    if verify and expected not in (None, _checksum(text, arrays.items())):
+        raise FileFormatError("is damaged: its content does not have the checksum that it names")
+    return header, arrays
+
+
+def package_version() -> str:
+    """Return the version of the package; a copy that was not installed does not know it."""
+    try:
+        return version("sparsefm")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; do not wait for the other end of a pipe."""
+    if os.path.isdir(path):  # which only some systems open
         raise FileFormatError("is a folder or a device, not a file that `save` wrote")
-    try:
-        with safetensors.safe_open(os.fspath(path), framework="numpy") as file:
-            header = _read_header(file.metadata())
-            return header, {name: _read_array(file, name, status.st_size) for name in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise FileFormatError(f"is not a safetensors file, or a damaged one ({error})") from None
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
-def import_safetensors() -> Any:
-    """Return the package that knows the format; imported late, as most programs never save."""
-    try:
-        import safetensors.numpy
-    except ImportError:
-        raise ImportError("saving and loading need safetensors: pip install safetensors") from None
-    return safetensors
+def _checksum(text: str, arrays: Iterable[tuple[str, npt.NDArray[Any]]]) -> str:
+    """Return a checksum of all that a file says, however it says it."""
+    listed = sorted(
+        (name, array.dtype.newbyteorder("<").str, array.shape, zlib.crc32(bytes_of(array)))
+        for name, array in arrays
+    )
+    return f"crc32:{zlib.crc32(json.dumps([text, listed]).encode()):08x}"
 
 
-@contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Yield the name of a new file beside `path`; rename it to `path` if all goes well."""
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder: name a file in it")
-    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    # Created here for the permissions of a new file: safetensors may put another in its place.
-    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
-    status = path.stat() if path.exists() else os.fstat(descriptor)
-    os.close(descriptor)
-    try:
-        yield temporary
-        os.chmod(temporary, stat.S_IMODE(status.st_mode))
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())  # a name must not reach the disk before its content
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _read_header(metadata: Mapping[str, str] | None) -> dict[str, Any]:
-    text = (metadata or {}).get(ENTRY)
-    if text is None:
-        raise FileFormatError("is a safetensors file, but not one that sparsefm wrote")
-    if len(text) > LARGEST_HEADER:
-        raise FileFormatError(f"has a header of {len(text)} characters, over {LARGEST_HEADER}")
+def _read_header(text: str) -> dict[str, Any]:
     try:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise FileFormatError(f"has a header that is not JSON ({error})") from None
     if not isinstance(header, dict):
-        raise FileFormatError(f"has a header that is not a JSON object: {header!r:.40}")
+        raise FileFormatError(f"has a header that is not a JSON object: {shown(header)}")
     number = header.get("format_version")
     if type(number) is not int or number < 1:
-        raise FileFormatError(f"has an unknown format_version {number!r:.40}")
+        raise FileFormatError(f"has an unknown format_version {shown(number)}")
     if number > FORMAT_VERSION:
         raise FileFormatError(f"was written by a newer sparsefm (format {number}); upgrade")
+    if _is_deep(header):
+        raise FileFormatError(f"has a header that is nested deeper than {MOST_LEVELS} levels")
     return header
 
 
-def _read_array(file: Any, name: str, file_size: int) -> npt.NDArray[Any]:
-    view = file.get_slice(name)
-    dtype, shape = view.get_dtype(), view.get_shape()
-    if dtype not in TYPES:
-        raise FileFormatError(f"has an array {name!r:.80} of the unsupported type {dtype}")
-    # The bytes of an array lie in the file; but one that has none may claim any shape.
-    if max(shape, default=0) > file_size:
-        raise FileFormatError(f"has an array {name!r:.80} of shape {shape}, larger than the file")
-    try:
-        array: npt.NDArray[Any] = file.get_tensor(name)
-    except ValueError as error:  # shapes beyond NumPy's
-        raise FileFormatError(f"has an array {name!r:.80} that cannot be read ({error})") from None
-    if dtype == "BOOL" and (array.view(np.uint8) > 1).any():
-        raise FileFormatError(f"has an array {name!r:.80} of booleans that are neither 0 nor 1")
-    return array
+def _is_deep(header: Mapping[str, Any]) -> bool:
+    """Return whether lists and objects are nested so deep that reading could fail half-way."""
+    level: list[Any] = [header]
+    for _ in range(MOST_LEVELS):
+        inner = (value.values() if isinstance(value, Mapping) else value for value in level)
+        level = [v for values in inner for v in values if isinstance(v, list | tuple | dict)]
+    return bool(level)

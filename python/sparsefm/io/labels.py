@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.errors import FileFormatError
-from sparsefm.io.file import Arrays
+from sparsefm.io.container import Arrays
 from sparsefm.io.reader import Reader
 from sparsefm.io.strings import read_strings, strings_to_arrays
 

@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.errors import FileFormatError
-from sparsefm.io.file import Arrays
-from sparsefm.io.values import from_json
+from sparsefm.io.container import Arrays
+from sparsefm.io.values import from_json, shown
 
 REALS = ("float32", "float64")
 T = TypeVar("T")
@@ -33,7 +33,7 @@ class Reader:
     def __init__(self, header: Any, arrays: Arrays, prefix: str = "") -> None:
         if not isinstance(header, dict):
             name = prefix.removesuffix(".") or "the header"
-            raise FileFormatError(f"{name} must be a JSON object, got {header!r:.40}")
+            raise FileFormatError(f"{name} must be a JSON object, got {shown(header)}")
         self._header, self._arrays, self._prefix = header, arrays, prefix
 
     def part(self, name: str, header: Any = None) -> "Reader":
@@ -134,7 +134,7 @@ class Reader:
 
     def _refuse(self, name: str, must: str) -> None:
         value = self._header[name]
-        raise FileFormatError(f"{self._prefix}{name} must {must}, got {value!r:.40}")
+        raise FileFormatError(f"{self._prefix}{name} must {must}, got {shown(value)}")
 
 
 def add_prefix(prefix: str, arrays: Arrays) -> Arrays:

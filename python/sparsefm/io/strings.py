@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from sparsefm.errors import FileFormatError
-from sparsefm.io.file import Arrays
+from sparsefm.io.container import Arrays
 from sparsefm.io.reader import Reader
 
 

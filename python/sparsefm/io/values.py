@@ -10,6 +10,7 @@ file cannot choose what is called.
 import math
 from collections.abc import Callable, Mapping
 from inspect import signature
+from reprlib import Repr
 from typing import Any, TypeVar
 
 import numpy as np
@@ -18,8 +19,17 @@ from sparsefm.errors import FileFormatError
 
 Class = TypeVar("Class", bound=type[Any])
 
+_SHORT = Repr()
+_SHORT.maxlevel = _SHORT.maxlist = _SHORT.maxdict = 2
+_SHORT.maxstring = _SHORT.maxlong = _SHORT.maxother = 40
+
 _TAGS: dict[type, tuple[str, str | None]] = {}
 _CLASSES: dict[tuple[str, str | None], type] = {}
+
+
+def shown(value: Any) -> str:
+    """Return the beginning of a value's representation; it takes no time if the value is large."""
+    return _SHORT.repr(value)[:40]
 
 
 def register(tag: str, name: str | None = None) -> Callable[[Class], Class]:
@@ -73,10 +83,10 @@ def parameters_from_json(stored: Any, cls: Any) -> dict[str, Any]:
         If they are damaged, or `cls` takes no such parameter.
     """
     if not isinstance(stored, dict):
-        raise FileFormatError(f"has parameters that are not a JSON object: {stored!r:.40}")
+        raise FileFormatError(f"has parameters that are not a JSON object: {shown(stored)}")
     unknown = stored.keys() - signature(cls).parameters.keys()
     if unknown:
-        raise FileFormatError(f"has a parameter {min(unknown)!r:.40} unknown to {cls.__name__}")
+        raise FileFormatError(f"has a parameter {shown(min(unknown))} unknown to {cls.__name__}")
     return {name: from_json(value) for name, value in stored.items()}
 
 
@@ -128,7 +138,7 @@ def from_json(value: Any) -> Any:
     except FileFormatError:
         raise
     except (AttributeError, TypeError, ValueError, KeyError) as error:
-        raise FileFormatError(f"has a damaged parameter {value!r:.40} ({error})") from None
+        raise FileFormatError(f"has a damaged parameter {shown(value)} ({error})") from None
 
 
 def _parameters(value: Any) -> dict[str, Any]:

@@ -12,8 +12,9 @@ from sparsefm import _core
 from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import check_choice, check_integer, check_real
 from sparsefm.history import Epoch
-from sparsefm.io.file import FilePath, write_file
+from sparsefm.io.file import write_file
 from sparsefm.io.reader import Reader
+from sparsefm.io.replacing import FilePath
 from sparsefm.losses.names import DEFAULT_LOSS
 from sparsefm.model import Model, finite_scores, history_to_json, read_history
 from sparsefm.sampling import normal

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from sparsefm.errors import FileFormatError
-from sparsefm.io.file import Arrays
+from sparsefm.io.container import Arrays
 from sparsefm.io.reader import REALS, Reader, add_prefix
 from sparsefm.sampling.chain import Chain
 from sparsefm.sampling.samples import Progress, Sample

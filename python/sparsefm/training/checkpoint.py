@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sparsefm.data.validation import check_flag, check_integer
 from sparsefm.history import Epoch
-from sparsefm.io.file import FilePath, import_safetensors
+from sparsefm.io.replacing import FilePath, find_target
 
 
 class CanSave(Protocol):
@@ -26,9 +26,13 @@ class HasModel(Protocol):
 
 
 class Checkpoint:
-    """A callback that saves the model during training (needs safetensors).
+    """A callback that saves the model during training, to predict with it later.
 
-    Files are written as by `save`: if writing fails, an existing file is kept.
+    Files are written as by `save`: if writing fails, an existing file is kept. They hold the
+    parameters after the epoch, but not the state of the training: neither the optimizer's moments
+    nor the order of the rows to come. An estimator that is loaded from one has the records of the
+    epochs so far, ``history_`` and ``n_iter_``; `partial_fit` goes on from it with new moments, so
+    the result is not that of a training without a break.
 
     Parameters
     ----------
@@ -50,7 +54,6 @@ class Checkpoint:
     """
 
     def __init__(self, path: FilePath, every: int = 1, best: bool = False) -> None:
-        import_safetensors()  # if it is missing, fail now and not after an epoch
         self.path = os.fspath(path)
         self.every = check_integer(every, "every", 1)
         self.best = check_flag(best, "best")
@@ -59,7 +62,9 @@ class Checkpoint:
 
     def begin(self, training: HasModel) -> None:
         """Prepare for a training, before its first epoch."""
-        folder = Path(self.path.replace("{epoch}", "1")).parent
+        first = self.path.replace("{epoch}", "1")
+        folder = Path(first).parent
+        find_target(first)  # fail now, and not after an epoch
         if not folder.is_dir():
             raise FileNotFoundError(f"path of Checkpoint: there is no folder {str(folder)!r}")
         self._training, self._least = training, math.inf

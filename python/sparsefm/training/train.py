@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.memory import check_width
 from sparsefm.data.validation import check_dtype, check_flag, check_integer
 from sparsefm.losses import Loss, find_loss
 from sparsefm.model import Model
@@ -13,6 +14,7 @@ from sparsefm.sampling import SampledModel, Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import Callback, check_callbacks
 from sparsefm.training.evaluation import evaluate
+from sparsefm.training.guard import guards_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.loop import Run, TrainingRun, announcer
@@ -55,7 +57,8 @@ def train(
     ----------
     X : sparse matrix, sparse array or array-like of shape (n, d)
         A CSR matrix with int32 indices and values of `dtype` (or all one) is used without a copy.
-        Anything else is converted once. Callbacks and other threads must not change X meanwhile.
+        Anything else is converted once. Callbacks must not change X meanwhile: that is an error.
+        Nor must other threads, which nobody notices.
     y : array-like of shape (n,)
         Targets; for task "binary" the classes 0 and 1, or -1 and 1; for task "ordinal" the numbers
         of ordered classes, 0, 1, 2 and so on, of which each must occur.
@@ -136,6 +139,7 @@ def train(
     start = Start.check(init, init_scale, rank, solver.default_rank)
     if start.model is not None and start.model.n_features != n_features:
         raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
+    check_width(n_features, start.rank, real.itemsize)
     if isinstance(solver, Sweeper):
         going_on: Sequence[SampledModel] = ()
         if isinstance(start.model, SampledModel) and solver.random:
@@ -170,6 +174,7 @@ def train(
         run.check_validation(losses, validation)
         return losses[0], metrics | run.diagnostics
 
+    listeners = [*listeners, *guards_of(listeners, dataset, validation)]
     run.run(epochs, validate, listeners, announcer(verbose))
     return run.model  # type: ignore[no-any-return]
 

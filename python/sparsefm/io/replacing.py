@@ -1,0 +1,126 @@
+"""Replacing a file: completely or not at all, whatever happens to the process meanwhile."""
+
+import errno
+import os
+import re
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None  # type: ignore[assignment]
+
+FilePath = str | os.PathLike[str]
+
+TEMPORARY = re.compile(r"\.sparsefm-[0-9a-f]{32}\.tmp")
+
+
+def find_target(path: FilePath) -> tuple[Path, os.stat_result | None]:
+    """Return the regular file that `path` leads to, through symbolic links, and its status.
+
+    The status is None if there is no such file yet.
+
+    Raises
+    ------
+    OSError
+        If it is a folder, a device, a pipe or a socket, or cannot be reached.
+    """
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a string or a path, got {path!r:.80}")
+    name = os.fspath(path)
+    if not name or name.endswith(("/", os.sep)):
+        raise IsADirectoryError(errno.EISDIR, "path names a folder, not a file in it", name)
+    target = Path(os.path.realpath(name))
+    try:
+        status = os.stat(name)
+    except FileNotFoundError:
+        return target, None
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "path is a folder: name a file in it", name)
+    if not stat.S_ISREG(status.st_mode):
+        why = "path is a device, a pipe or a socket, which a file cannot replace: name a file"
+        raise OSError(errno.EINVAL, why, name)
+    return target, os.stat(target)  # which is not there if a descriptor keeps a deleted file alive
+
+
+@contextmanager
+def replacing(path: FilePath) -> Iterator[BinaryIO]:
+    """Yield a new file to write; it takes the place of `path` if all goes well.
+
+    It is locked as long as it is written, so whoever saves next knows it for abandoned if its
+    process died, and removes it.
+    """
+    target, status = find_target(path)
+    _remove_abandoned(target.parent)
+    temporary, descriptor = _create(target.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            if status is not None:  # first, for what is private must not be seen meanwhile
+                os.chmod(temporary, stat.S_IMODE(status.st_mode))
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # a name must not reach the disk before its content
+            if fcntl is not None:
+                os.replace(temporary, target)
+        if fcntl is None:  # where open files cannot be renamed
+            os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _flush_folder(target.parent)
+
+
+def _create(folder: Path) -> tuple[Path, int]:
+    """Create a file under a name of its own, and lock it."""
+    while True:
+        temporary = folder / f".sparsefm-{uuid.uuid4().hex}.tmp"
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+        descriptor = os.open(temporary, flags, 0o666)
+        if fcntl is None:
+            return temporary, descriptor
+        try:
+            with suppress(OSError):  # some file systems have no locks
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:  # else it was removed before it was locked
+                return temporary, descriptor
+        except BaseException:
+            os.close(descriptor)
+            temporary.unlink(missing_ok=True)
+            raise
+        os.close(descriptor)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the files of processes that died while they were saving."""
+    if fcntl is None:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            found = [entry.path for entry in entries if TEMPORARY.fullmatch(entry.name)]
+    except PermissionError:  # a folder may be written without being read
+        return
+    for path in found:
+        with suppress(OSError):  # those that are locked, gone, or of somebody else
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.unlink(path)
+            finally:
+                os.close(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the new name written to the disk, where the system can do that."""
+    if os.name != "posix":
+        return
+    with suppress(OSError):  # the content is safe; some file systems know no more
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
