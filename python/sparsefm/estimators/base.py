@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -28,6 +27,7 @@ from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Gibbs, SampledModel, Sweeper
+from sparsefm.snapshots import fitted_aside, state_of
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import EarlyStopping
 from sparsefm.training.evaluation import evaluate
@@ -45,6 +45,7 @@ Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on
 
 ROWS_FOR_THREADS = 256  # with fewer, asking how many threads there may be costs more than they save
+SMALL_MODEL = 1 << 18  # numbers: copied in less time than a call of `partial_fit` takes anyway
 
 
 class FactorizationMachine(
@@ -121,7 +122,7 @@ class FactorizationMachine(
         return self.encoder_.get_feature_names_out(input_features)
 
     def __copy__(self: Self) -> Self:
-        # `partial_fit` changes a learner in place, unless somebody else has it too.
+        # `partial_fit` changes a large learner in place, unless somebody else has it too.
         self._is_shared = True
         copied = object.__new__(type(self))
         copied.__dict__.update(self.__dict__)
@@ -135,6 +136,9 @@ class FactorizationMachine(
         Settings that are left open are chosen: candidates are trained on nine tenths of the rows
         or more and scored on the others. Then the model is trained on all rows, except those that
         `validation_fraction` holds out.
+
+        Until it is complete, other threads see the estimator as it was: they may predict meanwhile.
+        Callbacks see the model in training.
 
         Parameters
         ----------
@@ -153,8 +157,8 @@ class FactorizationMachine(
         -------
         self
         """
-        with unchanged_by_errors(self):
-            self._fit(X, y, sample_weight, eval_set)
+        with fitted_aside(self) as fitted:
+            fitted._fit(X, y, sample_weight, eval_set)
         return self
 
     def _sample_parameters(
@@ -208,7 +212,9 @@ class FactorizationMachine(
         if not go_on:
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
-            learner = self._learner.copy() if self._is_shared else self._learner
+            learner = self._learner
+            if self._is_shared or learner.size <= SMALL_MODEL:
+                learner = learner.copy()
             learner = learner.grown(dataset.X.n_features)
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
         self.__dict__.pop("best_params_", None)  # no fit repeats this
@@ -324,24 +330,13 @@ class FactorizationMachine(
 
     def _fitted(self, name: str) -> Any:
         """Return an attribute of a fitted estimator."""
-        if name not in vars(self):
+        state = state_of(self)
+        if name not in state:
             check_is_fitted(self)
-        return vars(self)[name]
+        return state[name]
 
     # --- what regressor and classifier define ----------------------------------------------------
 
     @abstractmethod
     def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
         """Return metrics of scores, shape (n, outputs)."""
-
-
-@contextmanager
-def unchanged_by_errors(estimator: Any) -> Iterator[None]:
-    """Restore an estimator if fitting it fails or is interrupted."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

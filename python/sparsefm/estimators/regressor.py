@@ -11,12 +11,13 @@ from sklearn.utils.validation import column_or_1d
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
-from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
+from sparsefm.estimators.base import FactorizationMachine
 from sparsefm.estimators.bounds import UNBOUNDED, check_bounds
 from sparsefm.estimators.targets import Numbers
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import SampledModel, Sweeper
+from sparsefm.snapshots import consistent, fitted_aside
 from sparsefm.training.metrics import Metrics, metrics_of
 
 Array = npt.NDArray[Any]
@@ -208,10 +209,11 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         -------
         self
         """
-        with unchanged_by_errors(self):
-            self._partial_fit(X, y, sample_weight)
+        with fitted_aside(self) as fitted:
+            fitted._partial_fit(X, y, sample_weight)
         return self
 
+    @consistent
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return predicted targets, shape (n,).
 
@@ -235,6 +237,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         )
         return mean, self._target.scale * np.hypot(noise, parameters)
 
+    @consistent
     def predict_quantiles(
         self, X: Any, quantiles: Sequence[float] = (0.05, 0.5, 0.95)
     ) -> npt.NDArray[np.float64]:
@@ -260,6 +263,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         return model
 
     @property
+    @consistent
     def bounds_(self) -> tuple[float, float]:
         """The range that predictions are clipped to."""
         levels = self._fitted("_target").levels
@@ -269,16 +273,19 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         return (levels[0], levels[-1]) if levels else UNBOUNDED
 
     @property
+    @consistent
     def w0_(self) -> float:
         """The bias."""
         return self._target.offset + self._target.scale * self._models[0].w0
 
     @property
+    @consistent
     def w_(self) -> Array:
         """The linear weights, shape (d,)."""
         return np.asarray(self._target.scale * self._models[0].w.astype(np.float64))
 
     @property
+    @consistent
     def V_(self) -> Array:
         """The factors, shape (d, k)."""
         return np.asarray(np.sqrt(self._target.scale) * self._models[0].V.astype(np.float64))

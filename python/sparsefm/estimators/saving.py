@@ -24,6 +24,7 @@ from sparsefm.losses import LOSSES, Loss
 from sparsefm.model import Model
 from sparsefm.sampling.posterior import SampledModel
 from sparsefm.sampling.saving import read_samples, samples_to_content
+from sparsefm.snapshots import consistent
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
@@ -44,6 +45,7 @@ class SavingMixin:
 
     _kind: ClassVar[str]  # in files; a subclass, which may hold anything, has none of its own
 
+    @consistent
     def save(
         self, path: FilePath, optimizer_state: bool = False, training_rows: bool = False
     ) -> None:
@@ -83,7 +85,7 @@ class SavingMixin:
             warnings.warn(
                 f"{parameter} cannot be saved: a loaded estimator has the default",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         header, arrays = _to_content(self, optimizer_state)
         arrays |= add_prefix("sample.", sample)

@@ -96,6 +96,11 @@ class Learner:
         """Number of features d."""
         return self.states[0].n_features
 
+    @property
+    def size(self) -> int:
+        """How many numbers parameters and moments are."""
+        return sum(state.scalars.size + state.factors.size for state in self.states)
+
     def models(self) -> list[Model]:
         """Return a model for each output; they share the parameters and see every change."""
         return [
