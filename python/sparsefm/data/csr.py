@@ -8,7 +8,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm import _core
-from sparsefm.data.validation import as_array, cast
+from sparsefm.data.validation import as_array, cast, unmasked
 
 MAX_FEATURES = 2**31 - 1  # column numbers are int32
 
@@ -34,6 +34,7 @@ def as_csr(
     """
     if not sp.issparse(X):
         X = _dense_to_csr(X, name)
+    unmasked(getattr(X, "data", None), name)
     if X.ndim != 2:
         raise ValueError(f"{name} must be two-dimensional, got {X.ndim} dimension(s)")
     if X.shape[1] > MAX_FEATURES:

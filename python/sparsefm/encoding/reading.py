@@ -17,6 +17,7 @@ from sklearn.utils.validation import validate_data
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, as_scipy
+from sparsefm.data.validation import unmasked
 from sparsefm.encoding.columns import as_numbers
 from sparsefm.encoding.libraries import Table, as_table
 from sparsefm.encoding.tables import Column, Numbers
@@ -103,6 +104,7 @@ def read(X: Any, owner: Any, *, reset: bool = False, extend: bool = False) -> In
     extend : bool
         Whether there may be more columns after those of `owner`.
     """
+    X = unmasked(X, "X")
     data: Any = as_table(X)
     if data is None:
         data = _as_csr(X, owner) if sp.issparse(X) else _as_array(X, owner)

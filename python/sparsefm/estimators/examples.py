@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from sparsefm import _core
 from sparsefm.data.canonical import canonical_rows
 from sparsefm.data.dataset import Dataset
-from sparsefm.data.validation import as_weights, check_dtype, check_real
+from sparsefm.data.validation import as_weights, check_dtype, check_real, unmasked
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.targets import Classes, Numbers
@@ -95,7 +95,7 @@ class ExamplesMixin:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        checked = self._check_y(y)
+        checked = self._check_y(unmasked(y, "y"))
         check_consistent_length(X, checked)
         return checked
 
