@@ -84,7 +84,7 @@ def test_values_of_sparse_matrices(call):
 
 @pytest.mark.parametrize("call", OF_Y.values(), ids=OF_Y)
 def test_targets(call):
-    with pytest.raises(TypeError, match=r"y\w* is a masked array, .* in row 7:"):
+    with pytest.raises(TypeError, match=r"^y\w*( of eval_set)? is a masked array, .* in row 7:"):
         call(masked(LABELS, 7))
 
 

@@ -107,6 +107,23 @@ def take_rows(X: _core.Csr, rows: npt.NDArray[np.int64]) -> _core.Csr:
     return _core.Csr(indptr, X.indices[places], values, X.n_features, "rows")
 
 
+def stacked(parts: list[_core.Csr]) -> _core.Csr:
+    """Return the rows of some checked matrices, one below the other."""
+    ends = np.cumsum([0, *(part.n_nonzeros for part in parts)])
+    pointers = [part.indptr[1:] + end for part, end in zip(parts, ends[:-1], strict=True)]
+    values = None
+    if any(part.values is not None for part in parts):
+        reals = [part.values.dtype for part in parts if part.values is not None]
+        values = np.concatenate([as_scipy(part, np.result_type(*reals)).data for part in parts])
+    return _core.Csr(
+        np.concatenate([[0], *pointers]),
+        np.concatenate([part.indices[: part.n_nonzeros] for part in parts]),
+        values,
+        parts[0].n_features,
+        "rows",
+    )
+
+
 def as_scipy(X: _core.Csr, dtype: npt.DTypeLike = np.float64) -> sp.csr_matrix:
     """Return a checked matrix as SciPy's; arrays are shared where they have the same type."""
     if X.values is None:

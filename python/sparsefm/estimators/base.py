@@ -16,6 +16,7 @@ from sparsefm.data.plan import Planner
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.describing import DescribingMixin
 from sparsefm.estimators.encoded import Encoded
+from sparsefm.estimators.eval_sets import SEPARATOR, UNNAMED, all_rows, scored_sets
 from sparsefm.estimators.fitting import FittingMixin
 from sparsefm.estimators.nested import NestedParameters
 from sparsefm.estimators.parameters import check_parameters
@@ -149,9 +150,13 @@ class FactorizationMachine(
             Non-negative weights. A row of weight 2 has the same effect as the row twice, to the
             bit; a row of weight 0 is left out. `Gibbs` and `ALS` take weights of numbers as
             precisions, which is another model.
-        eval_set : tuple (X_val, y_val), optional
-            Validation rows and their targets. Candidates are scored on them, training stops early
-            by them, and the parameters of the best epoch are kept.
+        eval_set : tuple, list of tuple, or dict of str to tuple, optional
+            Validation rows with their targets, ``(X_val, y_val)`` or ``(X_val, y_val, weights)``.
+            Candidates are scored on them, training stops early by them, and the parameters of the
+            best epoch are kept. There may be several sets, in a list, which names them "valid_0",
+            "valid_1" and so on, or in a dict by name. Then the last one decides. `history_` has the
+            loss and metrics of each, such as "valid_0/loss", and those of the last once more under
+            their usual names.
 
         Returns
         -------
@@ -179,7 +184,7 @@ class FactorizationMachine(
         check_sweeps(solver, epochs, self.batch_size, start, going_on=go_on)
         run = SamplingRun(
             dataset,
-            validation,
+            all_rows(validation),
             solver,
             self._loss,
             start,
@@ -266,19 +271,25 @@ class FactorizationMachine(
             self.n_iter_ = self.best_epoch_ = run.epoch
             if validation is None:
                 return None, run.diagnostics
-            losses, metrics = evaluate(
-                run.scores(validation),
-                self._loss,
-                validation,
-                lambda scores: self._metrics(validation, scores),
-            )
-            run.check_validation(losses, validation)
-            metrics = metrics | self._own_metric(run, validation) | run.diagnostics
-            return sum(losses) * self._target.loss_unit, metrics
+            named: dict[str, float] = {}
+            for name, rows, scores in scored_sets(run, validation):
+                loss, metrics = self._evaluated(run, rows, scores)
+                if name != UNNAMED:
+                    found = {"loss": loss, **metrics}.items()
+                    named |= {f"{name}{SEPARATOR}{metric}": value for metric, value in found}
+            return loss, metrics | run.diagnostics | named  # those of the last set are in charge
 
         history = run.run(epochs, validate, callbacks, announcer(self.verbose))
         self.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
         self.history_ = as_columns(history)
+
+    def _evaluated(self, run: Run, rows: Dataset, scores: Array) -> tuple[float, Metrics]:
+        """Return the validation loss of some rows, given their scores, and metrics."""
+        losses, metrics = evaluate(
+            scores, self._loss, rows, lambda scores: self._metrics(rows, scores)
+        )
+        run.check_validation(losses, rows)
+        return sum(losses) * self._target.loss_unit, metrics | self._own_metric(run, rows)
 
     def _after(self: Self, run: Run) -> Self:
         """Return this estimator with the parameters and the records of the epochs so far."""

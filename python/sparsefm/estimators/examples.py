@@ -18,6 +18,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.validation import as_weights, check_dtype, check_real, unmasked
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.encoded import Encoded
+from sparsefm.estimators.eval_sets import UNNAMED, EvalSets, named_sets
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
 from sparsefm.losses import Loss
@@ -116,17 +117,18 @@ class ExamplesMixin:
         return self.encoder_._grow_encode(X, sample_weight, self)
 
     def _validation(self, eval_set: Any) -> Dataset | None:
+        """Return the validation rows; of several sets the last decides, see `EvalSets`."""
         if eval_set is None:
             return None
-        if isinstance(eval_set, list) and len(eval_set) == 1:
-            (eval_set,) = eval_set
-        if not isinstance(eval_set, tuple | list) or len(eval_set) != 2:
-            raise TypeError("eval_set must be a tuple (X_val, y_val)")
-        X, y = eval_set
+        sets = {name: self._eval_rows(*part) for name, part in named_sets(eval_set).items()}
+        return sets[UNNAMED] if UNNAMED in sets else EvalSets.of_sets(sets)
+
+    def _eval_rows(self, X: Any, y: Any, sample_weight: Any) -> Dataset:
         matrix = self._encode(X)
-        y = self._check_y(y)
+        y = self._check_y(unmasked(y, "y of eval_set"))
         check_consistent_length(X, y)
-        return self._dataset(matrix, y, self._codes(y))
+        weights = as_weights(sample_weight, len(y), self._real, "sample_weight of eval_set")
+        return self._dataset(matrix, y, self._codes(y), weights)
 
     def _dataset(
         self, matrix: _core.Csr, y: Array, codes: Array, weights: Any = None, rows: Any = None
