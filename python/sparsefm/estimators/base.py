@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.encoding import TableEncoder
+from sparsefm.encoding.streams import warn_of_few_rows
 from sparsefm.estimators.describing import DescribingMixin
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.eval_sets import SEPARATOR, UNNAMED, all_rows, scored_sets
@@ -215,6 +216,8 @@ class FactorizationMachine(
             check_going_on(self._learner, self.solver)
         dataset, _ = self._learn(X, y, sample_weight, go_on=go_on, canonical=False)
         if not go_on:
+            target = ["the target"] if isinstance(self._target, Numbers) else []
+            warn_of_few_rows(self.encoder_, dataset.X.n_rows, *target)
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
             learner = self._learner

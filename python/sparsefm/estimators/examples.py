@@ -70,6 +70,8 @@ class ExamplesMixin:
         y = self._check_targets(X, y)
         weights = proportions(sample_weight, len(y))
         matrix = self._learn_columns(X, sample_weight, go_on, searching)
+        if go_on:
+            self.encoder_._watch.tell("the target", self._target.contradiction(y, weights))
         self._target = self._target.grown(y, weights) if go_on else self._new_target(y, weights)
         codes = self._codes(y, weights)
         if canonical:  # the order does not depend on the encoding
