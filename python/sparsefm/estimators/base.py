@@ -19,6 +19,7 @@ from sparsefm.estimators.describing import DescribingMixin
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.eval_sets import SEPARATOR, UNNAMED, all_rows, scored_sets
 from sparsefm.estimators.fitting import FittingMixin
+from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
 from sparsefm.estimators.nested import NestedParameters
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.saving import SavingMixin
@@ -212,15 +213,17 @@ class FactorizationMachine(
         go_on = hasattr(self, "_learner")
         if go_on and self.solver is None and isinstance(self._learner, Sampled):
             self._learner = self._learner.learner(given, self._seed())
+        changed = changes(self) if go_on else {}
         if go_on:
             check_going_on(self._learner, self.solver)
+            check_changes(self, changed)
         dataset, _ = self._learn(X, y, sample_weight, go_on=go_on, canonical=False)
         if not go_on:
             target = ["the target"] if isinstance(self._target, Numbers) else []
             warn_of_few_rows(self.encoder_, dataset.X.n_rows, *target)
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
-            learner = self._learner
+            learner = adapted(self._learner, changed)
             if self._is_shared or learner.size <= SMALL_MODEL:
                 learner = learner.copy()
             learner = learner.grown(dataset.X.n_features)
@@ -228,6 +231,7 @@ class FactorizationMachine(
         self.__dict__.pop("best_params_", None)  # no fit repeats this
         with learner.learning(dataset.used_features):
             self._train(learner, dataset, None, (1,), planner)
+        self._fitted_with = parameters_of(self)
 
     def _train(
         self,

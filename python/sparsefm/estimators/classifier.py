@@ -100,8 +100,8 @@ class FMClassifier(ClassifierMixin, FactorizationMachine):  # type: ignore[misc]
         ``f(y_true, y_pred)`` whose name ends in "_score" (greater is better), "_error" or
         "_loss". Default: the validation loss.
     warm_start : bool
-        Whether `fit` continues from the parameters, hyperparameters and optimizer state of the
-        previous fit.
+        Whether `fit` continues from the parameters and optimizer state of the previous fit. A
+        `rank` or `solver` that has changed since counts from then on; not another `init`.
     callbacks : sequence of callable
         Each is called with an `Epoch` after each epoch. If one returns True, training stops.
     search : {"fast", "thorough"} or None

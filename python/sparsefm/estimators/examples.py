@@ -116,6 +116,7 @@ class ExamplesMixin:
                 "fit to go on from: fit anew, with warm_start=False"
             )
         self.encoder_ = copy.copy(self.encoder_)
+        self.encoder_.dtype = self.dtype
         return self.encoder_._grow_encode(X, sample_weight, self)
 
     def _validation(self, eval_set: Any) -> Dataset | None:

@@ -15,6 +15,7 @@ from sparsefm.data.validation import check_flag
 from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
+from sparsefm.estimators.going_on import parameters_of
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.io.file import Arrays, FilePath, write_file
 from sparsefm.io.labels import labels_to_arrays, read_labels
@@ -118,6 +119,7 @@ class SavingMixin:
         for name in ("n_features_in_", "feature_names_in_"):
             if name in vars(encoder):
                 setattr(estimator, name, getattr(encoder, name))
+        estimator._fitted_with = parameters_of(estimator)
         return estimator
 
 
