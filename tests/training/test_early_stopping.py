@@ -29,7 +29,7 @@ def test_the_best_epoch_is_kept(kind, how):
     if how == "eval_set":
         X_val, y_val = held_out
         if kind is fm.FMRegressor:
-            now = np.mean((stopped.predict(X_val) - y_val) ** 2) / 2
+            now = np.mean((stopped.predict(X_val) - y_val) ** 2)
         else:
             now = log_loss(y_val, stopped.predict_proba(X_val))
         assert now == pytest.approx(min(losses), rel=1e-5)

@@ -280,7 +280,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             encodings, scales = self._encodings, self._scales
         if encodings is None:
             grown = scales.grown(data.as_csr(), weights)
-            self._watch.check_scales(grown, data.as_csr(), data.names)
+            self._watch.check_matrix(data.as_csr(), weights, scales, data.names)
             return None, grown
         return self._grow(data, weights, encodings), scales
 

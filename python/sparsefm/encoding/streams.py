@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sparsefm import _core
+from sparsefm.data.offsets import offset_columns, warn_of_offsets
 from sparsefm.encoding.categories import Categories
 from sparsefm.encoding.columns import Encoding, Values, as_numbers
 from sparsefm.encoding.numeric import Bins, Number, Spline
@@ -18,6 +19,7 @@ from sparsefm.encoding.vocabulary import Vocabulary
 FEW_ROWS = 10  # so few say little about a column
 FAR = 10.0  # standard deviations that the median is off
 MOST = 0.9  # share of the numbers
+CENTRED = ", or pass a table or a dense array, of which columns are centred"
 REMEDY = (
     "begin with rows that are typical, for example with TableEncoder().fit on a sample, or scale "
     "the column yourself"
@@ -107,8 +109,13 @@ class Watch:
         if name not in self._told:
             self.tell(name, contradiction(encoding, column, name))
 
-    def check_scales(self, scales: Scales, X: _core.Csr, names: Any) -> None:
-        """Warn if values of a sparse matrix are far from the scale of their column."""
+    def check_matrix(
+        self, X: _core.Csr, weights: Values | None, scales: Scales, names: Any
+    ) -> None:
+        """Warn if values of a sparse matrix are far from zero, or from the scales so far."""
+        if len(scales) == 0:
+            warn_of_offsets(offset_columns(X, weights), names, CENTRED)
+            return
         for column, ratio in far_scales(scales, X).items():
             name = f"x{column}" if names is None else names[column]
             message = (
@@ -136,8 +143,9 @@ def far_scales(scales: Scales, X: _core.Csr) -> dict[int, float]:
     columns, found = column_scales(
         indices[chosen], X.values[: X.n_nonzeros][chosen], None, X.n_features
     )
+    before = scales.at(columns)
     with np.errstate(over="ignore", under="ignore"):
-        ratios = found / scales.at(columns)
+        ratios = found / np.where(before == 0, found, before)  # 0: there was no value yet
     far = (ratios > FAR) | (ratios < 1 / FAR)
     return dict(zip(columns[far].tolist(), ratios[far].tolist(), strict=True))
 

@@ -193,7 +193,7 @@ class FactorizationMachine(
             seed=self._seed(),
             threads=resolve_threads(self.n_threads),
             going_on=going_on,
-            loss_unit=self._target.loss_unit,
+            loss_unit=self._loss_unit,
             model=lambda: self._after(run),
         )
         self._run(run, epochs, validation, list(self.callbacks), sampling=solver.random)
@@ -250,7 +250,7 @@ class FactorizationMachine(
             planner,
             threads=threads,
             random_start=learner.steps == 0,
-            loss_unit=self._target.loss_unit,
+            loss_unit=self._loss_unit,
             model=lambda: self._after(run),
         )
         staged = StagedRate(stages)
@@ -296,7 +296,7 @@ class FactorizationMachine(
             scores, self._loss, rows, lambda scores: self._metrics(rows, scores)
         )
         run.check_validation(losses, rows)
-        return sum(losses) * self._target.loss_unit, metrics | self._own_metric(run, rows)
+        return sum(losses) * self._loss_unit, metrics | self._own_metric(run, rows)
 
     def _after(self: Self, run: Run) -> Self:
         """Return this estimator with the parameters and the records of the epochs so far."""
@@ -320,11 +320,16 @@ class FactorizationMachine(
             metric = find_metric(self.scoring)
             monitor, greater = metric.name, metric.greater_is_better
         else:  # the square of a tiny scale is zero, that of a huge one infinite
-            representable = np.finfo(float).tiny < self._target.loss_unit < np.inf
+            representable = np.finfo(float).tiny < self._loss_unit < np.inf
             monitor, greater = "val_loss" if representable else "rmse", False
         return EarlyStopping(
             monitor, patience=self.patience, min_delta=self.min_delta, greater_is_better=greater
         )
+
+    @property
+    def _loss_unit(self) -> float:
+        """A loss of 1, in the user's units; a squared loss is reported as the squared error."""
+        return self._target.loss_unit * (2 if self._loss.name == "squared" else 1)
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):

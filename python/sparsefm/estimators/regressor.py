@@ -106,11 +106,13 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         The fitted encoder.
     history_ : dict of str to list
         One entry for each epoch in each column: "epoch", "train_loss", with validation data
-        "val_loss" and metrics, and "seconds". ``pandas.DataFrame(model.history_)`` makes a table of
-        it.
+        "val_loss" and "rmse", and "seconds". With squared loss the losses are mean squared errors,
+        of predictions that are not clipped to `bounds_`, as those for "rmse" are.
+        ``pandas.DataFrame(model.history_)`` makes a table of it.
     search_ : dict of str to list
         A table of the candidates: those for the model, the best first, then those for the encoding
-        of numbers, with the training rows, epochs, validation loss (of standardised targets) and
+        of numbers, with the training rows, epochs, validation loss (of standardised targets; with
+        squared loss half the mean squared error) and
         seconds of each. "losses" holds the validation loss after each epoch.
     best_params_ : dict
         The settings that were chosen or given: ``type(model)(**model.best_params_)`` trains the
