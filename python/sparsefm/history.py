@@ -18,7 +18,8 @@ class Epoch:
         Weighted mean loss of the training rows, without penalties. The loss of a row is computed
         just before the step that uses the row.
     val_loss : float or None
-        Mean loss of the validation rows after the epoch, without penalties.
+        Mean loss of the validation rows after the epoch, without penalties. With squared loss, the
+        losses of `train` are half the mean squared error; those of `FMRegressor` are all of it.
     metrics : mapping of str to float
         Metrics on the validation rows after the epoch: ``rmse``; or ``log_loss``, ``accuracy`` and
         ``auc``; for ordered classes ``log_loss``, ``accuracy`` and ``class_error``.

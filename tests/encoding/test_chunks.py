@@ -182,6 +182,7 @@ def draw_chunk(random, table):
     return table(columns, pa.schema([("s", pa.string()), ("n", pa.float64()), ("b", pa.bool_())]))
 
 
+@pytest.mark.filterwarnings("ignore:the first call of partial_fit:UserWarning")
 @pytest.mark.parametrize("seed", range(5))
 def test_copies_do_not_share_growth(table, seed):
     """Any tree of copies: each is what its own chunks make of it, in one encoder."""
@@ -268,6 +269,7 @@ def test_a_failed_chunk_changes_nothing(table):
     same(encoder.partial_fit(more), never_failed.partial_fit(more))
 
 
+@pytest.mark.filterwarnings("ignore:column .x0. held nothing but 0 and 1:UserWarning")
 @pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
 def test_what_cannot_be_encoded_is_not_learned(form):
     """A new column can be learned, but the value of another is too large for float32."""

@@ -206,6 +206,7 @@ def test_sparse_scales_of_any_size():
     np.testing.assert_allclose(encoded, [[1 / root, 1 / root, 1], [3 / root, 3 / root, 0]])
 
 
+@pytest.mark.filterwarnings("ignore:the first call of partial_fit:UserWarning")
 def test_sparse_columns_are_added():
     grown = TableEncoder().partial_fit(sparse.csr_matrix([[2.0, 0]]))
     grown.partial_fit(sparse.csr_matrix([[9.0, 3.0, 5.0]]))

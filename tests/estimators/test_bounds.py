@@ -137,7 +137,7 @@ def test_the_recorded_metric_is_that_of_clipped_predictions():
     assert model.history_["rmse"][-1] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-5)
     assert model.history_["mae"][-1] == pytest.approx(np.abs(errors).mean(), rel=1e-5)
     model.set_params(bounds=None)
-    losses = np.square(model.predict(2 * X) - y) / 2
+    losses = np.square(model.predict(2 * X) - y)
     assert model.history_["val_loss"][-1] == pytest.approx(losses.mean(), rel=1e-5)
 
 

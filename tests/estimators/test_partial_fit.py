@@ -11,6 +11,7 @@ from scipy import sparse
 import sparsefm as fm
 from sparsefm.data import plan
 from sparsefm.data.plan import Plan
+from sparsefm.estimators import base
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.tuning.search import Choice, Search
 
@@ -18,6 +19,12 @@ FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 16, "search":
 SOLVERS = pytest.mark.parametrize(
     "solver", [fm.Adam(), fm.Adam(updates="exact"), fm.AdaGrad()], ids=["lazy", "exact", "adagrad"]
 )
+
+
+@pytest.fixture(autouse=True)
+def changed_in_place(monkeypatch):
+    """Small models are copied first; have them changed in place, as large ones are."""
+    monkeypatch.setattr(base, "SMALL_MODEL", 0)
 
 
 def table(values, numbers):

@@ -100,7 +100,7 @@ def test_history_is_in_the_users_units():
     squares = np.square(estimator.predict(X[:50]) - y[:50]).mean()
     best = estimator.best_epoch_ - 1
     assert estimator.history_["rmse"][best] == pytest.approx(np.sqrt(squares), rel=1e-5)
-    assert estimator.history_["val_loss"][best] == pytest.approx(squares / 2, rel=1e-5)
+    assert estimator.history_["val_loss"][best] == pytest.approx(squares, rel=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e-300])

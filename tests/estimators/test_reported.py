@@ -30,6 +30,7 @@ def test_rows_whose_weight_rounds_to_zero_are_left_out(kind, way):
     assert np.isfinite(scores_of(estimator, X)).all()
 
 
+@pytest.mark.filterwarnings("ignore:the first call of partial_fit:UserWarning")
 @pytest.mark.parametrize("solver", [fm.Adam(), fm.Adam(epsilon=1e-8), fm.Adam(updates="exact")])
 def test_a_stream_of_constant_targets_does_not_diverge(solver):
     model = fm.FMRegressor(rank=2, solver=solver)

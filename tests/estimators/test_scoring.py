@@ -19,7 +19,7 @@ def history_of(kind, scoring, **options):
 def test_figures_are_those_of_scikit_learn():
     regressor, (X, y), history = history_of(fm.FMRegressor, None)
     squared = metrics.mean_squared_error(y, regressor.predict(X))
-    assert history["val_loss"][-1] == pytest.approx(squared / 2, rel=1e-5)
+    assert history["val_loss"][-1] == pytest.approx(squared, rel=1e-5)
     assert history["rmse"][-1] == pytest.approx(np.sqrt(squared), rel=1e-5)
     assert list(history) == ["epoch", "train_loss", "val_loss", "rmse", "seconds"]
     classifier, (X, y), history = history_of(fm.FMClassifier, None)
@@ -41,7 +41,7 @@ def test_losses_are_in_units_of_the_target():
     )
     for name, factor in {"train_loss": 64, "val_loss": 64, "rmse": 8}.items():
         np.testing.assert_allclose(scaled[name], factor * np.array(once[name]), rtol=1e-6)
-    constant = np.mean((y - y.mean()) ** 2) / 2  # what training starts near
+    constant = np.mean((y - y.mean()) ** 2)  # what training starts near
     assert 0.5 * constant < once["train_loss"][0] < constant
 
 

@@ -162,6 +162,33 @@ def test_warm_start_goes_on():
         model.set_params(loss="logistic").fit(X, y)
 
 
+def test_what_changes_between_two_fits():
+    X, y = onehot()
+    model = fm.FMClassifier(**SOFTMAX, warm_start=True).fit(X, y)
+    before = model.history_["train_loss"][-1]
+    w0, w, V = model.w0_, model.w_, model.V_
+    model.set_params(solver=fm.AdaGrad(learning_rate=1e-9)).fit(X, y)
+    for old, new in zip((w0, w, V), (model.w0_, model.w_, model.V_), strict=True):
+        np.testing.assert_allclose(new, old, atol=1e-5)
+    model.set_params(rank=5, solver=fm.Adam(learning_rate=0.03), dtype="float64").fit(X, y)
+    assert model.V_.shape == (4, 21, 5)
+    assert model.V_.dtype == np.float64
+    assert model.history_["train_loss"][-1] < before
+
+
+def test_several_eval_sets(brief_search):
+    X, y = onehot(1200, classes=25)
+    sets = {"near": (X[800:1000], y[800:1000]), "far": (X[1000:], y[1000:])}
+    for given in ({}, SOFTMAX):
+        model = fm.FMClassifier(**given).fit(X[:800], y[:800], eval_set=sets)
+        best = model.best_epoch_ - 1
+        for name, (rows, labels) in sets.items():
+            expected = log_loss(labels, model.predict_proba(rows), labels=model.classes_)
+            assert model.history_[f"{name}/log_loss"][best] == pytest.approx(expected, rel=1e-4)
+    few = fm.FMClassifier().fit(X[:800], y[:800] % 4, eval_set=[(X[800:], y[800:] % 4)] * 2)
+    assert "valid_1/log_loss" in few.history_
+
+
 def test_an_eval_set_stops_early_and_has_metrics():
     X, y = onehot(900, strength=0.3)
     given = {**SOFTMAX, "epochs": 60, "solver": fm.Adam(learning_rate=0.1, l2_factors=0)}

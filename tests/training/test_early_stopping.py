@@ -29,7 +29,7 @@ def test_the_best_epoch_is_kept(kind, how):
     if how == "eval_set":
         X_val, y_val = held_out
         if kind is fm.FMRegressor:
-            now = np.mean((stopped.predict(X_val) - y_val) ** 2) / 2
+            now = np.mean((stopped.predict(X_val) - y_val) ** 2)
         else:
             now = log_loss(y_val, stopped.predict_proba(X_val))
         assert now == pytest.approx(min(losses), rel=1e-5)
@@ -81,7 +81,7 @@ def test_an_eval_set_is_no_training_data(kind):
     assert watched.history_["train_loss"] == alone.history_["train_loss"]
     as_list = kind(**settings).fit(X, y, eval_set=[(X_val, y_val)])
     assert as_list.history_["val_loss"] == watched.history_["val_loss"]
-    for wrong in (X_val, (X_val,), (X_val, y_val, y_val), 3, [(X_val, y_val), (X_val, y_val)]):
+    for wrong in (X_val, (X_val,), (X_val, y_val, y_val[:3]), 3, [(X_val, y_val), X_val]):
         with pytest.raises((TypeError, ValueError), match=r"eval_set|dimension"):
             kind(**settings).fit(X, y, eval_set=wrong)
     with pytest.raises(ValueError, match="3 features"):

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from sparsefm import _core
 from sparsefm.data.formats import csr_parts, shape_of
-from sparsefm.data.validation import as_array, cast
+from sparsefm.data.validation import as_array, cast, unmasked
 
 MAX_FEATURES = 2**31 - 1  # column numbers are int32
 
@@ -34,6 +34,7 @@ def as_csr(
     """
     if not sp.issparse(X):
         X = _dense_to_csr(X, name)
+    unmasked(getattr(X, "data", None), name)
     shape = shape_of(X, name)
     if shape[1] > MAX_FEATURES:
         raise ValueError(f"{name} has {shape[1]} columns; at most {MAX_FEATURES} are supported")
@@ -101,6 +102,23 @@ def take_rows(X: _core.Csr, rows: npt.NDArray[np.int64]) -> _core.Csr:
     places = np.repeat(begin - indptr[:-1], lengths) + np.arange(indptr[-1])
     values = None if X.values is None else X.values[places]
     return _core.Csr(indptr, X.indices[places], values, X.n_features, "rows")
+
+
+def stacked(parts: list[_core.Csr]) -> _core.Csr:
+    """Return the rows of some checked matrices, one below the other."""
+    ends = np.cumsum([0, *(part.n_nonzeros for part in parts)])
+    pointers = [part.indptr[1:] + end for part, end in zip(parts, ends[:-1], strict=True)]
+    values = None
+    if any(part.values is not None for part in parts):
+        reals = [part.values.dtype for part in parts if part.values is not None]
+        values = np.concatenate([as_scipy(part, np.result_type(*reals)).data for part in parts])
+    return _core.Csr(
+        np.concatenate([[0], *pointers]),
+        np.concatenate([part.indices[: part.n_nonzeros] for part in parts]),
+        values,
+        parts[0].n_features,
+        "rows",
+    )
 
 
 def as_scipy(X: _core.Csr, dtype: npt.DTypeLike = np.float64) -> sp.csr_matrix:

@@ -67,8 +67,7 @@ def check_flag(value: Any, name: str) -> bool:
 
 def as_array(values: Any, name: str) -> npt.NDArray[Any]:
     """Return `values` as an array of native byte order; objects that are numbers become float64."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array: fill it in, or leave out what is masked")
+    values = unmasked(values, name)
     try:
         array = np.asarray(values)
     except ValueError as error:  # rows of different length
@@ -85,6 +84,25 @@ def as_array(values: Any, name: str) -> npt.NDArray[Any]:
     if array.dtype == np.float16:  # unknown to scipy
         array = array.astype(np.float32)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def unmasked(values: Any, name: str) -> Any:
+    """Return `values`, of a masked array those under the mask, which must mask nothing.
+
+    What lies under a mask is no value, but NumPy and scikit-learn take it for one.
+    """
+    if isinstance(values, list | tuple) and any(isinstance(v, np.ma.MaskedArray) for v in values):
+        values = np.ma.array(values)  # NumPy would lose the masks
+    if not isinstance(values, np.ma.MaskedArray):
+        return values
+    masked = np.argwhere(np.atleast_1d(np.ma.getmaskarray(values)))
+    if len(masked):
+        missing = ", or mark it as missing with X.filled(np.nan)" if name == "X" else ""
+        raise TypeError(
+            f"{name} is a masked array, with something masked in row {masked[0, 0]}: leave such "
+            f"rows out, or fill it in{missing}"
+        )
+    return np.ma.getdata(values)
 
 
 def cast(values: npt.NDArray[Any], dtype: npt.DTypeLike, name: str) -> npt.NDArray[Any]:

@@ -23,6 +23,7 @@ from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
+from sparsefm.encoding.streams import Watch, awakened, warn_of_few_rows
 from sparsefm.encoding.tables import Column
 from sparsefm.io.values import register
 
@@ -133,12 +134,15 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Learn what is new in more rows, as `fit` does in the first call.
 
         New categories, and missing values where there were none, become features after those that
-        there are; so do new columns, which follow the known ones. Statistics stay as they are.
+        there are; so do new columns, which follow the known ones. A column that was empty, zero or
+        constant gets statistics (of "standardize" or "log") when it has other values and 30 rows.
+        Other statistics stay; there is a warning, once a column, if rows are far from them.
         """
-        if not hasattr(self, "n_features_in_"):
-            return self.fit(X, y, sample_weight)
-        data = self._read(X, self, anew=False)
-        self._remember(data, *self._learn(data, sample_weight, anew=False), self)
+        anew = not hasattr(self, "n_features_in_")
+        data = self._read(X, self, anew=anew)
+        self._remember(data, *self._learn(data, sample_weight, anew=anew), self)
+        if anew:
+            warn_of_few_rows(self, data.shape[0])
         return self
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> sp.csr_matrix:
@@ -275,13 +279,17 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     ) -> tuple[list[Encoding] | None, Scales]:
         """Return the encodings of all columns, or the scales of a sparse matrix."""
         weights = _check_weights(sample_weight, data.shape[0])
+        if anew or "_watch" not in vars(self):
+            self._watch = Watch()
         encodings: list[Encoding] | None = None if data.is_sparse else []
         scales = Scales(np.empty(0))
         if not anew:
             encodings, scales = self._encodings, self._scales
         if encodings is None:
             check_width(data.shape[1], 0, np.dtype(np.float64).itemsize)  # the scales
-            return None, scales.grown(data.as_csr(), weights)
+            grown = scales.grown(data.as_csr(), weights)
+            self._watch.check_matrix(data.as_csr(), weights, scales, data.names)
+            return None, grown
         return self._grow(data, weights, encodings), scales
 
     def _remember(
@@ -319,6 +327,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 column = column.take(counted)
             if position < len(known):
                 encoding, before = known[position], known[position].n_outputs
+                encoding = awakened(encoding, position, column, weights, end, settings)
+                self._watch.check_column(encoding, column, name)
             else:
                 encoding, before = settings.begin(position, column, weights, end), 0
             encoding = encoding.grown(column, name, end + encoding.n_outputs - before)

@@ -22,13 +22,16 @@ from sparsefm.encoding.columns import (
 from sparsefm.encoding.statistics import LARGEST, Distribution, scale_down
 from sparsefm.encoding.tables import Column, Numbers
 
+ENOUGH_ROWS = 30  # for the statistics of a column that was constant until then
+
 
 @dataclass(frozen=True)
 class Number:
     """One output column for a number, standardised, and one for missing values if there were any.
 
     The value is ``(x / 2**exponent - mean) / std`` of x brought into [low, high]; a column that was
-    constant (`std` 0) never contributes.
+    constant (`std` 0) does not contribute. As long as it is constant or empty, `seen` has the first
+    values, of which more rows may make statistics.
     """
 
     n_entries: ClassVar[int] = 1
@@ -40,6 +43,7 @@ class Number:
     low: float = -LARGEST
     high: float = LARGEST
     missing: int = UNKNOWN
+    seen: tuple[float, ...] = ()
 
     @classmethod
     def fitted(cls, distribution: Distribution, column: int, *, clip: bool) -> "Number":
@@ -53,7 +57,33 @@ class Number:
     @property
     def is_informative(self) -> bool:
         """Whether there is more to the column than 0 and 1, or than one value."""
-        return self.std > 0 and self != Number(self.column, missing=self.missing)
+        return self.std > 0 and not self.is_binary
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether there was nothing but 0 and 1."""
+        return replace(self, seen=()) == Number(self.column, missing=self.missing)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there was only one value that contributes nothing, or none at all."""
+        return self.std == 0 or len(self.seen) > 0
+
+    def awakened(
+        self, values: Values, weights: Values | None, kind: str, *, clip: bool
+    ) -> "Number":
+        """Return the encoding that more rows make of one that is waiting, once there are enough."""
+        present = ~np.isnan(values)
+        weights = np.ones(len(values)) if weights is None else weights
+        together = np.concatenate([self.seen, values[present]])
+        weights = np.concatenate([np.ones(len(self.seen)), weights[present]])
+        distribution = Distribution.of(together, weights)
+        if len(together) < ENOUGH_ROWS or len(distribution.values) < 2:
+            return replace(self, seen=tuple(together[:ENOUGH_ROWS].tolist()))
+        if distribution.is_binary:
+            return Number(self.column, missing=self.missing)
+        cls = Logarithm if kind == "log" else Number
+        return replace(cls.fitted(distribution, self.column, clip=clip), missing=self.missing)
 
     @property
     def n_outputs(self) -> int:
@@ -77,9 +107,7 @@ class Number:
         """Standardise."""
         numbers = as_numbers(column, name).values
         if self.std > 0:
-            usual = np.minimum(np.maximum(numbers, self.low), self.high)
-            with np.errstate(over="ignore"):
-                scaled = (scale_down(usual, self.exponent) - self.mean) / self.std
+            scaled = self._standardised(np.minimum(np.maximum(numbers, self.low), self.high))
         else:
             scaled = np.zeros(len(numbers))
         columns = np.where(scaled == 0, np.int32(NOTHING), np.int32(self.column))
@@ -87,6 +115,14 @@ class Number:
         if missing.any():
             columns[missing], scaled[missing] = self.missing, 1.0
         return columns, scaled
+
+    def deviations(self, numbers: Values) -> Values:
+        """Return how many standard deviations from the mean numbers are, however far out."""
+        return self._standardised(numbers)
+
+    def _standardised(self, numbers: Values) -> Values:
+        with np.errstate(over="ignore"):
+            return np.asarray((scale_down(numbers, self.exponent) - self.mean) / self.std)
 
 
 @dataclass(frozen=True)
@@ -110,6 +146,10 @@ class Logarithm(Number):
         return super().encode(
             Numbers(_logarithm(as_numbers(column, name).values, self.scale)), name
         )
+
+    def deviations(self, numbers: Values) -> Values:
+        """Return how many standard deviations from the mean their logarithms are."""
+        return super().deviations(_logarithm(numbers, self.scale))
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,15 +284,25 @@ def begin(
         Whether values far out are brought nearer before they are standardised.
     """
     distribution = Distribution.of(column.values, weights)
+    if set(distribution.values[:2].tolist()) != {1.0} and len(distribution.values) < 2:
+        return _waiting(distribution, first, clip=clip)
     if distribution.is_binary:
         return Number(first)
-    if kind == "standardize" or len(distribution.values) < 2:  # one value: it has no deviation
+    if kind == "standardize":
         return Number.fitted(distribution, first, clip=clip)
     if kind == "log":
         return Logarithm.fitted(distribution, first, clip=clip)
     if kind == "bin":
         return Bins(first, distribution.quantiles(n_bins))
     return Spline(first, distribution.knots(n_bins))
+
+
+def _waiting(distribution: Distribution, first: int, *, clip: bool) -> Number:
+    """Return the encoding of a column that has one value, which has no deviation, or none."""
+    begun = Number(first)  # of zeros, which are nothing
+    if not distribution.is_binary:
+        begun = Number.fitted(distribution, first, clip=clip)
+    return replace(begun, seen=tuple(distribution.values.tolist()))
 
 
 AnyNumber = TypeVar("AnyNumber", Number, Bins, Spline)

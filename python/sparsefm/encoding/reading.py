@@ -15,6 +15,7 @@ from sklearn.utils import check_array
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, as_scipy
+from sparsefm.data.validation import unmasked
 from sparsefm.encoding.columns import as_numbers
 from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.names import Names, check_names, made_up
@@ -110,6 +111,7 @@ def read(
     extend : bool
         Whether there may be more columns after those of `owner`.
     """
+    X = unmasked(X, "X")
     known = None if reset else known
     data: Any = as_table(X)
     if data is None:

@@ -12,7 +12,7 @@ from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
 from sparsefm.encoding.encoder import TableEncoder
 from sparsefm.encoding.names import Names
-from sparsefm.encoding.numeric import Bins, Logarithm, Number, Spline
+from sparsefm.encoding.numeric import ENOUGH_ROWS, Bins, Logarithm, Number, Spline
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import check_settings
 from sparsefm.encoding.tables import Value
@@ -105,6 +105,8 @@ def _encoding_to_content(encoding: Encoding) -> tuple[dict[str, Any], Arrays]:
         kind, arrays = _categories_to_arrays(encoding.values)
         return {"kind": kind, "missing": encoding.missing}, arrays | {"columns": encoding.columns}
     header = {"kind": KINDS[type(encoding)], **vars(encoding)}
+    if seen := header.pop("seen", ()):
+        header["seen"] = list(seen)
     arrays = {name: header.pop(name) for name in ("edges", "knots") if name in header}
     return header, arrays
 
@@ -146,7 +148,16 @@ def _read_number(reader: Reader) -> dict[str, Any]:
         "std": reader.real("std", least=0.0),
         "low": low,
         "high": reader.real("high", least=low),
+        "seen": _read_seen(reader),
     }
+
+
+def _read_seen(reader: Reader) -> tuple[float, ...]:
+    """Return the first values of a column that waits for others; older files have none."""
+    seen = reader.entry("seen", list) if reader.has_entry("seen") else []
+    if not all(isinstance(value, float) and math.isfinite(value) for value in seen):
+        raise FileFormatError("has an encoder with damaged first values of a column")
+    return tuple(seen[:ENOUGH_ROWS])
 
 
 def _read_ascending(reader: Reader, name: str) -> Values:

@@ -67,6 +67,10 @@ class Scales:
             grown._all_ones = self._all_ones and bool((scales == 1).all())
         return grown
 
+    def at(self, columns: Columns) -> Array:
+        """Return the scales of some columns."""
+        return self._storage.at(columns, self._version)
+
     def apply(self, X: _core.Csr, dtype: npt.DTypeLike) -> _core.Csr:
         """Return `X` in `dtype`, each column divided by its scale; itself if nothing changes."""
         if self._all_ones:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,9 +14,12 @@ from sklearn.utils.validation import check_is_fitted
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.encoding import TableEncoder
+from sparsefm.encoding.streams import warn_of_few_rows
 from sparsefm.estimators.describing import DescribingMixin
 from sparsefm.estimators.encoded import Encoded
+from sparsefm.estimators.eval_sets import SEPARATOR, UNNAMED, all_rows, scored_sets
 from sparsefm.estimators.fitting import FittingMixin
+from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
 from sparsefm.estimators.nested import NestedParameters
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.saving import SavingMixin
@@ -28,6 +30,7 @@ from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Gibbs, SampledModel, Sweeper
+from sparsefm.snapshots import fitted_aside, state_of
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import EarlyStopping
 from sparsefm.training.evaluation import evaluate
@@ -45,6 +48,7 @@ Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on
 
 ROWS_FOR_THREADS = 256  # with fewer, asking how many threads there may be costs more than they save
+SMALL_MODEL = 1 << 18  # numbers: copied in less time than a call of `partial_fit` takes anyway
 
 
 class FactorizationMachine(
@@ -121,7 +125,7 @@ class FactorizationMachine(
         return self.encoder_.get_feature_names_out(input_features)
 
     def __copy__(self: Self) -> Self:
-        # `partial_fit` changes a learner in place, unless somebody else has it too.
+        # `partial_fit` changes a large learner in place, unless somebody else has it too.
         self._is_shared = True
         copied = object.__new__(type(self))
         copied.__dict__.update(self.__dict__)
@@ -136,6 +140,9 @@ class FactorizationMachine(
         or more and scored on the others. Then the model is trained on all rows, except those that
         `validation_fraction` holds out.
 
+        Until it is complete, other threads see the estimator as it was: they may predict meanwhile.
+        Callbacks see the model in training.
+
         Parameters
         ----------
         X : table, array-like or sparse matrix of shape (n, m)
@@ -145,16 +152,20 @@ class FactorizationMachine(
             Non-negative weights. A row of weight 2 has the same effect as the row twice, to the
             bit; a row of weight 0 is left out. `Gibbs` and `ALS` take weights of numbers as
             precisions, which is another model.
-        eval_set : tuple (X_val, y_val), optional
-            Validation rows and their targets. Candidates are scored on them, training stops early
-            by them, and the parameters of the best epoch are kept.
+        eval_set : tuple, list of tuple, or dict of str to tuple, optional
+            Validation rows with their targets, ``(X_val, y_val)`` or ``(X_val, y_val, weights)``.
+            Candidates are scored on them, training stops early by them, and the parameters of the
+            best epoch are kept. There may be several sets, in a list, which names them "valid_0",
+            "valid_1" and so on, or in a dict by name. Then the last one decides. `history_` has the
+            loss and metrics of each, such as "valid_0/loss", and those of the last once more under
+            their usual names.
 
         Returns
         -------
         self
         """
-        with unchanged_by_errors(self):
-            self._fit(X, y, sample_weight, eval_set)
+        with fitted_aside(self) as fitted:
+            fitted._fit(X, y, sample_weight, eval_set)
         return self
 
     def _sample_parameters(
@@ -175,14 +186,14 @@ class FactorizationMachine(
         check_sweeps(solver, epochs, self.batch_size, start, going_on=go_on)
         run = SamplingRun(
             dataset,
-            validation,
+            all_rows(validation),
             solver,
             self._loss,
             start,
             seed=self._seed(),
             threads=resolve_threads(self.n_threads),
             going_on=going_on,
-            loss_unit=self._target.loss_unit,
+            loss_unit=self._loss_unit,
             model=lambda: self._after(run),
         )
         callbacks = [*self.callbacks, *self._guards(dataset, validation)]
@@ -203,18 +214,25 @@ class FactorizationMachine(
         go_on = hasattr(self, "_learner")
         if go_on and self.solver is None and isinstance(self._learner, Sampled):
             self._learner = self._learner.learner(given, self._seed())
+        changed = changes(self) if go_on else {}
         if go_on:
             check_going_on(self._learner, self.solver)
+            check_changes(self, changed)
         dataset, _ = self._learn(X, y, sample_weight, go_on=go_on, canonical=False)
         if not go_on:
+            target = ["the target"] if isinstance(self._target, Numbers) else []
+            warn_of_few_rows(self.encoder_, dataset.X.n_rows, *target)
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
-            learner = self._learner.copy() if self._is_shared else self._learner
+            learner = adapted(self._learner, changed)
+            if self._is_shared or learner.size <= SMALL_MODEL:
+                learner = learner.copy()
             learner = learner.grown(dataset.X.n_features)
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
         self.__dict__.pop("best_params_", None)  # no fit repeats this
         with learner.learning(dataset.used_features):
             self._train(learner, dataset, None, (1,), planner)
+        self._fitted_with = parameters_of(self)
 
     def _train(
         self,
@@ -233,7 +251,7 @@ class FactorizationMachine(
             planner,
             threads=threads,
             random_start=learner.steps == 0,
-            loss_unit=self._target.loss_unit,
+            loss_unit=self._loss_unit,
             model=lambda: self._after(run),
         )
         staged = StagedRate(stages)
@@ -264,19 +282,25 @@ class FactorizationMachine(
             self.n_iter_ = self.best_epoch_ = run.epoch
             if validation is None:
                 return None, run.diagnostics
-            losses, metrics = evaluate(
-                run.scores(validation),
-                self._loss,
-                validation,
-                lambda scores: self._metrics(validation, scores),
-            )
-            run.check_validation(losses, validation)
-            metrics = metrics | self._own_metric(run, validation) | run.diagnostics
-            return sum(losses) * self._target.loss_unit, metrics
+            named: dict[str, float] = {}
+            for name, rows, scores in scored_sets(run, validation):
+                loss, metrics = self._evaluated(run, rows, scores)
+                if name != UNNAMED:
+                    found = {"loss": loss, **metrics}.items()
+                    named |= {f"{name}{SEPARATOR}{metric}": value for metric, value in found}
+            return loss, metrics | run.diagnostics | named  # those of the last set are in charge
 
         history = run.run(epochs, validate, callbacks, announcer(self.verbose))
         self.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
         self.history_ = as_columns(history)
+
+    def _evaluated(self, run: Run, rows: Dataset, scores: Array) -> tuple[float, Metrics]:
+        """Return the validation loss of some rows, given their scores, and metrics."""
+        losses, metrics = evaluate(
+            scores, self._loss, rows, lambda scores: self._metrics(rows, scores)
+        )
+        run.check_validation(losses, rows)
+        return sum(losses) * self._loss_unit, metrics | self._own_metric(run, rows)
 
     def _after(self: Self, run: Run) -> Self:
         """Return this estimator with the parameters and the records of the epochs so far."""
@@ -300,11 +324,16 @@ class FactorizationMachine(
             metric = find_metric(self.scoring)
             monitor, greater = metric.name, metric.greater_is_better
         else:  # the square of a tiny scale is zero, that of a huge one infinite
-            representable = np.finfo(float).tiny < self._target.loss_unit < np.inf
+            representable = np.finfo(float).tiny < self._loss_unit < np.inf
             monitor, greater = "val_loss" if representable else "rmse", False
         return EarlyStopping(
             monitor, patience=self.patience, min_delta=self.min_delta, greater_is_better=greater
         )
+
+    @property
+    def _loss_unit(self) -> float:
+        """A loss of 1, in the user's units; a squared loss is reported as the squared error."""
+        return self._target.loss_unit * (2 if self._loss.name == "squared" else 1)
 
     def _seed(self) -> int:
         if isinstance(self.random_state, int | np.integer):
@@ -328,24 +357,13 @@ class FactorizationMachine(
 
     def _fitted(self, name: str) -> Any:
         """Return an attribute of a fitted estimator."""
-        if name not in vars(self):
+        state = state_of(self)
+        if name not in state:
             check_is_fitted(self)
-        return vars(self)[name]
+        return state[name]
 
     # --- what regressor and classifier define ----------------------------------------------------
 
     @abstractmethod
     def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
         """Return metrics of scores, shape (n, outputs)."""
-
-
-@contextmanager
-def unchanged_by_errors(estimator: Any) -> Iterator[None]:
-    """Restore an estimator if fitting it fails or is interrupted."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        vars(estimator).clear()
-        vars(estimator).update(before)
-        raise

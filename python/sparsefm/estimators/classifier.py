@@ -11,13 +11,14 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
-from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
+from sparsefm.estimators.base import FactorizationMachine
 from sparsefm.estimators.class_parameters import ClassParameters
 from sparsefm.estimators.labels import LabelsMixin, as_labels
 from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Logistic, Loss, Softmax, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Sweeper
+from sparsefm.snapshots import consistent, fitted_aside
 from sparsefm.training.metrics import Metrics, class_metrics, metrics_of
 from sparsefm.tuning.classes import MOST_AGAINST_REST
 
@@ -103,8 +104,8 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         ``f(y_true, y_pred)`` whose name ends in "_score" (greater is better), "_error" or
         "_loss". Default: the validation loss.
     warm_start : bool
-        Whether `fit` continues from the parameters, hyperparameters and optimizer state of the
-        previous fit.
+        Whether `fit` continues from the parameters and optimizer state of the previous fit. A
+        `rank` or `solver` that has changed since counts from then on; not another `init`.
     callbacks : sequence of callable
         Each is called with an `Epoch` after each epoch. If one returns True, training stops.
     search : {"fast", "thorough"} or None
@@ -252,14 +253,13 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
                     f"classes={classes} is not the same as on last call to partial_fit, "
                     f"was: {self.classes_}"
                 )
-        self._announced = classes
-        try:
-            with unchanged_by_errors(self):
-                self._partial_fit(X, y, sample_weight)
-        finally:
-            del self._announced
+        with fitted_aside(self) as fitted:
+            fitted._announced = classes
+            fitted._partial_fit(X, y, sample_weight)
+            del fitted._announced
         return self
 
+    @consistent
     def decision_function(self, X: Any) -> npt.NDArray[np.float64]:
         """Return scores: shape (n,), of the second class, with two classes; else (n, C).
 
@@ -275,6 +275,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
             return scores
         return scores[:, 0] if scores.shape[1] == 1 else scores[:, 1] - scores[:, 0]
 
+    @consistent
     def predict(self, X: Any) -> Array:
         """Return the class with the highest score, shape (n,).
 
@@ -300,6 +301,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         return np.asarray(np.exp(self.predict_log_proba(X)))
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    @consistent
     def predict_log_proba(self, X: Any) -> npt.NDArray[np.float64]:
         """Return the logarithm of the probability of each class, shape (n, C).
 
@@ -375,9 +377,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
                 f"class_weight leaves ordered class {lost!r} without rows: remove its rows instead"
             )
         of_rows = np.where(codes >= 0, of_class[codes], 0)
-        if weights is not None:
-            return np.asarray(of_rows * weights)
-        return np.asarray(of_rows)
+        return np.asarray(of_rows if weights is None else of_rows * weights)
 
     def _metrics(self, validation: Dataset, scores: Array) -> Metrics:
         loss = self._loss

@@ -9,12 +9,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsefm.estimators.targets import Classes
 from sparsefm.sampling import SampledModel
+from sparsefm.snapshots import consistent
 from sparsefm.training.class_model import ClassModel
 
 
 class DescribingMixin:
     """Gives a fitted estimator `describe`."""
 
+    @consistent
     def describe(self) -> str:
         """Return what was fitted and why, in a few lines.
 

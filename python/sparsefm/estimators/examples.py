@@ -18,9 +18,10 @@ from sparsefm.data.canonical import canonical_rows
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.formats import shape_of
 from sparsefm.data.memory import check_width
-from sparsefm.data.validation import as_weights, check_dtype
+from sparsefm.data.validation import as_weights, check_dtype, unmasked
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.encoded import Encoded
+from sparsefm.estimators.eval_sets import UNNAMED, EvalSets, named_sets
 from sparsefm.estimators.parameters import check_fraction
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
@@ -75,6 +76,8 @@ class ExamplesMixin:
         y = self._check_targets(X, y)
         weights = proportions(sample_weight, len(y))
         matrix = self._learn_columns(X, sample_weight, go_on, searching)
+        if go_on:
+            self.encoder_._watch.tell("the target", self._target.contradiction(y, weights))
         self._target = self._target.grown(y, weights) if go_on else self._new_target(y, weights)
         codes = self._codes(y, weights)
         if canonical:  # the order does not depend on the encoding
@@ -101,7 +104,7 @@ class ExamplesMixin:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        return self._paired(X, y)
+        return self._paired(X, unmasked(y, "y"))
 
     def _paired(self, X: Any, y: Any) -> Array:
         """Return targets as an array, one for each row of `X`."""
@@ -130,19 +133,21 @@ class ExamplesMixin:
                 "fit to go on from: fit anew, with warm_start=False"
             )
         self.encoder_ = copy.copy(self.encoder_)
+        self.encoder_.dtype = self.dtype
         return self.encoder_._grow_encode(X, sample_weight, self)
 
     def _validation(self, eval_set: Any) -> Dataset | None:
+        """Return the validation rows; of several sets the last decides, see `EvalSets`."""
         if eval_set is None:
             return None
-        if isinstance(eval_set, list) and len(eval_set) == 1:
-            (eval_set,) = eval_set
-        if not isinstance(eval_set, tuple | list) or len(eval_set) != 2:
-            raise TypeError("eval_set must be a tuple (X_val, y_val)")
-        X, y = eval_set
+        sets = {name: self._eval_rows(*part) for name, part in named_sets(eval_set).items()}
+        return sets[UNNAMED] if UNNAMED in sets else EvalSets.of_sets(sets)
+
+    def _eval_rows(self, X: Any, y: Any, sample_weight: Any) -> Dataset:
         matrix = self._encode(X)
-        y = self._paired(X, y)
-        return self._dataset(matrix, y, self._codes(y))
+        y = self._paired(X, unmasked(y, "y of eval_set"))
+        weights = as_weights(sample_weight, len(y), self._real, "sample_weight of eval_set")
+        return self._dataset(matrix, y, self._codes(y), weights)
 
     def _dataset(
         self, matrix: _core.Csr, y: Array, codes: Array, weights: Any = None, rows: Any = None

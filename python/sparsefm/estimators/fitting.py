@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.estimators.examples import ExamplesMixin
+from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.targets import Classes
 from sparsefm.estimators.views import Views
@@ -58,8 +59,10 @@ class FittingMixin(ExamplesMixin):
         if not go_on:
             self.__dict__.pop("_chosen_loss", None)
         given = check_parameters(self)
+        changed = changes(self) if go_on else {}
         if go_on:
             check_going_on(self._learner, self.solver)
+            check_changes(self, changed)
         searching = not go_on and self._has_open_settings(given)
         dataset, counts = self._learn(X, y, sample_weight, go_on=go_on, searching=searching)
         held_out = eval_set is None and self.validation_fraction is not None
@@ -67,12 +70,13 @@ class FittingMixin(ExamplesMixin):
         views = Views(self, X, sample_weight, eval_set, dataset, counts, split)
         del dataset  # its memory is free once it is encoded otherwise
         if go_on and not isinstance(self.solver, Sweeper):
-            self._go_on(*views(None))
+            self._go_on(changed, *views(None))
         elif searching:
             self._search_and_train(given, views)
         else:
             self.__dict__.pop("search_", None)
             self._train_as_given(given, *views(None), go_on=go_on)
+        self._fitted_with = parameters_of(self)
 
     def _has_open_settings(self, given: Mapping[str, Any]) -> bool:
         """Return whether there is something to search for."""
@@ -81,10 +85,12 @@ class FittingMixin(ExamplesMixin):
         fixed = {"rank", "solver", "init", "init_scale"} <= given.keys()
         return not (fixed and self.epochs is not None)
 
-    def _go_on(self, dataset: Dataset, validation: Dataset | None) -> None:
+    def _go_on(
+        self, changed: Mapping[str, Any], dataset: Dataset, validation: Dataset | None
+    ) -> None:
         """Continue training with mini-batches."""
         self.__dict__.pop("best_params_", None)  # it was for the first fit
-        learner = self._learner.copy().grown(dataset.X.n_features)
+        learner = adapted(self._learner.copy(), changed).grown(dataset.X.n_features)
         learner.join(dataset.used_features)
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
         self._train(learner, dataset, validation, stages_of(self.epochs or self.n_iter_), planner)

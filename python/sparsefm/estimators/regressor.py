@@ -11,12 +11,13 @@ from sklearn.utils.validation import column_or_1d
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.encoding import TableEncoder
-from sparsefm.estimators.base import FactorizationMachine, unchanged_by_errors
+from sparsefm.estimators.base import FactorizationMachine
 from sparsefm.estimators.bounds import UNBOUNDED, check_bounds
 from sparsefm.estimators.targets import Numbers
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import SampledModel, Sweeper
+from sparsefm.snapshots import consistent, fitted_aside
 from sparsefm.training.metrics import Metrics, metrics_of
 
 Array = npt.NDArray[Any]
@@ -76,8 +77,8 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         ``f(y_true, y_pred)`` whose name ends in "_score" (greater is better), "_error" or
         "_loss". Default: the validation loss.
     warm_start : bool
-        Whether `fit` continues from the parameters, hyperparameters and optimizer state of the
-        previous fit.
+        Whether `fit` continues from the parameters and optimizer state of the previous fit. A
+        `rank` or `solver` that has changed since counts from then on; not another `init`.
     callbacks : sequence of callable
         Each is called with an `Epoch` after each epoch. If one returns True, training stops.
     search : {"fast", "thorough"} or None
@@ -105,11 +106,13 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         The fitted encoder.
     history_ : dict of str to list
         One entry for each epoch in each column: "epoch", "train_loss", with validation data
-        "val_loss" and metrics, and "seconds". ``pandas.DataFrame(model.history_)`` makes a table of
-        it.
+        "val_loss" and "rmse", and "seconds". With squared loss the losses are mean squared errors,
+        of predictions that are not clipped to `bounds_`, as those for "rmse" are.
+        ``pandas.DataFrame(model.history_)`` makes a table of it.
     search_ : dict of str to list
         A table of the candidates: those for the model, the best first, then those for the encoding
-        of numbers, with the training rows, epochs, validation loss (of standardised targets) and
+        of numbers, with the training rows, epochs, validation loss (of standardised targets; with
+        squared loss half the mean squared error) and
         seconds of each. "losses" holds the validation loss after each epoch.
     best_params_ : dict
         The settings that were chosen or given: ``type(model)(**model.best_params_)`` trains the
@@ -208,10 +211,11 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         -------
         self
         """
-        with unchanged_by_errors(self):
-            self._partial_fit(X, y, sample_weight)
+        with fitted_aside(self) as fitted:
+            fitted._partial_fit(X, y, sample_weight)
         return self
 
+    @consistent
     def predict(self, X: Any, return_std: bool = False) -> Any:
         """Return predicted targets, shape (n,).
 
@@ -235,6 +239,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         )
         return mean, self._target.scale * np.hypot(noise, parameters)
 
+    @consistent
     def predict_quantiles(
         self, X: Any, quantiles: Sequence[float] = (0.05, 0.5, 0.95)
     ) -> npt.NDArray[np.float64]:
@@ -260,6 +265,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         return model
 
     @property
+    @consistent
     def bounds_(self) -> tuple[float, float]:
         """The range that predictions are clipped to."""
         levels = self._fitted("_target").levels
@@ -269,6 +275,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         return (levels[0], levels[-1]) if levels else UNBOUNDED
 
     @property
+    @consistent
     def w0_(self) -> float:
         """The bias."""
         return self._target.offset + self._target.scale * self._models[0].w0
@@ -280,11 +287,13 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         return self.w0_, self.w_, self.V_
 
     @property
+    @consistent
     def w_(self) -> Array:
         """The linear weights, shape (d,)."""
         return np.asarray(self._target.scale * self._models[0].w.astype(np.float64))
 
     @property
+    @consistent
     def V_(self) -> Array:
         """The factors, shape (d, k)."""
         return np.asarray(np.sqrt(self._target.scale) * self._models[0].V.astype(np.float64))

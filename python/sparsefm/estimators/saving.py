@@ -15,6 +15,7 @@ from sparsefm.data.validation import check_flag
 from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
+from sparsefm.estimators.going_on import parameters_of
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.state_saving import read_state, state_to_arrays
 from sparsefm.estimators.targets import Classes, Numbers
@@ -28,6 +29,7 @@ from sparsefm.losses import LOSSES, Loss
 from sparsefm.model import Model
 from sparsefm.sampling.posterior import SampledModel
 from sparsefm.sampling.saving import read_samples, samples_to_content
+from sparsefm.snapshots import consistent
 from sparsefm.training.class_model import ClassModel
 from sparsefm.training.class_state import ClassState
 from sparsefm.training.hyperparameters import Hyperparameters
@@ -50,6 +52,7 @@ class SavingMixin:
 
     _kind: ClassVar[str]  # in files; a subclass, which may hold anything, has none of its own
 
+    @consistent
     def save(
         self, path: FilePath, optimizer_state: bool = False, training_rows: bool = False
     ) -> None:
@@ -97,7 +100,7 @@ class SavingMixin:
             warnings.warn(
                 f"{parameter} cannot be saved: a loaded estimator has the default",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         header, arrays = _to_content(self, optimizer_state)
         arrays |= add_prefix("sample.", sample)
@@ -128,6 +131,7 @@ class SavingMixin:
         for name in ("n_features_in_", "feature_names_in_"):
             if name in vars(encoder):
                 setattr(estimator, name, getattr(encoder, name))
+        estimator._fitted_with = parameters_of(estimator)
         return estimator
 
 

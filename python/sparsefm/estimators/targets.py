@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.encoding.statistics import Distribution, scale_down
+from sparsefm.encoding.streams import FAR, FEW_ROWS
 from sparsefm.estimators.bounds import levels_of
 
 Array = npt.NDArray[Any]
@@ -47,6 +48,17 @@ class Numbers:
             return self
         seen = y if weights is None else y[weights > 0]
         return replace(self, levels=levels_of(np.append(self.levels, seen)))
+
+    def contradiction(self, y: Array, weights: Array | None) -> str | None:
+        """Return what to warn of if targets are far from those that this encoding is made of."""
+        seen = y if weights is None else y[weights > 0]
+        if len(seen) < FEW_ROWS or np.median(np.abs(self.codes(seen))) <= FAR:
+            return None
+        return (
+            f"targets between {seen.min():g} and {seen.max():g} are far from the mean "
+            f"{self.offset:g} and the standard deviation {self.scale:g} of the first rows, which "
+            "training is in units of: begin with rows that are typical"
+        )
 
     @property
     def offset(self) -> float:
@@ -112,6 +124,9 @@ class Classes:
     def grown(self, y: Array, weights: Array | None) -> Classes:
         """Return this encoding: classes are those of the first rows."""
         return self
+
+    def contradiction(self, y: Array, weights: Array | None) -> None:
+        """Return None: classes have no scale."""
 
     def codes(self, y: Array) -> Array:
         """Return numbers that stand for targets, shape (n,); -1 for an unknown class."""

@@ -11,6 +11,7 @@ from sparsefm.data.csr import as_scipy
 from sparsefm.inspection.explanation import Explanation, explain_rows
 from sparsefm.inspection.fields import field_strengths
 from sparsefm.inspection.interactions import rank_pairs
+from sparsefm.snapshots import consistent
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +30,7 @@ class InsightMixin:
         def _of_score(self, c: int) -> tuple[float, Array, Array]: ...
         def _encode(self, X: Any) -> _core.Csr: ...
 
+    @consistent
     def interactions(self, top: int = 20, X: Any = None, target: Any = None) -> dict[str, Array]:
         r"""Return the pairs of features whose interactions change the scores most.
 
@@ -69,6 +71,7 @@ class InsightMixin:
             "strength": pairs.strength,
         }
 
+    @consistent
     def explain(self, X: Any, target: Any = None) -> Explanation:
         """Split the score of each row of `X` into contributions that add up to it.
 
@@ -90,6 +93,7 @@ class InsightMixin:
         w0, w, V = self._parameters(target)
         return explain_rows(w0, w, V, as_scipy(self._encode(X)), self._names())
 
+    @consistent
     def field_interactions(self, X: Any = None, target: Any = None) -> npt.NDArray[np.float64]:
         r"""Return how much the interactions of pairs of fields change the scores.
 

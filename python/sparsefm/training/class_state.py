@@ -98,6 +98,11 @@ class ClassState:
         return len(self.vectors)
 
     @property
+    def size(self) -> int:
+        """How many numbers parameters and moments are."""
+        return self.vectors.size + self.blocks.size
+
+    @property
     def w0(self) -> Array:
         """The biases, a view of shape (C,)."""
         return self.bias[0, : self.n_classes]

@@ -83,7 +83,7 @@ class Learner:
     @classmethod
     def of_models(
         cls,
-        models: Sequence[Model],
+        models: Sequence[Model | ClassModel],
         hyperparameters: Hyperparameters,
         loss: Loss,
         dtype: np.dtype[Any],
@@ -92,6 +92,9 @@ class Learner:
         """Return a model that starts from given parameters, those of one model for each output."""
         states: list[State | ClassState] = []
         for model in models:
+            if isinstance(model, ClassModel):
+                states.append(_class_state_of(model, hyperparameters, dtype, seed))
+                continue
             state = State.begin(model.n_features, model.rank, hyperparameters.solver, dtype)
             w0 = cast(np.asarray(model.w0), dtype, "w0 of init")
             w, V = cast(model.w, dtype, "w of init"), cast(model.V, dtype, "V of init")
@@ -103,6 +106,11 @@ class Learner:
     def n_features(self) -> int:
         """Number of features d."""
         return self.states[0].n_features
+
+    @property
+    def size(self) -> int:
+        """How many numbers parameters and moments are."""
+        return sum(state.size for state in self.states)
 
     @property
     def n_scores(self) -> int:
@@ -174,3 +182,16 @@ class Learner:
             state.draw_factors(
                 self.seed, output, chosen.init, chosen.init_scale, state.undrawn(features)
             )
+
+
+def _class_state_of(
+    model: ClassModel, hyperparameters: Hyperparameters, dtype: np.dtype[Any], seed: int
+) -> ClassState:
+    """Return a state with a model's parameters, in another type or for another optimizer."""
+    given = model.state
+    w0, w, V, U = (
+        cast(getattr(given, name), dtype, f"{name} of init") for name in ("w0", "w", "V", "U")
+    )
+    state = ClassState.begin(len(w), w0, model.rank, hyperparameters.solver, seed)
+    state.set_parameters(w0, w, V, U)
+    return state

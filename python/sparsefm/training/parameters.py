@@ -72,6 +72,11 @@ class State:
         return len(self.scalars)
 
     @property
+    def size(self) -> int:
+        """How many numbers parameters and moments are."""
+        return self.scalars.size + self.factors.size
+
+    @property
     def w(self) -> Array:
         """The linear weights, a view of shape (d,)."""
         return self.scalars[:, 1]

@@ -6,6 +6,7 @@ from typing import Any
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.memory import check_width
+from sparsefm.data.offsets import offset_columns, warn_of_offsets
 from sparsefm.data.validation import check_dtype, check_flag, check_integer
 from sparsefm.losses import Loss, find_loss
 from sparsefm.model import Model
@@ -135,6 +136,7 @@ def train(
     seed = check_seed(seed)
     dataset = Dataset.training(X, y, sample_weight, real, task=task, fields=fields)
     n_features = dataset.X.n_features
+    warn_of_offsets(offset_columns(dataset.X, dataset.weights), None, "")
     validation = dataset.validation(X_val, y_val, task=task)
     start = Start.check(init, init_scale, rank, solver.default_rank)
     if start.model is not None and start.model.n_features != n_features:

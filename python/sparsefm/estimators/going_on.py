@@ -1,0 +1,148 @@
+"""Parameters that are changed between a fit and one that goes on from it: none is ignored."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from sparsefm.encoding import TableEncoder
+from sparsefm.model import Model
+from sparsefm.sampling import SampledModel
+from sparsefm.training.class_model import ClassModel
+from sparsefm.training.class_state import ClassState
+from sparsefm.training.learner import Learner
+from sparsefm.training.parameters import State
+
+Parameters = dict[str, Any]
+
+ANEW = "fit anew, with warm_start=False"
+
+
+def parameters_of(estimator: Any) -> Parameters:
+    """Return the parameters that a fit fixes for those that go on from it."""
+    encoder = TableEncoder() if estimator.encoder is None else estimator.encoder
+    seed = estimator.random_state
+    return {
+        **{name: getattr(estimator, name) for name in ("rank", "solver", "init", "init_scale")},
+        "batch_size": estimator.batch_size,
+        "loss": estimator._loss,
+        "dtype": np.dtype(estimator.dtype),
+        "random_state": int(seed) if isinstance(seed, int | np.integer) else None,
+        "encoder": _encoder_parameters(encoder),
+    }
+
+
+def changes(estimator: Any) -> Parameters:
+    """Return the parameters that are set now and differ from those of the fit.
+
+    Parameters of None are left open, so what the fit has is right. So is what a search chose.
+    """
+    now = parameters_of(estimator)
+    then = vars(estimator).get("_fitted_with", now)
+    changed = {name: value for name, value in now.items() if value is not None}
+    changed = {name: value for name, value in changed.items() if value != then[name]}
+    if not changed:
+        return changed
+    chosen = _chosen(estimator)
+    return {name: v for name, v in changed.items() if name not in chosen or v != chosen[name]}
+
+
+def check_changes(estimator: Any, changed: Parameters) -> None:
+    """Refuse changes that training cannot go on with; warn of those that it goes on without."""
+    learner = estimator._learner
+    old = parameters_of(estimator) | vars(estimator).get("_fitted_with", {}) | _chosen(estimator)
+    sampled = not isinstance(learner, Learner)
+    for name in ("init", "init_scale", *(("rank", "dtype") if sampled else ())):
+        if name in changed:
+            raise ValueError(
+                f"{name} is {_shown(changed[name])} now, but was {_shown(old[name])} in the fit to "
+                f"go on from, which has its parameters already: {ANEW}"
+            )
+    if "rank" in changed and changed["rank"] < old["rank"]:
+        raise ValueError(
+            f"rank is {changed['rank']} now, but the fit to go on from has {old['rank']} factors "
+            f"of each feature, of which none can be left out: {ANEW}"
+        )
+    if "encoder" in changed:
+        names = [n for n, v in changed["encoder"].items() if v != old["encoder"][n]]
+        warnings.warn(
+            f"{', '.join(names)} of the encoder changed, but training goes on with the columns "
+            f"encoded as they were: to encode them otherwise, {ANEW}",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def adapted(learner: Learner, changed: Mapping[str, Any]) -> Learner:
+    """Return a model in training that goes on with changed parameters.
+
+    Another learning rate or penalty counts from the next step on. Another kind of solver, type or
+    rank makes new moments; where the rank is larger, the new factors start at random.
+    """
+    before = learner.hyperparameters
+    names = ("rank", "solver", "batch_size")
+    chosen = replace(before, **{name: changed[name] for name in names if name in changed})
+    learner = replace(
+        learner,
+        hyperparameters=chosen,
+        loss=changed.get("loss", learner.loss),
+        seed=changed.get("random_state", learner.seed),
+        rate_factor=1.0 if "solver" in changed else learner.rate_factor,
+    )
+    same_kind = type(chosen.solver) is type(before.solver)
+    if same_kind and not changed.keys() & {"rank", "dtype"}:
+        return learner
+    models = [
+        _with_rank(model, output, learner) if chosen.rank > before.rank else model
+        for output, model in enumerate(learner.models())
+    ]
+    dtype = changed.get("dtype", models[0].dtype)
+    begun = Learner.of_models(models, chosen, learner.loss, dtype, learner.seed)
+    return replace(begun, rate_factor=learner.rate_factor)
+
+
+def _with_rank(model: Model | ClassModel, output: int, learner: Learner) -> Model | ClassModel:
+    """Return a model with more factors; the new ones are random where a feature has factors."""
+    chosen, rank = learner.hyperparameters, model.rank
+    if isinstance(model, ClassModel):
+        return _class_model_with_rank(model, learner)
+    state = State.begin(model.n_features, chosen.rank, chosen.solver, model.dtype)
+    features = np.flatnonzero(model.V.any(axis=1))
+    state.draw_factors(learner.seed, output, chosen.init, chosen.init_scale, features)
+    state.V[:, :rank] = model.V
+    return Model._view(model.w0, model.w, state.V, learner.loss)
+
+
+def _class_model_with_rank(model: ClassModel, learner: Learner) -> ClassModel:
+    """Return a model of several classes with more factors."""
+    chosen, old, rank = learner.hyperparameters, model.state, model.rank
+    state = ClassState.begin(model.n_features, old.w0, chosen.rank, chosen.solver, learner.seed)
+    features = np.flatnonzero(old.V.any(axis=1))
+    state.draw_factors(learner.seed, 0, chosen.init, chosen.init_scale, features)
+    state.w[:], state.V[:, :rank], state.U[:, :rank] = old.w, old.V, old.U
+    return ClassModel(state)
+
+
+def _chosen(estimator: Any) -> Parameters:
+    """Return what the fitted model has, whoever chose it."""
+    learner = estimator._learner
+    chosen: Parameters = {"encoder": _encoder_parameters(estimator.encoder_), "loss": learner.loss}
+    if isinstance(learner, Learner):
+        found = learner.hyperparameters
+        return chosen | {n: getattr(found, n) for n in ("rank", "solver", "init", "init_scale")}
+    if isinstance(learner.outputs[0], SampledModel):
+        return chosen | {"rank": learner.outputs[0].rank}
+    return chosen
+
+
+def _encoder_parameters(encoder: TableEncoder) -> Parameters:
+    parameters = encoder.get_params(deep=False)
+    return {name: value for name, value in parameters.items() if name != "dtype"}
+
+
+def _shown(value: Any) -> str:
+    return str(value) if isinstance(value, np.dtype) else repr(value)
