@@ -3,8 +3,7 @@
 
 #include <pybind11/pybind11.h>
 
-#include <chrono>
-#include <thread>
+#include <atomic>
 
 namespace sparsefm {
 
@@ -24,7 +23,7 @@ class ReleasedGil {
     try {
       PyEval_RestoreThread(state_);
     } catch (...) {
-      for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+      for (const std::atomic<bool> over = false;;) over.wait(false);
     }
   }
 

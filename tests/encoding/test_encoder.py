@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from table_libraries import LIBRARIES
 
-from sparsefm.encoding import TableEncoder, encoder
+from sparsefm.encoding import TableEncoder, size
 from sparsefm.encoding.saving import encoder_to_content, read_encoder
 from sparsefm.io.reader import Reader
 
@@ -357,8 +357,8 @@ def test_settings_are_checked(options, error, match):
 
 
 def test_many_categories_make_a_warning(monkeypatch):
-    assert encoder.MANY_CATEGORIES == 1_000_000
-    monkeypatch.setattr(encoder, "MANY_CATEGORIES", 999)
+    assert size.MANY_CATEGORIES == 1_000_000
+    monkeypatch.setattr(size, "MANY_CATEGORIES", 999)
     frame = pd.DataFrame({"id": [f"{i}" for i in range(1000)], "n": range(1000)})
     advice = r"'id' has 1,000 distinct.* 0 MiB.*hashed=\{'id': 2\*\*20\}.*drop it"
     with pytest.warns(UserWarning, match=advice):

@@ -70,7 +70,7 @@ def test_a_row_alone_is_predicted_as_among_others():
 
 
 def test_rows_as_dicts_may_bring_new_columns():
-    fitted = TableEncoder().partial_fit([{"b": 1.0, "a": "p"}])
+    fitted = TableEncoder().partial_fit([{"b": 1.5, "a": "p"}])
     fitted.partial_fit([{"c": "q", "a": "r"}, {"b": 2.0}])
     assert fitted.feature_names_in_.tolist() == ["b", "a", "c"]
 

@@ -1,6 +1,5 @@
 """`TableEncoder`: what users see of the encoding."""
 
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import check_is_fitted
 
 from sparsefm import _core
-from sparsefm.data.csr import MAX_FEATURES, as_scipy
+from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
 from sparsefm.data.validation import as_vector, as_weights, check_dtype
 from sparsefm.encoding.assembly import Encoded, assemble, fields_of, first_unknown
@@ -23,12 +22,10 @@ from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
+from sparsefm.encoding.size import check_size
 from sparsefm.encoding.streams import Watch, awakened, warn_of_few_rows
 from sparsefm.encoding.tables import Column
 from sparsefm.io.values import register
-
-MANY_CATEGORIES = 1_000_000  # from there on `fit` warns
-BYTES_PER_CATEGORY = 128  # about: weight and 8 factors in float32, with the optimizer's two moments
 
 
 @register("encoder")
@@ -333,7 +330,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 encoding, before = settings.begin(position, column, weights, end), 0
             encoding = encoding.grown(column, name, end + encoding.n_outputs - before)
             end += encoding.n_outputs - before
-            _check_size(encoding, before, name, end)
+            check_size(encoding, before, name, end)
             encodings.append(encoding)
         return encodings
 
@@ -387,22 +384,3 @@ def _check_weights(sample_weight: Any, n_rows: int) -> Values | None:
     weights = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
     scaled: Values = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
     return scaled  # their sum must not overflow
-
-
-def _check_size(encoding: Encoding, before: int, name: str, end: int) -> None:
-    """Refuse more features than fit in int32; warn once a column has a great many categories."""
-    if end > MAX_FEATURES:
-        raise ValueError(
-            f"column {name!r} brings the number of features to {end}; at most {MAX_FEATURES} are "
-            "supported: hash it into fewer"
-        )
-    count = len(encoding.vocabulary) if isinstance(encoding, Categories) else 0
-    if before <= MANY_CATEGORIES < count:
-        memory = count * BYTES_PER_CATEGORY / 2**20
-        warnings.warn(
-            f"column {name!r} has {count:,} distinct values, each of them a feature: about "
-            f"{memory:,.0f} MiB while training with rank 8. Hash it with "
-            f"TableEncoder(hashed={{{name!r}: 2**20}}), or drop it.",
-            UserWarning,
-            stacklevel=2,
-        )
