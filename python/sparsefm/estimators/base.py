@@ -238,8 +238,6 @@ class FactorizationMachine(
         staged = StagedRate(stages)
         self._run(run, sum(stages), validation, [*self.callbacks, staged])
         learner.rate_factor *= RATE_DECAY ** staged.stage(self.best_epoch_)
-        for state in learner.states:
-            state.fix_scores()
 
     def _run(
         self,
