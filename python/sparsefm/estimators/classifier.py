@@ -21,6 +21,7 @@ from sparsefm.losses import Logistic, Loss, Softmax, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Sweeper
 from sparsefm.training.metrics import Metrics, class_metrics, metrics_of
+from sparsefm.tuning.classes import MOST_AGAINST_REST
 
 Array = npt.NDArray[Any]
 
@@ -321,8 +322,7 @@ class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # t
 
     @property
     def _loss_of_all(self) -> Loss | None:  # type: ignore[override]
-        several = self.loss is None and len(self._target.labels) > 2
-        return Softmax() if several else None
+        return Softmax() if self.loss is None and self._target.n_outputs > 1 else None
 
     def _check_y(self, y: Any) -> Array:
         if self._loss.task == "ordinal":
@@ -338,7 +338,7 @@ class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # t
         check_classification_targets(labels)
         return labels
 
-    def _new_target(self, y: Array, weights: Array | None) -> Classes:
+    def _new_target(self, y: Array, weights: Array | None, searching: bool) -> Classes:
         announced = getattr(self, "_announced", None)
         together = self._loss.is_of_all_classes
         target = Classes.learn(y, weights, together)
@@ -349,6 +349,9 @@ class FMClassifier(ClassifierMixin, ClassParameters, FactorizationMachine):  # t
                 "FMClassifier needs rows (of positive weight) of at least 2 classes, but the data "
                 f"hold only one class: {target.labels.tolist()[0]!r}"
             )
+        if self.loss is None and searching and len(target.labels) > MOST_AGAINST_REST:
+            self._chosen_loss = Softmax()  # targets for each class would need much memory
+            return target.for_all()
         return target
 
     def _codes(self, y: Array, weights: Array | None = None) -> Array:

@@ -69,7 +69,10 @@ class ExamplesMixin:
         y = self._check_targets(X, y)
         weights = proportions(sample_weight, len(y))
         matrix = self._learn_columns(X, sample_weight, go_on, searching)
-        self._target = self._target.grown(y, weights) if go_on else self._new_target(y, weights)
+        if go_on:
+            self._target = self._target.grown(y, weights)
+        else:
+            self._target = self._new_target(y, weights, searching)
         codes = self._codes(y, weights)
         if canonical:  # the order does not depend on the encoding
             plain = self.encoder_._plain()
@@ -175,8 +178,8 @@ class ExamplesMixin:
         """Return targets as an array of shape (n,)."""
 
     @abstractmethod
-    def _new_target(self, y: Array, weights: Array | None) -> Numbers | Classes:
-        """Fit the encoding of targets."""
+    def _new_target(self, y: Array, weights: Array | None, searching: bool) -> Numbers | Classes:
+        """Fit the encoding of targets, with the loss open if there is a search."""
 
     @abstractmethod
     def _codes(self, y: Array, weights: Array | None = None) -> Array:

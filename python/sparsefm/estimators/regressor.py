@@ -299,7 +299,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
             raise TypeError(f"y must hold real numbers, got dtype {y.dtype}")
         return np.asarray(column_or_1d(y, warn=True, dtype=np.float64))
 
-    def _new_target(self, y: Array, weights: Array | None) -> Numbers:
+    def _new_target(self, y: Array, weights: Array | None, searching: bool) -> Numbers:
         return Numbers.learn(y, weights)
 
     def _codes(self, y: Array, weights: Array | None = None) -> Array:
