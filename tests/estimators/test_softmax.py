@@ -213,6 +213,14 @@ def test_divergence_is_an_error():
         fm.FMClassifier(**{**SOFTMAX, "solver": fm.Adam(learning_rate=1e30)}).fit(X, y)
 
 
+@pytest.mark.parametrize("loss", ["softmax", "logistic"])
+@pytest.mark.filterwarnings("error")
+def test_validation_scores_that_overflow_are_an_error_without_warnings(loss):
+    X, y = onehot()
+    with pytest.raises(ValueError, match="the validation loss of epoch 1 is not finite"):
+        fm.FMClassifier(**{**SOFTMAX, "loss": loss}).fit(X, y, eval_set=(X * 1e38, y))
+
+
 def test_samplers_have_no_softmax():
     X, y = onehot()
     with pytest.raises(ValueError, match="softmax"):
