@@ -1,4 +1,5 @@
-// Training of several classes with mini-batches and softmax loss. A step uses its batch three times:
+// Training of several classes with mini-batches and softmax loss. A step uses its batch three
+// times:
 //
 //   rows      r:  s_rc, S_r and P_r,  e_rc = omega_r dL/ds_c,  T_r and G_r
 //   classes   c:  dw0_c = sum_r e_rc,  du_c = sum_r e_rc P_r,  their update
@@ -192,8 +193,7 @@ class ClassMinibatch final : public Trainer<Real> {
   void catch_up() {
     const auto first = segment_.link(state_.features);
     const Index stride = state_.stride();
-    const int team =
-        team_size(threads_, state_.features / feature_block, state_.features * stride);
+    const int team = team_size(threads_, state_.features / feature_block, state_.features * stride);
     with_team(team, [&](Team& members) {
       members.for_blocks(state_.features, feature_block, [&](Index, Index begin, Index end) {
         for (Index i = begin; i < end; ++i) {
