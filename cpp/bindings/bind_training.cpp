@@ -119,7 +119,7 @@ class TrainerHandle {
   std::vector<py::object> alive_, segment_;
   Index features_ = 0;
   Index classes_ = 0;  // 0: one output
-  Index steps_ = 0;  // of the segment
+  Index steps_ = 0;    // of the segment
   std::variant<std::unique_ptr<Trainer<float>>, std::unique_ptr<Trainer<double>>> trainer_;
 };
 
@@ -139,22 +139,22 @@ void bind_training(py::module_& m) {
            py::arg("order"), py::arg("t"), py::arg("learning_rate"))
       .def("run", &TrainerHandle::run, py::arg("begin"), py::arg("end"), py::arg("loss"));
 
-  m.def("class_scores", [](const py::object& scores, const Csr& X, Index first,
-                           const py::object& bias, const py::object& vectors,
-                           const py::object& features, int threads) {
-    for_real(features, [&]<class Real> {
-      const auto state = class_state_view<Real>(bias, vectors, features);
-      const auto view = X.view<Real>();
-      const auto shape = as_array<Real>(scores, "scores");
-      require(shape.ndim() == 2, "scores must have two dimensions");
-      const Index rows = shape.shape(0);
-      Real* out = output<Real>(scores, {rows, state.classes}, "scores");
-      require(X.features() == state.features, "X has other features than the parameters");
-      require(0 <= first && first + rows <= X.rows(), "X has no such rows");
-      const py::gil_scoped_release release;
-      class_scores(out, view, first, rows, state, threads);
-    });
-  });
+  m.def("class_scores",
+        [](const py::object& scores, const Csr& X, Index first, const py::object& bias,
+           const py::object& vectors, const py::object& features, int threads) {
+          for_real(features, [&]<class Real> {
+            const auto state = class_state_view<Real>(bias, vectors, features);
+            const auto view = X.view<Real>();
+            const auto shape = as_array<Real>(scores, "scores");
+            require(shape.ndim() == 2, "scores must have two dimensions");
+            const Index rows = shape.shape(0);
+            Real* out = output<Real>(scores, {rows, state.classes}, "scores");
+            require(X.features() == state.features, "X has other features than the parameters");
+            require(0 <= first && first + rows <= X.rows(), "X has no such rows");
+            const py::gil_scoped_release release;
+            class_scores(out, view, first, rows, state, threads);
+          });
+        });
 
   m.def(
       "refresh_norms",
