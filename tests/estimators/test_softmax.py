@@ -11,6 +11,7 @@ from sklearn.metrics import log_loss
 
 import sparsefm as fm
 from sparsefm.errors import FileFormatError
+from sparsefm.estimators.targets import Classes
 from sparsefm.io.file import read_file, write_file
 from sparsefm.training.class_model import ClassModel
 
@@ -132,6 +133,26 @@ def test_damaged_files_are_refused(tmp_path, name, value, message):
         fm.load(tmp_path / "damaged")
 
 
+def test_callbacks_see_and_save_the_parameters_of_the_scores(tmp_path):
+    X, y = onehot()
+    seen = []
+
+    class Saves:
+        def begin(self, training):
+            self.training = training
+
+        def __call__(self, epoch):
+            model = self.training.model
+            seen.append((model.decision_function(X), formula(model, X)))
+            model.save(tmp_path / "model")
+
+    solver = fm.Adam(learning_rate=0.1)
+    fm.FMClassifier(**{**SOFTMAX, "solver": solver}, callbacks=[Saves()]).fit(X, y)
+    loaded = fm.load(tmp_path / "model")
+    for scores, wanted in [*seen, (loaded.decision_function(X), formula(loaded, X))]:
+        np.testing.assert_allclose(scores, wanted, rtol=1e-4, atol=1e-5)
+
+
 def test_partial_fit_with_new_features_and_announced_classes():
     X, y = onehot(400, classes=3)
     model = fm.FMClassifier(loss="softmax", rank=2)
@@ -212,6 +233,14 @@ def test_divergence_is_an_error():
         fm.FMClassifier(**{**SOFTMAX, "solver": fm.Adam(learning_rate=1e30)}).fit(X, y)
 
 
+@pytest.mark.parametrize("loss", ["softmax", "logistic"])
+@pytest.mark.filterwarnings("error")
+def test_validation_scores_that_overflow_are_an_error_without_warnings(loss):
+    X, y = onehot()
+    with pytest.raises(ValueError, match="the validation loss of epoch 1 is not finite"):
+        fm.FMClassifier(**{**SOFTMAX, "loss": loss}).fit(X, y, eval_set=(X * 1e38, y))
+
+
 def test_samplers_have_no_softmax():
     X, y = onehot()
     with pytest.raises(ValueError, match="softmax"):
@@ -282,3 +311,36 @@ def test_what_was_chosen_is_forgotten_by_the_next_fit(brief_search, tmp_path):
     assert two.best_params_["loss"] == "logistic"
     model.set_params(solver=fm.Gibbs(), epochs=10).fit(X[:300], y[:300] % 3)
     assert len(model._models) == 3
+
+
+@pytest.mark.parametrize("loss", [None, "softmax"])
+def test_very_many_classes_have_no_target_each(brief_search, monkeypatch, loss):
+    X, y = onehot(400, classes=40)
+    counts = []
+
+    def of_outputs(self, codes, of_outputs=Classes.of_outputs):
+        counts.append(len(of_outputs(self, codes)))
+        return of_outputs(self, codes)
+
+    monkeypatch.setattr(Classes, "of_outputs", of_outputs)
+    fm.FMClassifier(loss=loss).fit(X, y, eval_set=(X, y))
+    assert set(counts) == {1}
+
+
+def test_after_the_deadline_no_sampler_of_all_outputs_is_begun():
+    X, y = onehot(400, classes=9)
+    model = fm.FMClassifier(search_seconds=1e-9).fit(X, y)
+    assert model.search_["outcome"] == ["chosen"]
+    reports = []
+    model.set_params(callbacks=[Hears(reports)]).fit(X, y)
+    assert len(reports) == 1
+
+
+class Hears:
+    """A callback that collects the candidates of the search."""
+
+    def __init__(self, reports):
+        self.search = reports.append
+
+    def __call__(self, epoch):
+        pass

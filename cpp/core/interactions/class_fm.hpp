@@ -4,14 +4,12 @@
 //   s_c(x) = w0_c + sum_i w_ic x_i + sum_f u_cf P_f
 //   P_f = 1/2 [ S_f^2 - sum_i v_if^2 x_i^2 ],   S_f = sum_i v_if x_i
 //
-//   ds_c/dw0_c = 1,   ds_c/dw_ic = x_i,   ds_c/du_cf = P_f,   ds_c/dv_if = u_cf x_i (S_f - v_if
-//   x_i)
+//   ds_c/dw0_c = 1,  ds_c/dw_ic = x_i,  ds_c/du_cf = P_f,  ds_c/dv_if = u_cf x_i (S_f - v_if x_i)
 //
 // O(non-zeros * (classes + rank) + classes * rank) a row. Over the rows r of a batch, with slopes
 // e_rc, G_rf = sum_c e_rc u_cf and T_rf = G_rf S_rf:
 //
-//   dw_ic = sum_r x_ri e_rc,   dv_i = sum_r x_ri T_r - v_i sum_r x_ri^2 G_r,   du_c = sum_r e_rc
-//   P_r
+//   dw_ic = sum_r x_ri e_rc,  dv_i = sum_r x_ri T_r - v_i sum_r x_ri^2 G_r,  du_c = sum_r e_rc P_r
 #pragma once
 
 #include "../model/class_state_view.hpp"

@@ -258,8 +258,6 @@ class FactorizationMachine(
         callbacks = [*self.callbacks, staged, *self._guards(dataset, validation)]
         self._run(run, sum(stages), validation, callbacks)
         learner.rate_factor *= RATE_DECAY ** staged.stage(self.best_epoch_)
-        for state in learner.states:
-            state.fix_scores()
 
     def _run(
         self,

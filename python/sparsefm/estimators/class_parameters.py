@@ -26,17 +26,17 @@ class ClassParameters:
 
     @property
     def w0_(self) -> float | Array:
-        """The bias; with more than two classes one for each, shape (C,)."""
+        """The bias; with more than two classes, or softmax loss, one for each, shape (C,)."""
         return self._of_all(0)  # type: ignore[no-any-return]
 
     @property
     def w_(self) -> Array:
-        """The linear weights, shape (d,); with more than two classes (C, d)."""
+        """The linear weights, shape (d,); where `w0_` has a bias for each class, (C, d)."""
         return self._of_all(1)  # type: ignore[no-any-return]
 
     @property
     def V_(self) -> Array:
-        """The factors, shape (d, k); with more than two classes (C, d, k).
+        """The factors, shape (d, k); where `w0_` has a bias for each class, (C, d, k).
 
         With softmax loss those of class c are the shared ones times the roots of its class vector.
         """

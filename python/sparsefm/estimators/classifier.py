@@ -339,7 +339,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         known = announced if announced is not None else Classes.labels_of(y, weights)
         optimizing = not isinstance(self.solver, Sweeper)
         if self.loss is None and optimizing and len(known) > MOST_AGAINST_REST:
-            self._chosen_loss = Softmax()
+            self._chosen_loss = Softmax()  # targets for each class would need much memory
         target = Classes(known, self._loss.is_of_all_classes)
         if len(target.labels) < 2:
             raise ValueError(

@@ -195,7 +195,7 @@ class ExamplesMixin:
 
     @abstractmethod
     def _new_target(self, y: Array, weights: Array | None) -> Numbers | Classes:
-        """Fit the encoding of targets."""
+        """Fit the encoding of targets, with the loss open if there is a search."""
 
     @abstractmethod
     def _codes(self, y: Array, weights: Array | None = None) -> Array:

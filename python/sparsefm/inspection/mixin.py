@@ -45,7 +45,8 @@ class InsightMixin:
             Rows to use, as for ``predict``. Default: a sample of the training rows, which a loaded
             estimator has only if it was saved with ``training_rows=True``.
         target : label, optional
-            The class whose score is meant; needed with more than two classes, and only then.
+            The class whose score is meant; needed with more than two classes or softmax loss, and
+            only then.
 
         Returns
         -------
@@ -81,7 +82,8 @@ class InsightMixin:
             Rows to explain, as for ``predict``. A row with m features has m(m-1)/2 pairs; at most
             50 million pairs are allowed.
         target : label, optional
-            The class whose score is meant; needed with more than two classes, and only then.
+            The class whose score is meant; needed with more than two classes or softmax loss, and
+            only then.
 
         Returns
         -------
@@ -108,7 +110,8 @@ class InsightMixin:
             Rows to use, as for ``predict``. Default: a sample of the training rows, which a loaded
             estimator has only if it was saved with ``training_rows=True``.
         target : label, optional
-            The class whose score is meant; needed with more than two classes, and only then.
+            The class whose score is meant; needed with more than two classes or softmax loss, and
+            only then.
 
         Returns
         -------

@@ -18,6 +18,12 @@ def sigmoid(scores: Array) -> Array:
     return np.where(scores >= 0, 1, decay) / (1 + decay)  # type: ignore[no-any-return]
 
 
+def _normalised(logs: Array) -> Array:
+    """Return logarithms of shares of a sum of 1; NaN, without a warning, of what is infinite."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+
+
 @register("loss", "logistic")
 @dataclass(frozen=True)
 class Logistic(Loss):
@@ -55,8 +61,8 @@ class Logistic(Loss):
         """
         if scores.shape[1] == 1:
             return np.asarray(-np.logaddexp(0, np.hstack([scores, -scores])))
-        logs = -np.logaddexp(0, -scores)
-        return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+        with np.errstate(invalid="ignore"):
+            return _normalised(-np.logaddexp(0, -scores))
 
 
 @register("loss", "hinge")
@@ -100,8 +106,7 @@ class _OfAllClasses(Loss):
 
     def log_probabilities(self, scores: Array) -> Array:
         """Return the logarithms of the probabilities of the classes, shape (n, C), in float64."""
-        logs = scores.astype(np.float64)
-        return np.asarray(logs - np.logaddexp.reduce(logs, axis=1, keepdims=True))
+        return _normalised(scores.astype(np.float64))
 
 
 @register("loss", "softmax")

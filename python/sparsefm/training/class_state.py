@@ -133,7 +133,8 @@ class ClassState:
         A shift adds the same to the scores of all classes, so probabilities and gradients do not
         change. Then each class has an ordinary factorization machine, see `factors_of`.
         """
-        self.U[:] -= self.U.min(axis=0)
+        with np.errstate(invalid="ignore"):  # of parameters that are not finite
+            self.U[:] -= self.U.min(axis=0)
 
     def factors_of(self, c: int) -> Array:
         """Return factors of class c alone, shape (d, rank): those of all, scaled by sqrt(u_c)."""

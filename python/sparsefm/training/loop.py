@@ -203,6 +203,8 @@ class TrainingRun(Run):
         losses = run_epoch(self._trainers, self._plan, self._targets, self._random)
         self._learner.steps = self._trainers[0].steps
         self._watch.check_epoch(self.epoch, losses)
+        for trainer in self._trainers:  # callbacks see, and save, a model with all its properties
+            trainer.state.fix_scores()
         return sum(losses) * self._loss_unit
 
     def _check_end(self) -> None:

@@ -198,7 +198,9 @@ class Search:
         sampler = Samplers(race, dataset, self.given, self.effort)
         samplers = sampler.run(known) if sampling else []
         if self.loss_of_all is not None:
-            if samplers and len(dataset.targets) > SEARCH_OUTPUTS:  # now with all outputs
+            # Now with all outputs, to be compared: in time, or there are no optimizers.
+            late = time.perf_counter() >= conditions.deadline
+            if samplers and len(dataset.targets) > SEARCH_OUTPUTS and not late:
                 sampler = replace(sampler, race=self._race(parts, numeric, conditions))
                 samplers = sampler.race.run([samplers[0].settings])
             conditions = replace(conditions, loss=self.loss_of_all)
@@ -290,7 +292,8 @@ class Search:
         random, n_rows = stream(SEED, "splits"), len(dataset.rows)
         n_parts = max(FOLDS, -(-n_rows // MOST_VALIDATION_ROWS))
         parts = folds(dataset, n_parts, random, stratify=self.loss.task != "regression")
-        n_scored = max(len(parts[0]), 1) * min(len(dataset.targets), SEARCH_OUTPUTS)
+        n_scores = dataset.n_classes if self.loss.task == "classes" else len(dataset.targets)
+        n_scored = max(len(parts[0]), 1) * min(n_scores, SEARCH_OUTPUTS)
         # As many as give enough validation rows, but no more than can be afforded.
         cost = dataset.X.n_nonzeros + FEATURE_COST * len(dataset.used_features)
         fewest = 2 if n_scored < FEWEST_VALIDATION_ROWS else 1
