@@ -211,6 +211,15 @@ while True:
     write_file(sys.argv[1], {"number": number}, {"V": np.full(3_000_000, float(number))})
 """
 
+SAVE_SLOWLY = """
+import sys, time
+from sparsefm.io.replacing import replacing
+with replacing(sys.argv[1]) as file:
+    file.write(b"half")
+    print("begun", flush=True)
+    time.sleep(60)
+"""
+
 
 def killed_while_saving(path, seconds):
     """Run a process that saves again and again; kill it."""
@@ -224,16 +233,25 @@ def killed_while_saving(path, seconds):
 
 @POSIX
 def test_what_killed_processes_leave_is_removed(tmp_path):
-    left = 0
     for number in range(6):
         killed_while_saving(tmp_path / "file", 0.005 * number)
         header, arrays = read_file(tmp_path / "file")  # whole, each time
         assert (arrays["V"] == header["number"]).all()
-        left += len(names(tmp_path)) - 1
         write_file(tmp_path / "other", {}, {"V": V})
         assert names(tmp_path) == ["file", "other"]
         (tmp_path / "other").unlink()
-    assert left > 0
+
+
+@POSIX
+def test_what_a_killed_process_began_is_removed(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", SAVE_SLOWLY, str(tmp_path / "file")], stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline() == b"begun\n"
+        process.kill()
+    assert len(names(tmp_path)) == 1
+    write_file(tmp_path / "other", {}, {"V": V})
+    assert names(tmp_path) == ["other"]
 
 
 @POSIX

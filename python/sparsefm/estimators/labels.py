@@ -47,7 +47,8 @@ def as_labels(y: Any, name: str) -> Array:
     labels: Array = column_or_1d(y, warn=True)
     if labels.dtype.kind in "OT":
         labels = _as_one_type(labels.astype(object), name)
-    assert_all_finite(labels, input_name=name)
+    with np.errstate(invalid="ignore"):  # it adds infinities up
+        assert_all_finite(labels, input_name=name)
     if labels.dtype.kind not in "UO" and labels.dtype.name not in NUMBERS:
         raise _unsupported(str(labels.dtype), name)
     return labels
