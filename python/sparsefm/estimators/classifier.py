@@ -137,8 +137,10 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         over the outputs. ``pandas.DataFrame(model.history_)`` makes a table of it.
     search_ : dict of str to list
         A table of the candidates: those for the model, the best first, then those for the encoding
-        of numbers, with the training rows, epochs, validation loss (of standardised targets) and
-        seconds of each. "losses" holds the validation loss after each epoch.
+        of numbers, with the loss that is minimised ("objective"), the training rows, epochs,
+        validation loss and seconds of each. With one output for each class against the rest and
+        more than six classes, "loss" is the mean loss of six outputs, else the log loss of the
+        probabilities. "losses" holds the validation loss after each epoch.
     best_params_ : dict
         The settings that were chosen or given: ``type(model)(**model.best_params_)`` trains the
         same model without a search.
