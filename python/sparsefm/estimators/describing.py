@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sparsefm.estimators.targets import Classes
 from sparsefm.sampling import SampledModel
 from sparsefm.snapshots import consistent
 from sparsefm.training.class_model import ClassModel
+from sparsefm.tuning.classes import SEARCH_OUTPUTS
 
 
 class DescribingMixin:
@@ -108,5 +108,6 @@ def _figure(estimator: Any, loss: float) -> tuple[str, float]:
     """Return a validation loss in the user's terms."""
     if estimator._loss.name == "squared":
         return "RMSE", float(np.sqrt(2 * loss) * estimator._target.scale)
-    one = len(estimator._models) == 1 and estimator._loss.name != "hinge"
-    return ("log loss" if one and isinstance(estimator._target, Classes) else "loss"), loss
+    all_outputs = estimator.loss is None or len(estimator._models) <= SEARCH_OUTPUTS
+    is_log_loss = estimator._loss.has_probabilities and all_outputs
+    return "log loss" if is_log_loss else "loss", loss

@@ -112,7 +112,8 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     search_ : dict of str to list
         A table of the candidates: those for the model, the best first, then those for the encoding
         of numbers, with the training rows, epochs, validation loss (of standardised targets; with
-        squared loss half the mean squared error) and seconds of each. "losses" holds the validation loss after each epoch.
+        squared loss half the mean squared error) and seconds of each. "losses" holds the
+        validation loss after each epoch.
     best_params_ : dict
         The settings that were chosen or given: ``type(model)(**model.best_params_)`` trains the
         same model without a search.

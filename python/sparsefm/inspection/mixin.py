@@ -35,7 +35,8 @@ class InsightMixin:
         r"""Return the pairs of features whose interactions change the scores most.
 
         Pairs of features of one column, such as two knots of a spline, are left out: they are part
-        of the effect of that column alone.
+        of the effect of that column alone. With softmax loss only differences between classes
+        matter: weights are those above the class with the smallest, factor by factor.
 
         Parameters
         ----------
