@@ -3,60 +3,54 @@
 import os
 import platform
 import sys
+from contextlib import suppress
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-import sparsefm
 from sparsefm import _core
 from sparsefm.data.memory import memory_limits
+from sparsefm.io.file import package_version
 from sparsefm.threads import default_threads
 
-# The packages that sparsefm can use, as they are installed, with the names of their modules.
-NEEDED = {"NumPy": "numpy", "SciPy": "scipy", "scikit-learn": "sklearn"}
-OPTIONAL = {
-    "narwhals": "narwhals",
-    "pandas": "pandas",
-    "polars": "polars",
-    "pyarrow": "pyarrow",
-    "matplotlib": "matplotlib",
-    "tqdm": "tqdm",
-    "click": "click",
-    "joblib": "joblib",
-    "threadpoolctl": "threadpoolctl",
-}
+OPTIONAL = (
+    *("narwhals", "pandas", "polars", "pyarrow", "matplotlib", "tqdm", "click", "joblib"),
+    "threadpoolctl",
+)
 PREFIXES = ("SPARSEFM_", "OMP_", "GOMP_", "KMP_")  # of environment variables that matter
 
 
 def versions() -> dict[str, str]:
     """Return how this copy was built, its system, and the versions of its dependencies."""
     return {
-        "sparsefm": _version("sparsefm", "sparsefm"),
+        "sparsefm": package_version(),
         "instruction set": f"{_core.isa} (available: {', '.join(_core.isa_levels)})",
         "OpenMP": _openmp(),
         "default threads": str(default_threads()),
         "compiler": _core.compiler,
         "Eigen": _core.eigen_version,
         "Python": sys.version.split()[0],
-        **{name: _version(name, module) for name, module in NEEDED.items()},
+        "NumPy": _version("numpy"),
+        "SciPy": _version("scipy"),
+        "scikit-learn": _version("scikit-learn", "sklearn"),
         "platform": platform.platform(),
     }
 
 
 def circumstances() -> dict[str, str]:
     """Return what else may matter to a bug: where, beside what, on what and within which limits."""
-    set_here = sorted(name for name in os.environ if name.startswith(PREFIXES))
-    found = {name: _version(name, module) for name, module in OPTIONAL.items()}
+    names = sorted(name for name in os.environ if name.startswith(PREFIXES))
+    variables = [f"{name}={os.environ[name]}" for name in names]
     limits = (f"{name} {limit / 2**30:.1f} GiB" for name, limit in memory_limits().items())
     return {
-        "folder": _without_user(Path(sparsefm.__file__).parent),
+        "folder": _without_user(Path(__file__).parent),
         "implementation": _implementation(),
-        "optional packages": ", ".join(f"{name} {found[name]}" for name in found),
+        "optional packages": ", ".join(f"{name} {_version(name)}" for name in OPTIONAL),
         "OpenMP libraries": _openmp_libraries(),
         "processor": _processor(),
         "cores": _cores(),
         "memory": ", ".join(limits) or "unknown",
-        "environment": ", ".join(f"{name}={os.environ[name]}" for name in set_here) or "nothing set",
+        "environment": ", ".join(variables) or "nothing set",
     }
 
 
@@ -69,18 +63,17 @@ def show_versions() -> None:
         print(f"{name:>17}: {value}")
 
 
-def _version(distribution: str, module: str) -> str:
+def _version(distribution: str, module: str = "") -> str:
     """Return the version of a package; one that was copied or frozen may not tell it."""
-    try:
+    module = module or distribution
+    # Whatever is wrong with another package, the report goes on.
+    with suppress(Exception):
         return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        pass
-    if module in sys.modules:
-        return str(getattr(sys.modules[module], "__version__", "unknown"))
-    try:
+    with suppress(Exception):
+        return str(sys.modules[module].__version__)
+    with suppress(Exception):
         return "unknown" if find_spec(module) else "missing"
-    except (ImportError, ValueError):
-        return "missing"
+    return "missing"
 
 
 def _openmp() -> str:

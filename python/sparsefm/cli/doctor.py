@@ -57,19 +57,19 @@ def _model(n_threads: int | None = None) -> fm.Model:
 
 
 def _train() -> None:
-    """Training makes the loss smaller."""
+    """Make the loss smaller."""
     history = _model().history
     assert history[-1].train_loss < history[0].train_loss, "the loss did not fall"
 
 
 def _threads() -> None:
-    """Any number of threads gives the same bits."""
+    """Train the same bits on one thread and on two."""
     one, two = _model(1), _model(2)
     assert one.V.tobytes() == two.V.tobytes(), "two threads give other bits than one"
 
 
 def _save_load_predict() -> None:
-    """A loaded model predicts the same bits."""
+    """Predict the same bits with a loaded model."""
     model = _model()
     X, _ = _data()
     with tempfile.TemporaryDirectory() as folder:
@@ -82,14 +82,14 @@ def _save_load_predict() -> None:
 
 
 def _sampling() -> None:
-    """Gibbs sampling ends with finite predictions."""
+    """Average a few samples."""
     X, y = _data()
     model = fm.train(X, y, rank=2, epochs=5, solver=fm.Gibbs(burn_in=1))
     assert np.isfinite(fm.predict(X, model)).all(), "a prediction is not finite"
 
 
 def _estimator() -> None:
-    """The estimators work with the installed scikit-learn."""
+    """Fit an estimator, with the installed scikit-learn."""
     X, y = _data()
     model = fm.FMClassifier(solver=fm.Adam(), rank=2, epochs=2).fit(X, y > 0)
     assert np.isfinite(model.predict_proba(X)).all(), "a probability is not finite"

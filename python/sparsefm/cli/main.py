@@ -10,8 +10,10 @@ def main() -> None:
     try:
         import click
     except ImportError:
-        doctor = "python -m sparsefm.cli.doctor"
-        sys.exit(f"the command line needs click: pip install 'sparsefm[demo]'; or run {doctor}")
+        sys.exit(
+            "the command line needs click: pip install 'sparsefm[demo]'; without it there is "
+            "`python -m sparsefm.cli.doctor`"
+        )
 
     @click.group(context_settings={"help_option_names": ["-h", "--help"]})
     @click.version_option(package_version(), prog_name="sparsefm")
