@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 MAY_WRITE = {("release.yml", "publish"): {"id-token": "write"}}
-PINNED = re.compile(r"(\./|[\w/-]+@(v\d|release/v\d|[0-9a-f]{40}$))")
+PINNED = re.compile(r"(\./|[\w/-]+@(v\d|[0-9a-f]{40}$))")
 
 
 def complaints(file: str, workflow: dict[str, Any]) -> Iterator[str]:

@@ -1,14 +1,17 @@
 """Try an installed sparsefm, without its sources: ``python smoke.py STEP...``, in that order.
 
 ``train`` trains on 1, 2 and 4 threads, which must give the same bits; ``sklearn`` and ``torch``
-run threads of their own; after ``fork`` the child does what follows.
+run threads of their own; after ``fork`` the child does what follows. ``papers`` looks for the
+licenses and the bill of materials.
 """
 
 import faulthandler
+import json
 import os
 import sys
 import threading
 import warnings
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +57,29 @@ def fork():
     limit_time()
 
 
+def papers():
+    """See that the licenses came along, and a bill that names what was compiled in and added."""
+    installed = metadata.distribution("sparsefm")
+    paths = {file.as_posix(): file.locate() for file in installed.files}
+    for name in ("LICENSE", "LICENSES-BUNDLED.md"):
+        assert any(path.endswith(f".dist-info/licenses/{name}") for path in paths), name
+    bills = {
+        path.rpartition("/")[2]: json.loads(place.read_text("utf-8"))
+        for path, place in paths.items()
+        if ".dist-info/sboms/" in path
+    }
+    own = bills["sparsefm.cdx.json"]
+    assert own["metadata"]["component"]["version"] == installed.version
+    versions = {part["name"]: part["version"] for part in own["components"]}
+    assert set(versions) == {"Eigen", "pybind11"}
+    assert all(version[:1].isdigit() for version in versions.values()), versions
+    added = {
+        path.split("/")[1].split("-")[0] for path in paths if path.startswith("sparsefm.libs/")
+    }
+    named = [part["name"] for bill in bills.values() for part in bill["components"]]
+    assert all(any(name in part for part in named) for name in added), (added, named)
+
+
 def limit_time():
     """End a process that waits for threads; a fork's child needs a watchdog of its own."""
 
@@ -74,9 +100,12 @@ def runtimes():
     return sorted(Path(lib["filepath"]).name for lib in libraries if lib["user_api"] == "openmp")
 
 
+STEPS = {step.__name__: step for step in (train, sklearn, torch, fork, papers)}
+
+
 if __name__ == "__main__":
     limit_time()
     for step in sys.argv[1:]:
-        {"train": train, "sklearn": sklearn, "torch": torch, "fork": fork}[step]()
+        STEPS[step]()
     level = getattr(sys.modules.get("sparsefm._core"), "isa", "not imported")
     print(f"{' '.join(sys.argv[1:])}: {level}, {', '.join(runtimes()) or 'no OpenMP'}")

@@ -92,6 +92,7 @@ def check_installed(python: str, wheel: Path, scratch: Path, with_torch: bool) -
     here = {"cwd": scratch / "empty", "env": clean}
     install = (commands / "pip", "install", "--quiet", "--only-binary=:all:", wheel)
     run(*install, *["torch"] * with_torch, **here)
+    print(f"  {run(commands / 'python', '-I', SMOKE, 'papers', **here)}", end="", flush=True)
     tell = "from sparsefm import _core; print(*_core.isa_levels)"
     levels = run(commands / "python", "-c", tell, **here).split()
     print(f"  levels here: {' '.join(levels)}")

@@ -85,7 +85,6 @@ COLUMNS = {
         pa.chunked_array([pa.nulls(2).cast(pa.dictionary(pa.int8(), pa.null()))] * 2),
         [None] * 4,
     ),
-    "Arrow text, view": (pa.chunked_array([pa.array(TEXT, pa.string_view())]), TEXT),
     "Arrow uint64": (pa.chunked_array([pa.array([2**64 - 1], pa.uint64())]), [2.0**64]),
     "Arrow flags": (pa.chunked_array([FLAGS]), FLAGS),
     "Arrow int": (pa.chunked_array([WHOLE]), WHOLE),
@@ -94,6 +93,8 @@ COLUMNS = {
     "Arrow decimal": (pa.chunked_array([[decimal.Decimal("1.5"), None]]), [1.5, None]),
     "Arrow null": (pa.chunked_array([pa.nulls(2)]), [None, None]),
 }
+if hasattr(pa, "string_view"):  # PyArrow 16
+    COLUMNS["Arrow text, view"] = (pa.chunked_array([pa.array(TEXT, pa.string_view())]), TEXT)
 
 
 def framed(series):
@@ -185,9 +186,9 @@ def test_arrow_dictionaries_with_oddities(monkeypatch):
         *(
             make(values)
             for values in (
-                pd.to_datetime(["2024-01-01"]).to_list(),
+                pd.to_datetime(["2024-01-01"]).to_pydatetime().tolist(),
                 pd.to_datetime(["2024-01-01"]).date.tolist(),
-                pd.to_timedelta([1], unit="h").to_list(),
+                pd.to_timedelta([1], unit="h").to_pytimedelta().tolist(),
             )
             for make in (pd.Series, pl.Series, lambda values: pa.chunked_array([values]))
         ),

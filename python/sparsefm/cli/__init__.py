@@ -1,4 +1,4 @@
-"""The command line: ``sparsefm demo``."""
+"""The command line: ``sparsefm demo``, ``sparsefm doctor``."""
 
 from sparsefm.cli.main import main
 

@@ -2,16 +2,21 @@
 
 import sys
 
+from sparsefm.io.file import package_version
+
 
 def main() -> None:
     """Run the command line; without click, say what to install."""
     try:
         import click
     except ImportError:
-        sys.exit("the command line needs click: pip install 'sparsefm[demo]'")
+        sys.exit(
+            "the command line needs click: pip install 'sparsefm[demo]'; without it there is "
+            "`python -m sparsefm.cli.doctor`"
+        )
 
     @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-    @click.version_option(package_name="sparsefm")
+    @click.version_option(package_version(), prog_name="sparsefm")
     def cli() -> None:
         """Factorization machines on sparse data."""
 
@@ -25,6 +30,14 @@ def main() -> None:
             run(click.echo, threads)
         except ImportError as error:
             raise click.ClickException(str(error)) from error
+
+    @cli.command()
+    @click.pass_context
+    def doctor(context: click.Context) -> None:
+        """Show what a bug report needs, and try whether this copy works."""
+        from sparsefm.cli.doctor import run
+
+        context.exit(not run())
 
     @cli.command()
     def versions() -> None:

@@ -56,20 +56,43 @@ def check_height(n_rows: int, name: str) -> None:
 
 def total_memory() -> float:
     """Return the bytes of memory that this process may use at most; infinity if unknown."""
-    limits = [_physical_memory()]
-    if resource is not None:
-        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-        limits += [soft] if soft != resource.RLIM_INFINITY else []
-    return min(limits)
+    return min(_physical_memory(), _address_space())
+
+
+def memory_limits() -> dict[str, float]:
+    """Return what limits the memory of this process, in bytes, for bug reports."""
+    limits = {
+        "machine": _machine_memory(),
+        "control group": _group_memory(),
+        "address space": _address_space(),
+    }
+    most = 1 << 62  # a control group without a limit may name the largest number that it knows
+    return {name: limit for name, limit in limits.items() if limit < most}
 
 
 @cache
 def _physical_memory() -> float:
     """Return the memory of the machine, or of the control group of the process."""
-    limits = [float("inf")]
+    return min(_machine_memory(), _group_memory())
+
+
+def _machine_memory() -> float:
     with suppress(AttributeError, OSError, ValueError):
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+        pages = os.sysconf("SC_PHYS_PAGES")
+        return float(pages * os.sysconf("SC_PAGE_SIZE")) if pages > 0 else float("inf")
+    return float("inf")
+
+
+def _group_memory() -> float:
+    limits = [float("inf")]
     for path in GROUPS:
         with suppress(OSError, ValueError):  # there is none, or it says "max"
             limits.append(int(path.read_text()))
     return min(limit for limit in limits if limit > 0)
+
+
+def _address_space() -> float:
+    if resource is None:
+        return float("inf")
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return float("inf") if soft == resource.RLIM_INFINITY else float(soft)

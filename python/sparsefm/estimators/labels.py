@@ -45,7 +45,7 @@ def as_labels(y: Any, name: str) -> Array:
     if getattr(y, "dtype", None) is not None and y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} holds {y.dtype}")
     labels: Array = column_or_1d(y, warn=True)
-    if labels.dtype.kind in "OT":
+    if labels.dtype.kind in ("O", "T"):
         labels = _as_one_type(labels.astype(object), name)
     with np.errstate(invalid="ignore"):  # it adds infinities up
         assert_all_finite(labels, input_name=name)
