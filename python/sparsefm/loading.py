@@ -1,6 +1,5 @@
 """`load`: from a file to an object of the class that saved it."""
 
-import os
 from importlib import import_module
 from typing import Any
 
@@ -8,7 +7,7 @@ from sparsefm.data.validation import check_flag
 from sparsefm.errors import FileFormatError
 from sparsefm.io.file import read_file
 from sparsefm.io.reader import Reader
-from sparsefm.io.replacing import FilePath
+from sparsefm.io.replacing import FilePath, name_of
 from sparsefm.io.values import shown
 
 # The module of each class that a file may hold; scikit-learn is imported only for its estimators.
@@ -55,7 +54,7 @@ def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
     MemoryError
         If there is not enough memory for the arrays of the file.
     """
-    name = os.fspath(path)
+    name = name_of(path)
     mmap, checksum = check_flag(mmap, "mmap"), check_flag(checksum, "checksum")
     try:
         reader = Reader(*read_file(path, mapped=mmap, verify=checksum))

@@ -54,14 +54,15 @@ class Model:
     history: tuple[Epoch, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        if self.task == "ordinal":
+        loss = find_loss(self.task, self.loss)
+        if loss.task == "ordinal":
             raise ValueError("only a SampledModel has ordered classes: it has cuts between them")
         w0, w, V = check_parameters(self.w0, self.w, self.V)
         if np.may_share_memory(V, self.V) or np.may_share_memory(w, self.w):
             w, V = w.copy(), V.copy()  # a model owns its parameters
         for name, value in (("w0", w0), ("w", w), ("V", V)):
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "loss", find_loss(self.task, self.loss).name)
+        object.__setattr__(self, "loss", loss.name)
 
     @classmethod
     def _view(cls, w0: float, w: npt.NDArray[Any], V: npt.NDArray[Any], loss: Loss) -> "Model":

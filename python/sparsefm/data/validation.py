@@ -4,6 +4,7 @@ Every function raises ``ValueError`` or ``TypeError`` that names the argument, w
 the remedy, before any work is done.
 """
 
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -17,7 +18,7 @@ MOST_CLASSES = 100  # that are ordered; with many, the cuts between them take ma
 def check_integer(value: Any, name: str, minimum: int) -> int:
     """Return `value` as an int of at least `minimum`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer, got {value!r}")
+        raise TypeError(f"{name} must be an integer, got {value!r:.80}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value}")
     return int(value)
@@ -26,7 +27,7 @@ def check_integer(value: Any, name: str, minimum: int) -> int:
 def check_real(value: Any, name: str, *, above: float | None = None, least: float = 0.0) -> float:
     """Return `value` as a finite float greater than `above`, or of at least `least`."""
     if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
-        raise TypeError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {value!r:.80}")
     try:
         number = float(value)
     except OverflowError:
@@ -43,35 +44,31 @@ def check_real(value: Any, name: str, *, above: float | None = None, least: floa
 def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r:.80}")
     return value
 
 
 def check_dtype(dtype: Any) -> np.dtype[Any]:
     """Return `dtype` as float32 or float64."""
-    for choice in (np.float32, np.float64):
-        try:
-            if np.dtype(dtype) == choice and dtype is not None:
-                return np.dtype(choice)
-        except TypeError:
-            break
-    raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r}")
+    try:
+        found = np.dtype(dtype) if isinstance(dtype, str | type | np.dtype) else None
+    except (TypeError, ValueError):
+        found = None
+    if found is None or found not in (np.float32, np.float64):
+        raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r:.80}")
+    return found.newbyteorder("=")
 
 
 def check_flag(value: Any, name: str) -> bool:
     """Return `value` if it is True or False, or 1 or 0."""
     if not isinstance(value, Integral | np.bool_) or value not in (0, 1):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {value!r:.80}")
     return bool(value)
 
 
 def as_array(values: Any, name: str) -> npt.NDArray[Any]:
     """Return `values` as an array of native byte order; objects that are numbers become float64."""
-    values = unmasked(values, name)
-    try:
-        array = np.asarray(values)
-    except ValueError as error:  # rows of different length
-        raise ValueError(f"{name} is not an array: {error}") from None
+    array = read_array(unmasked(values, name), name)
     if array.dtype == object and not any(isinstance(value, str | bytes) for value in array.flat):
         try:
             array = array.astype(np.float64)
@@ -84,6 +81,24 @@ def as_array(values: Any, name: str) -> npt.NDArray[Any]:
     if array.dtype == np.float16:  # unknown to scipy
         array = array.astype(np.float32)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def read_array(values: Any, name: str, dtype: npt.DTypeLike = None) -> npt.NDArray[Any]:
+    """Return `values` as NumPy reads them; each library has errors of its own for what it cannot."""
+    try:
+        return np.asarray(values, dtype)
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{name} is not an array of plain values, nor lists of them of one length, but "
+            f"{values!r:.80}"
+        ) from error
+
+
+def is_mapping(value: Any) -> bool:
+    """Return whether a parameter is a mapping; some sparse matrices are dicts, but do not act so."""
+    return isinstance(value, Mapping) and not sp.issparse(value)
 
 
 def unmasked(values: Any, name: str) -> Any:
@@ -133,14 +148,19 @@ def as_vector(
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}")
     if array.ndim != 1:
         raise ValueError(f"{name} must be one-dimensional, got shape {array.shape}")
-    if len(array) != size:
-        raise ValueError(f"{name} has {len(array)} entries, but {of} has {size} rows")
+    check_length(array, size, name, of)
     bad = np.flatnonzero(~np.isfinite(array))
     if len(bad):
         raise ValueError(
             f"{name} holds {array[bad[0]]} at row {bad[0]}: remove such rows or fill them in"
         )
     return np.require(cast(array, dtype, name), requirements=["C", "A"])
+
+
+def check_length(array: npt.NDArray[Any], size: int, name: str, of: str = "X") -> None:
+    """Refuse an array that has not one entry for each of the `size` rows of `of`."""
+    if len(array) != size:
+        raise ValueError(f"{name} has {len(array)} entries, but {of} has {size} rows")
 
 
 def as_labels(targets: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:

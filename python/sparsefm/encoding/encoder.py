@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sparsefm import _core
 from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
-from sparsefm.data.validation import as_vector, as_weights, check_dtype
+from sparsefm.data.validation import as_vector, as_weights, check_choice, check_dtype
 from sparsefm.encoding.assembly import Encoded, assemble, fields_of, first_unknown
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values
@@ -150,6 +150,19 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the features of `X`, a CSR matrix of shape (n, d) with sorted int32 indices."""
         check_is_fitted(self)
         return self._owned(self._encode(X, self))
+
+    def set_output(self, *, transform: str | None = None) -> "TableEncoder":
+        """Choose what `transform` returns.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"} or None
+            "default" is a sparse matrix; the others are tables, dense. None changes nothing.
+        """
+        if transform is not None:
+            check_choice(transform, "transform", ("default", "pandas", "polars"))
+        super().set_output(transform=transform)
+        return self
 
     def _owned(self, X: _core.Csr) -> sp.csr_matrix | npt.NDArray[Any]:
         """Return features as a matrix of its own; those of a matrix may borrow its arrays."""
@@ -362,15 +375,18 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the names of the input columns, which may be given if there are none."""
         if given is None:
             return self.field_names_
+        if isinstance(given, str) or not np.iterable(given):
+            raise TypeError(f"input_features must be a list of names, got {given!r:.80}")
+        given = [str(name) for name in given]
         names = getattr(self, "feature_names_in_", None)
-        if names is not None and not np.array_equal(names, np.asarray(given, object)):
+        if names is not None and names.tolist() != given:
             raise ValueError("input_features is not equal to feature_names_in_")
         if len(given) != self.n_features_in_:
             raise ValueError(
                 "input_features should have length equal to number of features "
                 f"({self.n_features_in_}), got {len(given)}"
             )
-        return [str(name) for name in given]
+        return given
 
 
 def _n_outputs(encodings: list[Encoding]) -> int:

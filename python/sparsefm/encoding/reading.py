@@ -15,7 +15,7 @@ from sklearn.utils import check_array
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, as_scipy
-from sparsefm.data.validation import unmasked
+from sparsefm.data.validation import read_array, unmasked
 from sparsefm.encoding.columns import as_numbers
 from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.names import Names, check_names, made_up
@@ -159,17 +159,27 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
     array = _unchecked(X)
     if array.dtype.names is not None:
         raise ValueError("X is a structured array: pass pandas.DataFrame(X)")
-    is_text = array.dtype.kind in "OUTS"
-    if array.ndim == 2 and is_text:
+    if array.ndim != 2:
+        found = "scalar" if array.ndim == 0 else f"{array.ndim}D"
+        raise ValueError(
+            f"X must be two-dimensional. Expected 2D array, got {found} array instead, of shape "
+            f"{array.shape}. Reshape your data: X.reshape(-1, 1) is one column of it, "
+            "X.reshape(1, -1) is one row"
+        )
+    if array.dtype.kind in "OUTS":
         return array_table(array)
-    if array.ndim == 2 and array.dtype.kind in "mM":
+    if array.dtype.kind in "mM":
         raise temporal(made_up(1)[0], array.dtype)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: X holds {array.dtype}")
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"X must hold numbers or text, got dtype {array.dtype}")
     if array.dtype == np.longdouble:
         with np.errstate(over="ignore"):
             array = array.astype(np.float64)
     checked: npt.NDArray[Any] = check_array(
         array,
-        dtype=None if is_text else "numeric",  # the number of dimensions is wrong, not the text
+        dtype="numeric",
         ensure_all_finite="allow-nan",
         estimator=owner,
         input_name="X",
@@ -187,13 +197,8 @@ def _unchecked(X: Any) -> npt.NDArray[Any]:
     """Return an array; what text there is beside numbers in rows does not make them text."""
     if isinstance(X, np.ndarray):
         return X
-    try:
-        array = np.asarray(X)
-        return np.asarray(X, object) if array.dtype.kind in "US" else array
-    except ValueError as error:
-        raise ValueError(
-            f"X is not a table of plain values in rows of one length: {error}"
-        ) from None
+    array = read_array(X, "X")
+    return read_array(X, "X", object) if array.dtype.kind in "US" else array
 
 
 def _require_content(shape: tuple[int, ...], owner: Any) -> None:
@@ -201,6 +206,6 @@ def _require_content(shape: tuple[int, ...], owner: Any) -> None:
     for size, what in zip(shape, ("sample", "feature"), strict=True):
         if size == 0:
             raise ValueError(
-                f"Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is required "
+                f"X is empty: Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is required "
                 f"by {type(owner).__name__}."
             )

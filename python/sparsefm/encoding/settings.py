@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from sparsefm.data.validation import check_choice, check_dtype, check_integer
+from sparsefm.data.validation import check_choice, check_dtype, check_integer, is_mapping
 from sparsefm.encoding import numeric
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values
@@ -81,7 +81,7 @@ class Settings:
 
 def check_settings(encoder: Any) -> None:
     """Refuse what the parameters of an encoder cannot be, whatever the columns are."""
-    kinds = encoder.numeric if isinstance(encoder.numeric, Mapping) else {None: encoder.numeric}
+    kinds = encoder.numeric if is_mapping(encoder.numeric) else {None: encoder.numeric}
     for key, kind in kinds.items():
         name = "numeric" if key is None else f"numeric[{key!r}]"
         check_choice(kind, name, ("auto", *KINDS))
@@ -91,7 +91,7 @@ def check_settings(encoder: Any) -> None:
         check_choice(encoder.clip, "clip", ("auto",))
     check_choice(encoder.unknown, "unknown", ("ignore", "error"))
     check_dtype(encoder.dtype)
-    if encoder.hashed is not None and not isinstance(encoder.hashed, Mapping):
+    if encoder.hashed is not None and not is_mapping(encoder.hashed):
         raise TypeError(
             f"hashed must map columns to numbers of features, got {encoder.hashed!r:.80}"
         )

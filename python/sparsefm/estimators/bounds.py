@@ -1,5 +1,6 @@
 """The range that predicted numbers are clipped to."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,16 @@ def check_bounds(bounds: Any) -> tuple[float, float] | None:
     if not isinstance(bounds, tuple | list) or len(bounds) != 2:
         raise TypeError(f"bounds must be a tuple (low, high), 'auto' or None, got {bounds!r:.80}")
     low, high = (
-        free if bound is None or bound == free else check_real(bound, "a bound", least=-np.inf)
+        free if _is_free(bound, free) else check_real(bound, "each of bounds", least=-np.inf)
         for bound, free in zip(bounds, UNBOUNDED, strict=True)
     )
     if not low < high:
         raise ValueError(f"bounds must be (low, high) with low < high, got {bounds}")
     return float(low), float(high)
+
+
+def _is_free(bound: Any, free: float) -> bool:
+    return bound is None or (isinstance(bound, Real) and bound == free)
 
 
 def levels_of(y: npt.NDArray[np.float64]) -> tuple[float, ...]:

@@ -14,6 +14,7 @@ from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine
 from sparsefm.estimators.class_parameters import ClassParameters
 from sparsefm.estimators.labels import LabelsMixin, as_labels
+from sparsefm.estimators.parameters import is_balanced
 from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Logistic, Loss, Softmax, check_loss
 from sparsefm.optimizers import Optimizer
@@ -243,7 +244,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         -------
         self
         """
-        if self.class_weight == "balanced":
+        if is_balanced(self.class_weight):
             raise ValueError(
                 "class_weight='balanced' needs all rows at once: give partial_fit the weights, "
                 "which sklearn.utils.class_weight.compute_class_weight computes"
@@ -346,7 +347,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         if len(target.labels) < 2:
             raise ValueError(
                 "FMClassifier needs rows (of positive weight) of at least 2 classes, but the data "
-                f"hold only one class: {target.labels.tolist()[0]!r}"
+                f"hold only one class: {', '.join(map(repr, target.labels.tolist())) or 'none'}"
             )
         return target
 
@@ -365,7 +366,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         if self.class_weight is None:
             return weights
         n_classes = len(self.classes_)
-        if self.class_weight == "balanced":
+        if is_balanced(self.class_weight):
             counts = np.bincount(codes[rows], None if weights is None else weights[rows], n_classes)
             of_class = np.zeros(n_classes)
             np.divide(counts.sum(), n_classes * counts, out=of_class, where=counts > 0)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sparsefm.data.csr import stacked
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.validation import is_mapping
 from sparsefm.training.loop import Run
 
 UNNAMED = ""  # the only set
@@ -74,7 +75,7 @@ def scored_sets(
 
 def named_sets(eval_set: Any) -> dict[str, tuple[Any, Any, Any]]:
     """Return X, y and weights (or None) of each set by its name."""
-    if isinstance(eval_set, Mapping):
+    if is_mapping(eval_set):
         named = dict(eval_set)
     elif isinstance(eval_set, list | tuple) and any(map(_is_set, eval_set)):
         named = {f"valid_{number}": part for number, part in enumerate(eval_set)}
@@ -97,6 +98,7 @@ def _is_set(part: Any) -> bool:
     if not isinstance(part, list | tuple) or len(part) not in (2, 3):
         return False
     X = part[0]
-    if hasattr(X, "shape"):
-        return len(X.shape) == 2
+    shape = getattr(X, "shape", None)
+    if isinstance(shape, tuple):
+        return len(shape) == 2
     return isinstance(X, list | tuple) and len(X) > 0 and isinstance(X[0], list | tuple | dict)

@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import clone
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from sparsefm import _core
 from sparsefm.data.canonical import canonical_rows
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.formats import shape_of
 from sparsefm.data.memory import check_width
-from sparsefm.data.validation import as_weights, check_dtype, unmasked
+from sparsefm.data.validation import as_weights, check_dtype, check_length, unmasked
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.eval_sets import UNNAMED, EvalSets, named_sets
@@ -76,6 +76,7 @@ class ExamplesMixin:
         y = self._check_targets(X, y)
         weights = proportions(sample_weight, len(y))
         matrix = self._learn_columns(X, sample_weight, go_on, searching)
+        check_length(y, matrix.n_rows, "y")
         if go_on:
             self.encoder_._watch.tell("the target", self._target.contradiction(y, weights))
         self._target = self._target.grown(y, weights) if go_on else self._new_target(y, weights)
@@ -113,7 +114,9 @@ class ExamplesMixin:
         if sp.issparse(X):
             shape_of(X, "X")  # which scikit-learn takes for granted
         checked = self._check_y(y)
-        check_consistent_length(X, checked)
+        n_rows = getattr(X, "shape", None)
+        if isinstance(n_rows, tuple) and n_rows:  # what else X may be, the encoder finds out
+            check_length(checked, n_rows[0], "y")
         return checked
 
     def _learn_columns(self, X: Any, sample_weight: Any, go_on: bool, searching: bool) -> _core.Csr:
@@ -146,6 +149,7 @@ class ExamplesMixin:
     def _eval_rows(self, X: Any, y: Any, sample_weight: Any) -> Dataset:
         matrix = self._encode(X)
         y = self._paired(X, unmasked(y, "y of eval_set"))
+        check_length(y, matrix.n_rows, "y of eval_set", "X of eval_set")
         weights = as_weights(sample_weight, len(y), self._real, "sample_weight of eval_set")
         return self._dataset(matrix, y, self._codes(y), weights)
 

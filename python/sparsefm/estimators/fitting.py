@@ -13,6 +13,7 @@ from sklearn.base import clone
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
+from sparsefm.data.validation import check_flag
 from sparsefm.estimators.examples import ExamplesMixin
 from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
 from sparsefm.estimators.parameters import check_parameters
@@ -55,7 +56,7 @@ class FittingMixin(ExamplesMixin):
     """With several classes, the loss of one model of all classes, if the loss is open."""
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> None:
-        go_on = self.warm_start and hasattr(self, "_learner")
+        go_on = check_flag(self.warm_start, "warm_start") and hasattr(self, "_learner")
         if not go_on:
             self.__dict__.pop("_chosen_loss", None)
         given = check_parameters(self)

@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
+from sparsefm.data.validation import check_length, read_array
 from sparsefm.encoding.objects import is_missing
+from sparsefm.estimators.weighting import proportions
 from sparsefm.io.labels import NUMBERS
 
 Array = npt.NDArray[Any]
@@ -31,7 +34,9 @@ class LabelsMixin(ClassifierMixin):  # type: ignore[misc]
             Labels of any container that `fit` takes.
         sample_weight : array-like of shape (n,), optional
         """
-        return float(super().score(X, as_labels(y, "y"), sample_weight))
+        predicted, y = self.predict(X), as_labels(y, "y")
+        check_length(y, len(predicted), "y")
+        return float(accuracy_score(y, predicted, sample_weight=proportions(sample_weight, len(y))))
 
 
 def as_labels(y: Any, name: str) -> Array:
@@ -44,14 +49,21 @@ def as_labels(y: Any, name: str) -> Array:
         y = _from_objects(y, name)
     if getattr(y, "dtype", None) is not None and y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} holds {y.dtype}")
-    labels: Array = column_or_1d(y, warn=True)
+    labels = one_column(y, name)
     if labels.dtype.kind in ("O", "T"):
         labels = _as_one_type(labels.astype(object), name)
-    with np.errstate(invalid="ignore"):  # it adds infinities up
-        assert_all_finite(labels, input_name=name)
     if labels.dtype.kind not in "UO" and labels.dtype.name not in NUMBERS:
         raise _unsupported(str(labels.dtype), name)
+    with np.errstate(invalid="ignore"):  # it adds infinities up
+        assert_all_finite(labels, input_name=name)
     return labels
+
+
+def one_column(values: Array, name: str) -> Array:
+    """Return an array of shape (n,) or (n, 1) in the former shape; of the latter, warn."""
+    if values.ndim != 1 and (values.ndim != 2 or values.shape[1] != 1):
+        raise ValueError(f"{name} must be one-dimensional, got shape {values.shape}")
+    return column_or_1d(values, warn=True)  # type: ignore[no-any-return]
 
 
 def _from_objects(y: Any, name: str) -> Array:
@@ -64,10 +76,7 @@ def _from_objects(y: Any, name: str) -> Array:
         is_text = isinstance(y, list | tuple) and all(isinstance(one, str) for one in y)
         if is_text and len(y) and not any(one.endswith("\0") for one in y):
             return np.asarray(y)  # of fixed width, as in NumPy, which drops such ends
-    try:
-        return np.asarray(y, object)
-    except ValueError as error:
-        raise ValueError(f"{name} is not an array: {error}") from None
+    return read_array(y, name, object)
 
 
 def _as_one_type(labels: Array, name: str) -> Array:

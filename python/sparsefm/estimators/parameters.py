@@ -1,6 +1,6 @@
 """The parameters of an estimator, checked when it is fitted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -12,6 +12,7 @@ from sparsefm.data.validation import (
     check_flag,
     check_integer,
     check_real,
+    is_mapping,
 )
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.settings import check_settings
@@ -75,8 +76,9 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
         given["solver"] = solver
     if estimator.init is not None:
         given["init"] = estimator.init
+    init = "normal" if estimator.init is None else estimator.init
     if estimator.init is not None or estimator.init_scale is not None:
-        given["init_scale"] = check_init_scale(estimator.init or "normal", estimator.init_scale)
+        given["init_scale"] = check_init_scale(init, estimator.init_scale)
     return given
 
 
@@ -88,10 +90,15 @@ def check_fraction(value: Any) -> float:
     return fraction
 
 
+def is_balanced(class_weight: Any) -> bool:
+    """Return whether each class shall weigh as much as another."""
+    return isinstance(class_weight, str) and class_weight == "balanced"
+
+
 def _check_class_weight(value: Any) -> None:
-    if value is None or (isinstance(value, str) and value == "balanced"):
+    if value is None or is_balanced(value):
         return
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         raise ValueError(
             f"class_weight must be 'balanced', a mapping of classes to weights or None, got "
             f"{value!r:.80}"

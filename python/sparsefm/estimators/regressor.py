@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import RegressorMixin
-from sklearn.utils import check_array
-from sklearn.utils.validation import column_or_1d
+from sklearn.metrics import r2_score
+from sklearn.utils import assert_all_finite
 
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.validation import as_array, cast, check_flag, check_length
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine
 from sparsefm.estimators.bounds import UNBOUNDED, check_bounds
+from sparsefm.estimators.labels import one_column
 from sparsefm.estimators.targets import Numbers
+from sparsefm.estimators.weighting import proportions
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import SampledModel, Sweeper
@@ -230,6 +233,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         -------
         ndarray of float64, shape (n,), or two of them
         """
+        return_std = check_flag(return_std, "return_std")
         scores = self._scores(X)[:, 0]
         mean = np.clip(self._target.offset + self._target.scale * scores, *self.bounds_)
         if not return_std:
@@ -257,6 +261,21 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
             self._encode(X), quantiles, n_threads=self.n_threads
         )
         return np.clip(self._target.offset + self._target.scale * sampled, *self.bounds_)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R squared, the share of the targets' variance that the predictions explain.
+
+        Parameters
+        ----------
+        X : table, array-like or sparse matrix of shape (n, m)
+        y : array-like of shape (n,)
+        sample_weight : array-like of shape (n,), optional
+        """
+        predicted, y = self.predict(X), self._check_y(y)
+        check_length(y, len(predicted), "y")
+        weights = proportions(sample_weight, len(y))
+        with np.errstate(over="ignore"):
+            return float(r2_score(y, predicted, sample_weight=weights))
 
     def _sampled(self, name: str) -> SampledModel:
         model = self._models[0]
@@ -303,16 +322,14 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         return check_loss("regression", self.loss)
 
     def _check_y(self, y: Any) -> Array:
-        try:
-            given = np.asarray(y) if isinstance(y, list | tuple) else y
-            y = check_array(given, ensure_2d=False, input_name="y", estimator=self)
-        except (TypeError, ValueError, OverflowError) as error:
-            if "y" in str(error).split():
-                raise
-            raise ValueError(f"y must hold real numbers: {error}") from None
-        if y.dtype.kind not in "fiub":
-            raise TypeError(f"y must hold real numbers, got dtype {y.dtype}")
-        return np.asarray(column_or_1d(y, warn=True, dtype=np.float64))
+        numbers = as_array(y, "y")
+        if numbers.dtype.kind == "c":
+            raise ValueError(f"Complex data not supported: y holds {numbers.dtype}")
+        if numbers.dtype.kind not in "fiub":
+            raise TypeError(f"y must hold real numbers, got dtype {numbers.dtype}")
+        numbers = cast(one_column(numbers, "y"), np.float64, "y")
+        assert_all_finite(numbers, input_name="y")
+        return numbers
 
     def _new_target(self, y: Array, weights: Array | None) -> Numbers:
         return Numbers.learn(y, weights)

@@ -36,9 +36,12 @@ class Metric:
     def value(self, estimator: Any, X: Any, y: Any, weights: Any = None) -> float:
         """Return the metric with the sign of its name: a loss is positive."""
         function: Any = getattr(self.scorer, "_score_func", self.scorer)
-        takes_weights = "sample_weight" in inspect.signature(function).parameters
+        takes_weights = any(one.name == "sample_weight" for one in _arguments(function))
         weighted = {"sample_weight": weights} if weights is not None and takes_weights else {}
-        score = float(self.scorer(estimator, X, y, **weighted))
+        try:
+            score = float(self.scorer(estimator, X, y, **weighted))
+        except (TypeError, ValueError) as error:  # it is the wrong one, or returns no number
+            raise type(error)(f"scoring={self.name} found no number: {error}") from error
         return score if self.greater_is_better else -score
 
 
@@ -62,7 +65,7 @@ def find_metric(scoring: Any) -> Metric:
 def _found(scoring: Any) -> Metric:
     if isinstance(scoring, str):
         return _named(scoring)
-    if not callable(scoring):
+    if not callable(scoring) or isinstance(scoring, type):
         raise TypeError(f"scoring must be a name or a callable, got {scoring!r:.80}")
     name = getattr(scoring, "__name__", type(scoring).__name__)
     if inspect.isfunction(scoring) and scoring.__module__.startswith("sklearn.metrics"):
@@ -100,9 +103,16 @@ def _named(scoring: str) -> Metric:
 
 def _n_required(function: Callable[..., Any]) -> int:
     """Return the number of required arguments of a function."""
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return 3
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(p.kind in kinds and p.default is inspect.Parameter.empty for p in parameters)
+    found = _arguments(function)
+    if not found:
+        return 3
+    return sum(p.kind in kinds and p.default is inspect.Parameter.empty for p in found)
+
+
+def _arguments(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return the arguments of a function, none if it does not tell."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []

@@ -1,5 +1,6 @@
 """The methods of estimators that inspect a fitted model."""
 
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,14 +139,15 @@ class InsightMixin:
             if target is not None:
                 raise ValueError(
                     "target picks one of more than two classes, but this model has a single score "
-                    f"a row: leave it out; got {target!r}"
+                    f"a row: leave it out; got {target!r:.80}"
                 )
             return self._of_score(0)
-        found = np.flatnonzero([label == target for label in self.classes_.tolist()])
+        is_plain = isinstance(target, str | Real | np.generic)  # others may compare to anything
+        found = np.flatnonzero([is_plain and label == target for label in self.classes_.tolist()])
         if len(found) != 1:
             some = ", ".join(map(repr, self.classes_[:10].tolist()))
             some += ", ..." if len(self.classes_) > 10 else ""
-            given = "is needed" if target is None else f"is {target!r}, which is not a class"
+            given = "is needed" if target is None else f"is {target!r:.80}, which is not a class"
             raise ValueError(f"target {given}: each class has its own score; pick one of {some}")
         return self._of_score(int(found[0]))
 

@@ -20,6 +20,20 @@ FilePath = str | os.PathLike[str]
 TEMPORARY = re.compile(r"\.sparsefm-[0-9a-f]{32}\.tmp")
 
 
+def name_of(path: FilePath) -> str:
+    """Return the argument `path` as text, if a file can have that name."""
+    name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    if not isinstance(name, str):
+        raise TypeError(f"path must be a string or a path, got {path!r:.80}")
+    try:
+        is_name = b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        is_name = False
+    if not is_name:
+        raise ValueError(f"path holds characters that no name of a file has: {name!r:.80}")
+    return name
+
+
 def find_target(path: FilePath) -> tuple[Path, os.stat_result | None]:
     """Return the regular file that `path` leads to, through symbolic links, and its status.
 
@@ -30,9 +44,7 @@ def find_target(path: FilePath) -> tuple[Path, os.stat_result | None]:
     OSError
         If it is a folder, a device, a pipe or a socket, or cannot be reached.
     """
-    if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"path must be a string or a path, got {path!r:.80}")
-    name = os.fspath(path)
+    name = name_of(path)
     if not name or name.endswith(("/", os.sep)):
         raise IsADirectoryError(errno.EISDIR, "path names a folder, not a file in it", name)
     target = Path(os.path.realpath(name))

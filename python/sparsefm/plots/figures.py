@@ -12,13 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.data.validation import check_integer
-from sparsefm.history import as_columns
+from sparsefm.history import Epoch, as_columns
+from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.plots.label_placement import place_labels, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from sparsefm.inspection.mixin import InsightMixin
 
 BLUE, RED, GREY = "#0072b2", "#d55e00", "#8c8c8c"
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -42,7 +41,7 @@ def learning_curves(estimator_or_history: Any, ax: Axes | None = None) -> Axes:
     """
     history = _history(estimator_or_history, "epoch", "train_loss")
     epochs = np.asarray(history["epoch"])
-    axes = ax if ax is not None else _new_axes(6.4, 4.0)
+    axes = _axes(ax, 6.4, 4.0)
     train = np.asarray(history["train_loss"], float)
     axes.plot(epochs, train, color=BLUE, marker=".", label="training rows, before each step")
     validation = np.asarray(history.get("val_loss", []), float)
@@ -88,7 +87,7 @@ def convergence(estimator_or_history: Any, ax: Axes | None = None) -> Axes:
     if not known.any():
         raise ValueError("R-hat needs eight sweeps after burn-in, of scores that vary: run more")
     epochs = np.asarray(history["epoch"])[known]
-    axes = ax if ax is not None else _new_axes(6.4, 4.0)
+    axes = _axes(ax, 6.4, 4.0)
     twin = axes.twinx()
     lines = axes.plot(epochs, ratios[known], color=BLUE, marker=".", label="largest R-hat")
     axes.axhline(1, color=GREY, linewidth=0.8, zorder=0)
@@ -129,12 +128,13 @@ def field_heatmap(
     Axes
         They show the lower triangle of ``field_interactions``, without the diagonal.
     """
+    _check_estimator(estimator)
     strength = estimator.field_interactions(X, target)
     names = _field_names(estimator)
     if len(names) < 2:
         raise ValueError(f"a pair takes two fields, but there is only {names[0]!r}")
     side = 3.2 + 0.25 * min(len(names), 40)
-    axes = ax if ax is not None else _new_axes(side + 0.6, side)
+    axes = _axes(ax, side + 0.6, side)
     pairs = np.ma.masked_where(~np.tri(len(names), dtype=bool, k=-1), strength)[1:, :-1]
     image = axes.imshow(pairs, cmap="Blues", vmin=0)
     shown = [shorten(name, FIELD_WIDTH) for name in names]
@@ -181,12 +181,13 @@ def top_interactions(
     -------
     Axes
     """
+    _check_estimator(estimator)
     pairs = estimator.interactions(top, X, target)
     names = [
         f"{shorten(first, FEATURE_WIDTH)}  {TIMES}  {shorten(second, FEATURE_WIDTH)}"
         for first, second in zip(pairs["first"], pairs["second"], strict=True)
     ]
-    axes = ax if ax is not None else _new_axes(8.0, 1.2 + 0.24 * max(len(names), 3))
+    axes = _axes(ax, 8.0, 1.2 + 0.24 * max(len(names), 3))
     place, raises = np.arange(len(names)), pairs["weight"] >= 0
     for chosen, color, label in (
         (raises, RED, "raises the score where both occur"),
@@ -239,6 +240,7 @@ def factors(
     -------
     Axes
     """
+    _check_estimator(estimator)
     check_integer(labels, "labels", 0)
     f = _find_field(estimator, field)
     members = np.flatnonzero(np.asarray(estimator.encoder_.fields_) == f)
@@ -250,7 +252,7 @@ def factors(
     share = np.bincount(rows.indices, minlength=len(V))[members] / max(rows.shape[0], 1)
     points, explained = _principal_map(np.asarray(V[members], float), share)
 
-    axes = ax if ax is not None else _new_axes(7.0, 6.0)
+    axes = _axes(ax, 7.0, 6.0)
     size = 12 + 600 * share / max(share.max(), 0.05)  # area in points; at least 12
     often = np.argsort(-share, kind="stable")  # draws rare ones on top
     x, y = points[often].T
@@ -274,7 +276,7 @@ def factors(
 def _history(source: Any, *columns: str) -> dict[str, Any]:
     """Return the columns of a history; `columns` are those that a plot cannot do without."""
     history = getattr(source, "history_", getattr(source, "history", source))
-    if isinstance(history, tuple):  # of a Model
+    if isinstance(history, tuple) and all(isinstance(one, Epoch) for one in history):  # of a Model
         history = as_columns(history) if history else {name: [] for name in columns}
     if isinstance(history, dict) and "r_hat" in set(columns) - set(history) and "epoch" in history:
         raise ValueError("there are no chains to compare: fit with solver=sparsefm.Gibbs()")
@@ -304,12 +306,12 @@ def _principal_map(V: npt.NDArray[Any], share: npt.NDArray[Any]) -> tuple[Any, A
 
 def _find_field(estimator: Any, field: str | int) -> int:
     names = _field_names(estimator)
-    if field in names:
+    if isinstance(field, str) and field in names:
         return names.index(field)
     if isinstance(field, int | np.integer) and 0 <= field < len(names):
         return int(field)
     some = ", ".join(map(repr, names[:30])) + (", ..." if len(names) > 30 else "")
-    raise ValueError(f"field {field!r} is none of the fields: {some}")
+    raise ValueError(f"field {field!r:.80} is none of the fields: {some}")
 
 
 def _field_names(estimator: Any) -> list[str]:
@@ -321,10 +323,19 @@ def _value_name(feature: str, field: str) -> str:
     return shorten(feature.removeprefix(field).lstrip("=@_ ") or feature, FEATURE_WIDTH)
 
 
-def _new_axes(width: float, height: float) -> Axes:
-    """Return the axes of a new figure; its size is in inches."""
+def _axes(ax: Any, width: float, height: float) -> Axes:
+    """Return the argument `ax`, or the axes of a new figure; its size is in inches."""
     try:
         import matplotlib.pyplot as plt
     except ImportError:
         raise ImportError("plots need matplotlib: pip install matplotlib") from None
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    if ax is None:
+        return plt.subplots(figsize=(width, height), layout="constrained")[1]
+    if not isinstance(ax, plt.Axes):
+        raise TypeError(f"ax must be axes of matplotlib, got {ax!r:.80}")
+    return ax
+
+
+def _check_estimator(estimator: Any) -> None:
+    if not isinstance(estimator, InsightMixin):
+        raise TypeError(f"estimator must be a fitted regressor or classifier, got {estimator!r:.80}")

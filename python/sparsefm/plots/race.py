@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sparsefm.plots.figures import BLUE, RED, _new_axes
+from sparsefm.plots.figures import BLUE, RED, _axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ def race(estimator_or_search: Any, ax: Axes | None = None) -> Axes:
     search = getattr(estimator_or_search, "search_", estimator_or_search)
     if not isinstance(search, dict) or not any(search.get("losses", ())):
         raise ValueError("there was no search: settings were given, or there were few rows")
-    axes = ax if ax is not None else _new_axes(6.4, 4.0)
+    axes = _axes(ax, 6.4, 4.0)
     finals = []
     labels: set[str] = set()
     for place, stage in enumerate(search["stage"]):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr
-from sparsefm.data.validation import check_choice, check_integer, check_real
+from sparsefm.data.validation import as_array, check_choice, check_flag, check_integer, check_real
 from sparsefm.history import Epoch
 from sparsefm.io.file import write_file
 from sparsefm.io.reader import Reader
@@ -148,6 +148,7 @@ class SampledModel(Model):
         -------
         ndarray of shape (n_rows,), or two of them
         """
+        return_std = check_flag(return_std, "return_std")
         mean = super().predict(X, n_threads=n_threads)
         if not return_std:
             return mean
@@ -204,7 +205,8 @@ class SampledModel(Model):
         """
         if self.task != "regression":
             raise ValueError("quantiles are those of a number: the model is one of classes")
-        levels = np.array([_check_level(level) for level in np.atleast_1d(quantiles)])
+        given = np.atleast_1d(as_array(quantiles, "quantiles"))
+        levels = np.array([_check_level(level) for level in given])
         scores = np.stack([*self._sample_scores(self._checked(X), resolve_threads(n_threads))])
         noises = self.scale * np.array([sample.noise for sample in self.samples])
         parts = [
@@ -337,9 +339,9 @@ def _only_scores(scores: Float, cuts: Float) -> Float:
 
 
 def _check_level(level: Any) -> float:
-    level = check_real(level, "a quantile", above=0)
+    level = check_real(level, "each of quantiles", above=0)
     if level >= 1:
-        raise ValueError(f"a quantile must be less than 1, got {level:g}")
+        raise ValueError(f"each of quantiles must be less than 1, got {level:g}")
     return float(level)
 
 

@@ -10,12 +10,13 @@ If it has a method ``begin(training)``, that is called before the first epoch wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from sparsefm.data.validation import check_integer, check_real
+from sparsefm.data.validation import check_flag, check_integer, check_real
 from sparsefm.history import Epoch
 
 LESS_IS_BETTER = ("train_loss", "val_loss", "rmse", "log_loss", "class_error")
@@ -44,12 +45,28 @@ class Training(Protocol):
 
 def check_callbacks(callbacks: Any) -> Sequence[Callback]:
     """Return the argument `callbacks` if it is a list of callables."""
-    if callable(callbacks) or not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a list of callables, got {callbacks!r:.80}")
-    listeners = tuple(callbacks)
+    wrong = TypeError(f"callbacks must be a list of callables, got {callbacks!r:.80}")
+    if callable(callbacks):
+        raise wrong
+    try:
+        listeners = tuple(callbacks)
+    except TypeError:  # some things only look as if they could be iterated over
+        raise wrong from None
     for listener in listeners:
         if not callable(listener) or isinstance(listener, type):
             raise TypeError(f"callbacks must be callables, such as objects, got {listener!r:.80}")
+        for name in ("begin", "close", "search"):
+            if not callable(getattr(listener, name, len)):
+                raise TypeError(f"callbacks: {name!r} of {listener!r:.80} must be a method")
+        try:
+            inspect.signature(listener).bind(None)
+        except TypeError:
+            raise TypeError(
+                f"callbacks are called with one argument, an Epoch, which {listener!r:.80} does "
+                "not take"
+            ) from None
+        except ValueError:  # its arguments are not known
+            pass
     return listeners
 
 
@@ -92,6 +109,8 @@ class EarlyStopping:
         min_delta: float = 0.0,
         greater_is_better: bool | None = None,
     ) -> None:
+        if not isinstance(monitor, str):
+            raise TypeError(f"monitor must be the name of a loss or metric, got {monitor!r:.80}")
         if greater_is_better is None:
             if monitor not in LESS_IS_BETTER + MORE_IS_BETTER:
                 raise ValueError(f"greater_is_better must say whether more of {monitor!r} is good")
@@ -99,7 +118,7 @@ class EarlyStopping:
         self.monitor = monitor
         self.patience = check_integer(patience, "patience", 1)
         self.min_delta = check_real(min_delta, "min_delta")
-        self.greater_is_better = greater_is_better
+        self.greater_is_better = check_flag(greater_is_better, "greater_is_better")
         self.best_epoch, self.best = 0, np.nan
         self._training: Training | None = None
         self._snapshot: Any = None

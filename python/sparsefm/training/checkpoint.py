@@ -1,13 +1,12 @@
 """A callback that saves the model during training."""
 
 import math
-import os
 from pathlib import Path
 from typing import Protocol
 
 from sparsefm.data.validation import check_flag, check_integer
 from sparsefm.history import Epoch
-from sparsefm.io.replacing import FilePath, find_target
+from sparsefm.io.replacing import FilePath, find_target, name_of
 
 
 class CanSave(Protocol):
@@ -54,7 +53,7 @@ class Checkpoint:
     """
 
     def __init__(self, path: FilePath, every: int = 1, best: bool = False) -> None:
-        self.path = os.fspath(path)
+        self.path = name_of(path)
         self.every = check_integer(every, "every", 1)
         self.best = check_flag(best, "best")
         self._training: HasModel | None = None
