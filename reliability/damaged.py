@@ -134,4 +134,3 @@ def run(budget: Budget, report: Report) -> None:
             if more > MOST_MEMORY:
                 report.find(f"{damage.__name__}: took {more >> 20} MiB more than the file has")
     report.figures.append(f"at most {most >> 20} MiB more than the file")
-

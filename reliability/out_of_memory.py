@@ -6,7 +6,7 @@ import pickle
 import resource
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from reliability.report import Budget, Report
 
 ROWS = 30_000
 LEVELS = 100
+BLOCKS = (1 << 20, 1 << 16, 1 << 12, 1 << 10)
 FEW = 1000
 MMAP_THRESHOLD = -3  # of <malloc.h>
 
@@ -30,8 +31,14 @@ def address_space(name: str) -> int:
 
 @contextmanager
 def limited(more: int) -> Iterator[None]:
-    """Allow this process so many bytes beyond those that it has."""
+    """Allow this process so many bytes; what its heap has free is used up first."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (address_space("VmSize"), hard))
+    ballast = []
+    for size in BLOCKS:
+        with suppress(MemoryError):
+            while True:
+                ballast.append(bytes(size))
     resource.setrlimit(resource.RLIMIT_AS, (address_space("VmSize") + more, hard))
     try:
         yield
@@ -118,7 +125,6 @@ def run(budget: Budget, report: Report) -> None:
     """Try every operation at every level."""
     ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, 1 << 16)  # else what was freed would serve
     with tempfile.TemporaryDirectory() as folder:
-        ctypes.CDLL(None).malloc_trim(0)
         tried = [(*each, need(*each[1:])) for each in operations(Path(folder))]
         pairs = [(level, each) for level in range(LEVELS) for each in tried]
         steps = np.random.default_rng(budget.seed).permutation(len(pairs))
