@@ -166,6 +166,34 @@ print("alive")
     assert run(code) == "alive\n"
 
 
+# --- the end of the interpreter ------------------------------------------------------------------
+
+AT_EXIT = {
+    "train": "fm.train(X, y, epochs=3)",
+    "predict": "fm.predict(X, model)",
+    "sample": "fm.train(X, y, solver=fm.Gibbs(burn_in=1, samples=2))",
+}
+
+
+@pytest.mark.parametrize("operation", AT_EXIT)
+def test_the_interpreter_ends_while_daemon_threads_work(operation):
+    """Eight times, at different moments: status 0, and not a word about `terminate`."""
+    code = f"""
+X, y = problem(4000, 2000)
+model = fm.train(X, y, epochs=1)
+def for_ever():
+    while True:
+        {AT_EXIT[operation]}
+for _ in range(3):
+    threading.Thread(target=for_ever, daemon=True).start()
+"""
+    for number in range(8):
+        script = f"{PROBLEM}{code}time.sleep({0.02 * number})"
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
 # --- imports and versions -----------------------------------------------------------------------
 
 

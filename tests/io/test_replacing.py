@@ -64,10 +64,12 @@ def test_a_full_disk_says_so(tmp_path, monkeypatch):
     """Writing fails, not the call that opens the file."""
     create = sys.modules["sparsefm.io.replacing"]._create
 
-    def full(folder):
-        temporary, descriptor = create(folder)
-        os.dup2(os.open("/dev/full", os.O_WRONLY), descriptor)
-        return temporary, descriptor
+    def full(temporary):
+        file = create(temporary)
+        descriptor = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(descriptor, file.fileno())
+        os.close(descriptor)
+        return file
 
     monkeypatch.setattr("sparsefm.io.replacing._create", full)
     with pytest.raises(OSError, match="No space") as caught:
@@ -286,6 +288,38 @@ def test_a_file_that_is_removed_before_it_is_locked(tmp_path, monkeypatch):
     assert len(calls) == 2
     assert names(tmp_path) == ["file"]
     assert open_files() == descriptors
+
+
+@POSIX
+def test_ctrl_c_before_the_descriptor_has_a_name(tmp_path, monkeypatch):
+    import sparsefm.io.replacing as module
+
+    monkeypatch.setattr(module, "open", interrupted(open), raising=False)
+    with pytest.warns(ResourceWarning), pytest.raises(KeyboardInterrupt):
+        write_file(tmp_path / "file", {}, {"V": V})
+    assert not names(tmp_path)
+
+
+@POSIX
+def test_ctrl_c_after_the_file_is_locked(tmp_path, monkeypatch):
+    import fcntl
+
+    monkeypatch.setattr(fcntl, "flock", interrupted(fcntl.flock))
+    descriptors = open_files()
+    with pytest.raises(KeyboardInterrupt):
+        write_file(tmp_path / "file", {}, {"V": V})
+    assert not names(tmp_path)
+    assert open_files() == descriptors
+
+
+def interrupted(call):
+    """Return a function that does its work, whereupon Ctrl-C is pressed."""
+
+    def calling(*args, **options):
+        call(*args, **options)
+        raise KeyboardInterrupt
+
+    return calling
 
 
 @POSIX

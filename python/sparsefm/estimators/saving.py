@@ -93,7 +93,8 @@ class SavingMixin:
         optimizer_state = check_flag(optimizer_state, "optimizer_state")
         training_rows = check_flag(training_rows, "training_rows")
         check_is_fitted(self)
-        check_parameters(self)  # which may have been set since `fit`; `load` would refuse them
+        # They may have been set since `fit`, and `load` would refuse them.
+        _check_parameters(self.get_params(deep=False), type(self))
         sample = _sample_to_arrays(self) if training_rows else {}
         parameters, skipped = parameters_to_json(_parameters(self))
         for parameter in skipped:
@@ -144,14 +145,19 @@ def _parameters(estimator: Any) -> dict[str, Any]:
 def _read_parameters(stored: dict[str, Any], cls: Any) -> dict[str, Any]:
     """Return parameters that `cls` would fit with."""
     parameters = parameters_from_json(stored, cls)
-    known = dict(parameters)
-    if isinstance(known.get("scoring"), str):  # other versions of scikit-learn have other names
-        del known["scoring"]
     try:
-        check_parameters(cls(**known))
+        _check_parameters(parameters, cls)
     except (TypeError, ValueError) as error:
         raise FileFormatError(f"has a parameter that cannot be: {error}") from None
     return parameters
+
+
+def _check_parameters(parameters: dict[str, Any], cls: Any) -> None:
+    """Check parameters, except names of scorers: other versions of scikit-learn have others."""
+    known = dict(parameters)
+    if isinstance(known.get("scoring"), str):
+        del known["scoring"]
+    check_parameters(cls(**known))
 
 
 def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:

@@ -69,9 +69,9 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
     """
     target, status = find_target(path)
     _remove_abandoned(target.parent)
-    temporary, descriptor = _create(target.parent)
-    try:
-        with open(descriptor, "wb") as file:
+    temporary = target.parent / f".sparsefm-{uuid.uuid4().hex}.tmp"
+    try:  # from before the file exists, for Ctrl-C may come at any moment
+        with _create(temporary) as file:
             if status is not None:  # first, for what is private must not be seen meanwhile
                 os.chmod(temporary, stat.S_IMODE(status.st_mode))
             yield file
@@ -87,24 +87,21 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
     _flush_folder(target.parent)
 
 
-def _create(folder: Path) -> tuple[Path, int]:
-    """Create a file under a name of its own, and lock it."""
+def _create(temporary: Path) -> BinaryIO:
+    """Create a file, and lock it."""
     while True:
-        temporary = folder / f".sparsefm-{uuid.uuid4().hex}.tmp"
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
-        descriptor = os.open(temporary, flags, 0o666)
+        file = open(temporary, "xb")
         if fcntl is None:
-            return temporary, descriptor
+            return file
         try:
             with suppress(OSError):  # some file systems have no locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink:  # else it was removed before it was locked
-                return temporary, descriptor
+                fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:  # else it was removed before it was locked
+                return file
         except BaseException:
-            os.close(descriptor)
-            temporary.unlink(missing_ok=True)
+            file.close()
             raise
-        os.close(descriptor)
+        file.close()
 
 
 def _remove_abandoned(folder: Path) -> None:

@@ -1,0 +1,1 @@
+"""What every promise about reliability must cite; for Linux."""
