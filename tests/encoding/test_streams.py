@@ -162,7 +162,7 @@ def test_0_and_1_that_turn_out_to_be_numbers():
 
 
 def test_values_of_a_sparse_matrix():
-    ones = sparse.random(300, 4, 0.3, format="csr", rng=np.random.default_rng(0), data_rvs=np.ones)
+    ones = sparse.random(300, 4, 0.3, format="csr", random_state=0, data_rvs=np.ones)
     messages = chunks_told(ones, ones * 50, ones * 50)
     assert len(messages) == 4
     assert "column 'x0' of the sparse matrix are 50 times" in messages[0]

@@ -271,7 +271,7 @@ def test_one_for_each_class_is_chosen_where_each_has_factors_of_its_own():
     left, right = rng.normal(size=(8, 30, 2)), rng.normal(size=(8, 20, 2))
     scores = 1.5 * np.einsum("cnk,cnk->nc", left[:, codes[:, 0]], right[:, codes[:, 1]])
     y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
-    X = pd.DataFrame(codes).map("c{}".format)
+    X = pd.DataFrame(codes).apply(lambda column: column.map("c{}".format))
     model = fm.FMClassifier().fit(X[:4000], y[:4000])
     assert model.best_params_["loss"] == "logistic"
     assert len(model._models) == 8
