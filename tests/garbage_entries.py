@@ -20,6 +20,9 @@ PACKAGE = str(pathlib.Path(fm.__file__).parent) + os.sep
 QUICK = {"rank": 2, "epochs": 1, "solver": fm.Adam(), "init": "normal", "search": None}
 GIBBS = fm.Gibbs(burn_in=0, samples=2)
 
+SEARCH = {"stage": ["model"], "losses": [[1.0, 0.5]], "solver": ["Adam"], "rank": [2]}
+SEARCH |= {"outcome": ["chosen"], "loss": [0.5]}
+
 rng = np.random.default_rng(0)
 X = rng.normal(size=(ROWS, COLUMNS))
 Y, LABELS, CLASSES = X[:, 0].copy(), np.arange(ROWS) % 2, np.arange(ROWS) % 3
@@ -35,6 +38,7 @@ def made():
         "bayesian": fm.FMRegressor(**QUICK | {"solver": GIBBS, "epochs": 2}, **quiet).fit(X, Y),
         "classifier": fm.FMClassifier(**QUICK, **quiet).fit(X, LABELS),
         "three": fm.FMClassifier(**QUICK, **quiet).fit(X, CLASSES),
+        "tabular": fm.FMRegressor(**QUICK, **quiet).fit(np.resize(list("abcd"), (ROWS, 2)), Y),
         "encoder": fm.TableEncoder().fit(X),
     }
 
@@ -120,7 +124,7 @@ def entries(folder):
         ),
         "plots.race": (
             fm.plots.race,
-            {"estimator_or_search": {"seconds": [1.0], "score": [1.0]}, "ax": None},
+            {"estimator_or_search": SEARCH, "ax": None},
         ),
         "plots.field_heatmap": (
             fm.plots.field_heatmap,
@@ -132,7 +136,7 @@ def entries(folder):
         ),
         "plots.factors": (
             fm.plots.factors,
-            {"estimator": known["regressor"], "field": 0, "ax": None, "X": None}
+            {"estimator": known["tabular"], "field": 0, "ax": None, "X": None}
             | {"target": None, "labels": 3},
         ),
     }
@@ -244,7 +248,7 @@ ALLOWED = {ValueError, TypeError, fm.DivergenceError, fm.FileFormatError, NotFit
 RAW = re.compile(
     r"setting an array element|could not convert string|has no attribute|not subscriptable|"
     r"unsupported operand|object is not (iterable|callable)|ambiguous|must be real number|"
-    r"argument must be|positional argument|unhashable|cannot be interpreted|Expected sequence"
+    r"float\(\) argument must be|positional argument|unhashable|cannot be interpreted|Expected sequence"
 )
 
 
@@ -291,8 +295,9 @@ def _fault_of(error, wrong):
 # Words for an argument, besides its name.
 _ROWS = ("column ", "X", "rows", "feature")
 WORDS = {
-    "X": _ROWS, "X_val": _ROWS, "y": ("label", "target", "class"), "eval_set": ("eval_set", "X"),
-    "eval_set 0": ("eval_set", "X", "y"), "eval_set 1": ("eval_set", "X", "y"), "classes": ("class ",),
+    "X": _ROWS, "X_val": _ROWS, "y": ("label", "target", "class"), "eval_set": ("eval_set", "X", "y"),
+    "eval_set 0": ("eval_set", "X", "y"), "eval_set 1": ("eval_set", "X", "y"), "classes": ("class ",), "path": ("folder",), "model": ("X",), "monitor": ("greater_is_better",),
+    "init": ("V", "w", "w0"), "estimator": ("not fitted",),
 }
-OF_SKLEARN = re.compile(r"^(Found (array|input)|Input X|Input y|Expected 2D array|y should be)|"
+OF_SKLEARN = re.compile(r"^Input \w+ contains|not fitted|are not in class_weight|"
                         r"Invalid parameter|random_state|input_features")

@@ -4,6 +4,7 @@ Every function raises ``ValueError`` or ``TypeError`` that names the argument, w
 the remedy, before any work is done.
 """
 
+import inspect
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -12,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # though Python counts some of them among integers
 MOST_CLASSES = 100  # that are ordered; with many, the cuts between them take many sweeps
 
 
 def check_integer(value: Any, name: str, minimum: int) -> int:
     """Return `value` as an int of at least `minimum`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Integral):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be an integer, got {value!r:.80}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value}")
@@ -26,7 +28,7 @@ def check_integer(value: Any, name: str, minimum: int) -> int:
 
 def check_real(value: Any, name: str, *, above: float | None = None, least: float = 0.0) -> float:
     """Return `value` as a finite float greater than `above`, or of at least `least`."""
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+    if isinstance(value, NO_NUMBERS) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r:.80}")
     try:
         number = float(value)
@@ -94,6 +96,17 @@ def read_array(values: Any, name: str, dtype: npt.DTypeLike = None) -> npt.NDArr
             f"{name} is not an array of plain values, nor lists of them of one length, but "
             f"{values!r:.80}"
         ) from error
+
+
+def takes(function: Any, n_arguments: int) -> bool:
+    """Return whether a function can be called with so many arguments, as far as it tells."""
+    try:
+        inspect.signature(function).bind(*range(n_arguments))
+    except TypeError:
+        return False
+    except ValueError:  # it does not tell
+        return True
+    return True
 
 
 def is_mapping(value: Any) -> bool:

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from sparsefm import _core
 from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
-from sparsefm.data.validation import as_vector, as_weights, check_choice, check_dtype
+from sparsefm.data.validation import as_vector, as_weights, check_choice, check_dtype, read_array
 from sparsefm.encoding.assembly import Encoded, assemble, fields_of, first_unknown
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values
@@ -375,9 +375,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Return the names of the input columns, which may be given if there are none."""
         if given is None:
             return self.field_names_
-        if isinstance(given, str) or not np.iterable(given):
+        array = read_array(given, "input_features", object)
+        if array.ndim != 1:
             raise TypeError(f"input_features must be a list of names, got {given!r:.80}")
-        given = [str(name) for name in given]
+        given = [str(name) for name in array]
         names = getattr(self, "feature_names_in_", None)
         if names is not None and names.tolist() != given:
             raise ValueError("input_features is not equal to feature_names_in_")

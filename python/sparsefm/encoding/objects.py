@@ -78,7 +78,12 @@ def distinct(rows: Sequence[Any]) -> tuple[Integers, list[Any]]:
 
 def is_missing(value: Any) -> bool:
     """Return whether a value is None, NaN, or pandas' NA or NaT."""
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # such as of an array
+        return False
 
 
 def refuse(rows: list[Any], name: str) -> NoReturn:

@@ -195,8 +195,6 @@ def _has_records(X: Any) -> bool:
 
 def _unchecked(X: Any) -> npt.NDArray[Any]:
     """Return an array; what text there is beside numbers in rows does not make them text."""
-    if isinstance(X, np.ndarray):
-        return X
     array = read_array(X, "X")
     return read_array(X, "X", object) if array.dtype.kind in "US" else array
 

@@ -334,7 +334,10 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
             _check_order(y)
         labels = as_labels(y, "y")
         with np.errstate(invalid="ignore"):  # it casts large floats to integers
-            check_classification_targets(labels)
+            try:
+                check_classification_targets(labels)
+            except ValueError as error:
+                raise ValueError(f"y holds no classes. {error}") from None
         return labels
 
     def _new_target(self, y: Array, weights: Array | None) -> Classes:

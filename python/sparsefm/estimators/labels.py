@@ -36,7 +36,11 @@ class LabelsMixin(ClassifierMixin):  # type: ignore[misc]
         """
         predicted, y = self.predict(X), as_labels(y, "y")
         check_length(y, len(predicted), "y")
-        return float(accuracy_score(y, predicted, sample_weight=proportions(sample_weight, len(y))))
+        weights = proportions(sample_weight, len(y))
+        try:
+            return float(accuracy_score(y, predicted, sample_weight=weights))
+        except ValueError as error:
+            raise ValueError(f"y does not hold such classes as {predicted[:1]}: {error}") from None
 
 
 def as_labels(y: Any, name: str) -> Array:
@@ -45,9 +49,11 @@ def as_labels(y: Any, name: str) -> Array:
     The types of pandas' and Arrow's columns that NumPy does not have, and objects, become those of
     NumPy with the same values.
     """
-    if not isinstance(getattr(y, "dtype", None), np.dtype) and not sp.issparse(y):
-        y = _from_objects(y, name)
-    if getattr(y, "dtype", None) is not None and y.dtype.kind == "c":
+    if sp.issparse(y):
+        raise TypeError(f"{name} must be a dense one-dimensional array, got a sparse matrix")
+    is_plain = isinstance(getattr(y, "dtype", None), np.dtype)
+    y = read_array(y, name) if is_plain else _from_objects(y, name)
+    if y.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: {name} holds {y.dtype}")
     labels = one_column(y, name)
     if labels.dtype.kind in ("O", "T"):

@@ -7,6 +7,8 @@ from typing import Any
 
 from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
 
+from sparsefm.data.validation import takes
+
 SHORT_NAMES = {
     "auc": "roc_auc",
     "mae": "neg_mean_absolute_error",
@@ -38,10 +40,11 @@ class Metric:
         function: Any = getattr(self.scorer, "_score_func", self.scorer)
         takes_weights = any(one.name == "sample_weight" for one in _arguments(function))
         weighted = {"sample_weight": weights} if weights is not None and takes_weights else {}
+        found = self.scorer(estimator, X, y, **weighted)
         try:
-            score = float(self.scorer(estimator, X, y, **weighted))
-        except (TypeError, ValueError) as error:  # it is the wrong one, or returns no number
-            raise type(error)(f"scoring={self.name} found no number: {error}") from error
+            score = float(found)
+        except (TypeError, ValueError):
+            raise TypeError(f"scoring={self.name} must return a number, got {found!r:.80}") from None
         return score if self.greater_is_better else -score
 
 
@@ -77,6 +80,8 @@ def _found(scoring: Any) -> Metric:
                 f"scoring={name} takes scores, not predictions: pass "
                 f"sklearn.metrics.make_scorer({name}, response_method='decision_function', ...)"
             )
+    if not takes(scoring, 3) and not takes(scoring, 2):
+        raise TypeError(f"scoring={name} must be f(estimator, X, y) or f(y_true, y_pred)")
     if _n_required(scoring) != 2:
         return Metric(name, True, scoring)
     for suffix, greater in GREATER_IS_BETTER.items():

@@ -22,7 +22,10 @@ TEMPORARY = re.compile(r"\.sparsefm-[0-9a-f]{32}\.tmp")
 
 def name_of(path: FilePath) -> str:
     """Return the argument `path` as text, if a file can have that name."""
-    name = os.fspath(path) if isinstance(path, str | os.PathLike) else None
+    try:
+        name = os.fspath(path)
+    except TypeError:
+        name = None
     if not isinstance(name, str):
         raise TypeError(f"path must be a string or a path, got {path!r:.80}")
     try:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.data.validation import check_integer
+from sparsefm.data.validation import check_integer, is_mapping
 from sparsefm.history import Epoch, as_columns
 from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.plots.label_placement import place_labels, shorten
@@ -278,9 +278,9 @@ def _history(source: Any, *columns: str) -> dict[str, Any]:
     history = getattr(source, "history_", getattr(source, "history", source))
     if isinstance(history, tuple) and all(isinstance(one, Epoch) for one in history):  # of a Model
         history = as_columns(history) if history else {name: [] for name in columns}
-    if isinstance(history, dict) and "r_hat" in set(columns) - set(history) and "epoch" in history:
+    if is_mapping(history) and "r_hat" in set(columns) - set(history) and "epoch" in history:
         raise ValueError("there are no chains to compare: fit with solver=sparsefm.Gibbs()")
-    if not isinstance(history, dict) or not set(columns) <= set(history):
+    if not is_mapping(history) or not set(columns) <= set(history):
         needed = f"{', '.join(map(repr, columns[:-1]))} and {columns[-1]!r}"
         raise TypeError(
             "estimator_or_history must be a fitted estimator, a trained Model or a dict of columns "
@@ -337,5 +337,8 @@ def _axes(ax: Any, width: float, height: float) -> Axes:
 
 
 def _check_estimator(estimator: Any) -> None:
+    from sklearn.utils.validation import check_is_fitted
+
     if not isinstance(estimator, InsightMixin):
         raise TypeError(f"estimator must be a fitted regressor or classifier, got {estimator!r:.80}")
+    check_is_fitted(estimator)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sparsefm.data.validation import is_mapping
 from sparsefm.plots.figures import BLUE, RED, _axes
 
 if TYPE_CHECKING:
@@ -31,7 +32,12 @@ def race(estimator_or_search: Any, ax: Axes | None = None) -> Axes:
     Axes
     """
     search = getattr(estimator_or_search, "search_", estimator_or_search)
-    if not isinstance(search, dict) or not any(search.get("losses", ())):
+    if not is_mapping(search):
+        raise TypeError(
+            "estimator_or_search must be a fitted estimator, or a dict such as its search_, got "
+            f"{estimator_or_search!r:.80}"
+        )
+    if not any(search.get("losses", ())):
         raise ValueError("there was no search: settings were given, or there were few rows")
     axes = _axes(ax, 6.4, 4.0)
     finals = []

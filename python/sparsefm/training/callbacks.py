@@ -10,13 +10,12 @@ If it has a method ``begin(training)``, that is called before the first epoch wi
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 
-from sparsefm.data.validation import check_flag, check_integer, check_real
+from sparsefm.data.validation import check_flag, check_integer, check_real, takes
 from sparsefm.history import Epoch
 
 LESS_IS_BETTER = ("train_loss", "val_loss", "rmse", "log_loss", "class_error")
@@ -46,7 +45,7 @@ class Training(Protocol):
 def check_callbacks(callbacks: Any) -> Sequence[Callback]:
     """Return the argument `callbacks` if it is a list of callables."""
     wrong = TypeError(f"callbacks must be a list of callables, got {callbacks!r:.80}")
-    if callable(callbacks):
+    if callable(callbacks) or not isinstance(callbacks, Iterable):
         raise wrong
     try:
         listeners = tuple(callbacks)
@@ -58,15 +57,10 @@ def check_callbacks(callbacks: Any) -> Sequence[Callback]:
         for name in ("begin", "close", "search"):
             if not callable(getattr(listener, name, len)):
                 raise TypeError(f"callbacks: {name!r} of {listener!r:.80} must be a method")
-        try:
-            inspect.signature(listener).bind(None)
-        except TypeError:
+        if not takes(listener, 1):
             raise TypeError(
-                f"callbacks are called with one argument, an Epoch, which {listener!r:.80} does "
-                "not take"
-            ) from None
-        except ValueError:  # its arguments are not known
-            pass
+                f"callbacks are called with one argument, an Epoch: not {listener!r:.80}"
+            )
     return listeners
 
 
@@ -173,7 +167,7 @@ class LearningRateSchedule:
     """
 
     def __init__(self, factor: Callable[[int], float]) -> None:
-        if not callable(factor):
+        if not callable(factor) or isinstance(factor, type) or not takes(factor, 1):
             raise TypeError(f"factor must be a function of the epoch, got {factor!r:.80}")
         self.factor = factor
         self._training: Training | None = None

@@ -22,7 +22,7 @@ def check_solver(solver: Any, loss: Loss, real: np.dtype[Any]) -> Optimizer | Sw
     losses = solver.losses
     if loss.name not in losses:
         known = " or ".join(map(repr, losses))
-        raise ValueError(f"{type(solver).__name__} has a loss of {known}, not {loss.name!r}")
+        raise ValueError(f"solver {type(solver).__name__} has a loss of {known}, not {loss.name!r}")
     return solver
 
 
