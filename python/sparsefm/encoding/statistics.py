@@ -88,7 +88,7 @@ class Distribution:
         total = through[-1] if len(through) else 0.0
         below = (through - self.weights) * parts
         starts = distinct_values(np.searchsorted(below, np.arange(1, parts) * total))
-        return self.values[starts[starts < len(self.values)]]
+        return np.asarray(self.values[starts[starts < len(self.values)]])
 
     def knots(self, parts: int) -> Array:
         """Return at most ``parts + 1`` values between which parts of about equal weight lie.
