@@ -39,11 +39,13 @@ def limited(more: int) -> Iterator[None]:
         with suppress(MemoryError):
             while True:
                 ballast.append(bytes(size))
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))  # to have enough for the next line
     resource.setrlimit(resource.RLIMIT_AS, (address_space("VmSize") + more, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+        ballast.clear()
 
 
 def attempt(operation: Callable[[], Any], check: Callable[[], bool], more: int) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from sparsefm.data.distinct import distinct_values
 from sparsefm.data.memory import check_height
 from sparsefm.data.validation import as_array
 
@@ -123,7 +124,7 @@ def _dia(X: Any, shape: Shape) -> Parts:
     offsets, values = _integers(X.offsets, "offsets"), _values(X.data, 2)
     if len(offsets) != len(values):
         raise ValueError(f"it has {len(offsets)} offsets, but {len(values)} rows of data")
-    if len(np.unique(offsets)) != len(offsets):
+    if len(distinct_values(offsets)) != len(offsets):
         raise ValueError("an offset is there twice")
     rows, columns, parts = [], [], []
     for offset, diagonal in zip(offsets.tolist(), values, strict=True):

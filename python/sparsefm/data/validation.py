@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from sparsefm.data.distinct import distinct_values
+
 NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # though Python counts some of them among integers
 MOST_CLASSES = 100  # that are ordered; with many, the cuts between them take many sweeps
 
@@ -178,7 +180,7 @@ def check_length(array: npt.NDArray[Any], size: int, name: str, of: str = "X") -
 
 def as_labels(targets: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
     """Return two-class labels, given as 0 and 1, or as -1 and 1, as 0 and 1."""
-    found = np.unique(targets)
+    found = distinct_values(targets)
     if not (set(found) <= {0, 1} or set(found) <= {-1, 1}):
         shown = ", ".join(f"{label:g}" for label in found[:5]) + (", ..." if len(found) > 5 else "")
         raise ValueError(f"{name} must hold the two classes 0 and 1, or -1 and 1; found {shown}")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sparsefm.data.distinct import distinct_values
+
 Array = npt.NDArray[np.float64]
 
 LARGEST = float(np.finfo(np.float64).max)
@@ -85,8 +87,8 @@ class Distribution:
         through = np.cumsum(self.weights)
         total = through[-1] if len(through) else 0.0
         below = (through - self.weights) * parts
-        starts = np.unique(np.searchsorted(below, np.arange(1, parts) * total))
-        return self.values[starts[starts < len(self.values)]]
+        starts = distinct_values(np.searchsorted(below, np.arange(1, parts) * total))
+        return np.asarray(self.values[starts[starts < len(self.values)]])
 
     def knots(self, parts: int) -> Array:
         """Return at most ``parts + 1`` values between which parts of about equal weight lie.
@@ -99,7 +101,7 @@ class Distribution:
             return self.values
         through = np.cumsum(np.minimum(self.weights * parts, self.weights.sum()))
         places = np.searchsorted(through * parts, np.arange(parts + 1) * through[-1])
-        return np.asarray(self.values[np.unique(places)])
+        return np.asarray(self.values[distinct_values(places)])
 
     def median_size(self) -> float:
         """Return the median of the absolute values that are not zero; 1 if all are."""

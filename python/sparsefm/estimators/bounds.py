@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsefm.data.distinct import distinct_values
 from sparsefm.data.validation import check_real
 
 MOST_LEVELS = 32
@@ -41,9 +42,9 @@ def levels_of(y: npt.NDArray[np.float64]) -> tuple[float, ...]:
     counts do; else the result is empty. How often a value occurs does not matter, so a row of
     weight 2 counts as the row twice. Without the steps any few rows would be few values.
     """
-    if len(np.unique(y[:1000])) > MOST_LEVELS:  # far less to sort
+    if len(distinct_values(y[:1000])) > MOST_LEVELS:  # far less to sort
         return ()
-    levels = np.unique(y)
+    levels = distinct_values(y)
     if len(levels) > MOST_LEVELS:
         return ()
     if len(levels) > 1:

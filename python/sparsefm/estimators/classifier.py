@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.distinct import distinct_values
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine
 from sparsefm.estimators.class_parameters import ClassParameters
@@ -250,7 +251,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
                 "which sklearn.utils.class_weight.compute_class_weight computes"
             )
         if classes is not None:
-            classes = np.unique(as_labels(classes, "classes"))
+            classes = distinct_values(as_labels(classes, "classes"))
             if hasattr(self, "_learner") and not np.array_equal(classes, self.classes_):
                 raise ValueError(
                     f"classes={classes} is not the same as on last call to partial_fit, "

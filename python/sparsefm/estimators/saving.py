@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import scipy.sparse as sp
@@ -94,7 +94,7 @@ class SavingMixin:
         training_rows = check_flag(training_rows, "training_rows")
         check_is_fitted(self)
         # They may have been set since `fit`, and `load` would refuse them.
-        _check_parameters(self.get_params(deep=False), type(self))
+        _check_parameters(cast(Any, self).get_params(deep=False), type(self))
         sample = _sample_to_arrays(self) if training_rows else {}
         parameters, skipped = parameters_to_json(_parameters(self))
         for parameter in skipped:

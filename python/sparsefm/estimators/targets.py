@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsefm.data.distinct import distinct_values
 from sparsefm.encoding.statistics import Distribution, scale_down
 from sparsefm.encoding.streams import FAR, FEW_ROWS
 from sparsefm.estimators.bounds import levels_of
@@ -119,7 +120,7 @@ class Classes:
     @staticmethod
     def labels_of(y: Array, weights: Array | None) -> Array:
         """Return the labels of rows of positive weight, in ascending order."""
-        return np.unique(y if weights is None else y[weights > 0])
+        return distinct_values(y if weights is None else y[weights > 0])
 
     def grown(self, y: Array, weights: Array | None) -> Classes:
         """Return this encoding: classes are those of the first rows."""

@@ -93,7 +93,7 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
 def _create(temporary: Path) -> BinaryIO:
     """Create a file, and lock it."""
     while True:
-        file = open(temporary, "xb")
+        file = open(temporary, "xb")  # noqa: SIM115
         if fcntl is None:
             return file
         try:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.csr import take_rows, with_values
 from sparsefm.data.dataset import Dataset, spread
+from sparsefm.data.distinct import distinct_values
 from sparsefm.data.validation import MOST_CLASSES
 from sparsefm.sampling import normal
 from sparsefm.sampling.groups import one_hot_fields, prior_groups
@@ -170,7 +171,9 @@ def _features_in_rows(X: _core.Csr, fields: npt.NDArray[np.int32], n_fields: int
     some = take_rows(X, spread(X.n_rows, COUNTED_ROWS))
     of_entries = fields[some.indices]
     rows = np.repeat(np.arange(some.n_rows), np.diff(some.indptr))
-    in_rows = np.bincount(np.unique(rows * n_fields + of_entries) % n_fields, minlength=n_fields)
+    in_rows = np.bincount(
+        distinct_values(rows * n_fields + of_entries) % n_fields, minlength=n_fields
+    )
     return np.bincount(of_entries, minlength=n_fields) / np.maximum(in_rows, 1)
 
 
