@@ -88,6 +88,11 @@ def test_ordinary_matrices_have_none(seed):
         assert offset_columns(matrix) == {}, name
 
 
+def test_one_value_with_rounding_errors_is_none():
+    ones = 1 + 1e-12 * np.random.default_rng(0).normal(size=N)
+    assert offset_columns(as_csr(with_users(ones), np.float64)) == {}
+
+
 def test_rows_of_weight_zero_do_not_count():
     column = np.where(np.arange(N) < 400, np.random.default_rng(0).integers(1990, 2020, N), 0.5)
     X = as_csr(with_users(column), np.float64)

@@ -71,6 +71,16 @@ def test_zeros_may_turn_out_to_be_of_0_and_1():
     assert not encoder._encodings[0].is_waiting
 
 
+def test_numbers_after_zeros_contribute_once_there_are_statistics_of_them():
+    x = pd.DataFrame({"x": np.random.default_rng(0).normal(50, 10, 10)})
+    encoder = fm.TableEncoder().partial_fit(pd.DataFrame({"x": np.zeros(10)}))
+    for _ in range(2):
+        assert told(lambda: encoder.partial_fit(x)) == []
+        assert encoder.transform(x).nnz == 0
+    encoder.partial_fit(x)
+    assert 0 < abs(encoder.transform(x)).max() < 10
+
+
 def test_the_wait_survives_a_file(tmp_path):
     pytest.importorskip("safetensors")
     X, y = stream(0.3, n=410)
@@ -159,6 +169,13 @@ def test_0_and_1_that_turn_out_to_be_numbers():
     first, later = column(RNG.integers(0, 2, 200)), column(RNG.integers(0, 90, 200))
     (message,) = chunks_told(first, later, later)
     assert "column 'age' held nothing but 0 and 1" in message
+
+
+@pytest.mark.parametrize(("others", "n_told"), [([2], 0), ([2, 3] * 20, 1), ([99], 1)])
+def test_a_few_small_numbers_beside_0_and_1_say_little(others, n_told):
+    first = column([0, 1] * 50)
+    later = column([*others, *[0, 1] * 50])
+    assert len(chunks_told(first, later)) == n_told
 
 
 def test_values_of_a_sparse_matrix():

@@ -14,6 +14,7 @@ from sparsefm import _core
 
 ENOUGH_ROWS = 20
 MOST_ROWS = 0.9  # have a value in the column; where many have none, that matters more than which
+NOISE = 1e-6  # times the size: values that differ by less are one value with rounding errors
 FAR = 5.0  # times the spread; from about 2 on the effect of a column suffers, from 10 on it is lost
 
 
@@ -48,7 +49,7 @@ def offset_columns(
         for column, part in zip(dense.tolist(), np.split(values[order], ends), strict=True):
             low, high = np.quantile(part, [0.01, 0.99], method="nearest").tolist()
             near = min(abs(low), abs(high))
-            if low * high > 0 and low < high and high - low < near / FAR:
+            if low * high > 0 and near * NOISE < high - low < near / FAR:
                 found[column] = (low, high)
     return found
 

@@ -79,7 +79,8 @@ class Number:
         weights = np.concatenate([np.ones(len(self.seen)), weights[present]])
         distribution = Distribution.of(together, weights)
         if len(together) < ENOUGH_ROWS or len(distribution.values) < 2:
-            return replace(self, seen=tuple(together[:ENOUGH_ROWS].tolist()))
+            std = self.std if distribution.is_binary else 0.0  # numbers wait for their statistics
+            return replace(self, std=std, seen=tuple(together[:ENOUGH_ROWS].tolist()))
         if distribution.is_binary:
             return Number(self.column, missing=self.missing)
         cls = Logarithm if kind == "log" else Number

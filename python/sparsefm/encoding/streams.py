@@ -19,6 +19,7 @@ from sparsefm.encoding.vocabulary import Vocabulary
 FEW_ROWS = 10  # so few say little about a column
 FAR = 10.0  # standard deviations that the median is off
 MOST = 0.9  # share of the numbers
+SOME = 0.1  # share from which on others than 0 and 1 matter; a few twos among ones do not
 CENTRED = ", or pass a table or a dense array, of which columns are centred"
 REMEDY = (
     "begin with rows that are typical, for example with TableEncoder().fit on a sample, or scale "
@@ -72,10 +73,11 @@ def contradiction(encoding: Encoding, column: Column, name: str) -> str | None:
     numbers = numbers[~np.isnan(numbers)]
     if isinstance(encoding, Number) and encoding.is_binary:
         others = numbers[(numbers != 0) & (numbers != 1)]
-        if len(others):
+        are_many = len(numbers) >= FEW_ROWS and len(others) > SOME * len(numbers)
+        if are_many or (np.abs(others) > FAR).any():
             return (
                 f"column {name!r} held nothing but 0 and 1 in the first rows, so it is not scaled, "
-                f"but it holds {others[0]:g} now: {REMEDY}"
+                f"but it holds {max(others, key=abs):g} now: {REMEDY}"
             )
     if len(numbers) < FEW_ROWS or not _is_far(encoding, numbers):
         return None
