@@ -379,7 +379,9 @@ def tables(n, m):
         "polars Series of lists": lambda: pl.Series([[1]] * n),
         "polars expression": lambda: pl.col("a"),
         "arrow": lambda: pa.table({"a": [1] * n, "b": ["x"] * n}),
-        "arrow of maps": lambda: pa.table({"a": pa.array([[("x", 1)]] * n, pa.map_("string", "int8"))}),
+        "arrow of maps": lambda: pa.table(
+            {"a": pa.array([[("x", 1)]] * n, pa.map_("string", "int8"))}
+        ),
         "arrow of names": lambda: pa.table([[1] * n, [2] * n], names=["a", "a"]),
         "arrow array": lambda: pa.array([1, None] * (n // 2)),
         "arrow of structs": lambda: pa.array([{"a": 1}] * n),

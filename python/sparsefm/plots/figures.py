@@ -340,5 +340,7 @@ def _check_estimator(estimator: Any) -> None:
     from sklearn.utils.validation import check_is_fitted
 
     if not isinstance(estimator, InsightMixin):
-        raise TypeError(f"estimator must be a fitted regressor or classifier, got {estimator!r:.80}")
+        raise TypeError(
+            f"estimator must be a fitted regressor or classifier, got {estimator!r:.80}"
+        )
     check_is_fitted(estimator)
