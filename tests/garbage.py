@@ -142,7 +142,6 @@ THINGS = {
     "Model": lambda: fm.Model(0.0, [1.0], [[1.0]]),
     "Epoch": lambda: fm.Epoch(1, 1, 0.0),
     "module": lambda: np,
-    "built-in": lambda: len,
     "dtype": lambda: np.dtype("f4"),
     "structured dtype": lambda: np.dtype([("a", "f4")]),
     "exception": lambda: ValueError("not raised"),

@@ -38,7 +38,7 @@ def made():
         "bayesian": fm.FMRegressor(**QUICK | {"solver": GIBBS, "epochs": 2}, **quiet).fit(X, Y),
         "classifier": fm.FMClassifier(**QUICK, **quiet).fit(X, LABELS),
         "three": fm.FMClassifier(**QUICK, **quiet).fit(X, CLASSES),
-        "tabular": fm.FMRegressor(**QUICK, **quiet).fit(np.resize(list("abcd"), (ROWS, 2)), Y),
+        "tabular": fm.FMRegressor(**QUICK, **quiet).fit(np.resize(list("abcde"), (ROWS, 2)), Y),
         "encoder": fm.TableEncoder().fit(X),
     }
 
@@ -264,7 +264,8 @@ ALLOWED = {ValueError, TypeError, fm.DivergenceError, fm.FileFormatError, NotFit
 RAW = re.compile(
     r"setting an array element|could not convert string|has no attribute|not subscriptable|"
     r"unsupported operand|object is not (iterable|callable)|ambiguous|must be real number|"
-    r"float\(\) argument must be|positional argument|unhashable|cannot be interpreted|Expected sequence"
+    r"float\(\) argument must be|positional argument|unhashable|cannot be interpreted|"
+    r"Expected sequence"
 )
 
 

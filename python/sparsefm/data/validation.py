@@ -62,7 +62,8 @@ def check_dtype(dtype: Any) -> np.dtype[Any]:
         found = None
     if found is None or found not in (np.float32, np.float64):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r:.80}")
-    return found.newbyteorder("=")
+    native: np.dtype[Any] = found.newbyteorder("=")
+    return native
 
 
 def check_flag(value: Any, name: str) -> bool:
@@ -89,16 +90,15 @@ def as_array(values: Any, name: str) -> npt.NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def read_array(values: Any, name: str, dtype: npt.DTypeLike = None) -> npt.NDArray[Any]:
-    """Return `values` as NumPy reads them; each library has errors of its own for what it cannot."""
+def read_array(values: Any, name: str, dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:
+    """Return `values` as NumPy reads them, or one error, whatever the library that has them."""
     try:
         return np.asarray(values, dtype)
     except MemoryError:
         raise
     except Exception as error:
         raise ValueError(
-            f"{name} is not an array of plain values, nor lists of them of one length, but "
-            f"{values!r:.80}"
+            f"{name} is not an array of plain values in rows of one length, but {values!r:.80}"
         ) from error
 
 
@@ -114,7 +114,7 @@ def takes(function: Any, n_arguments: int) -> bool:
 
 
 def is_mapping(value: Any) -> bool:
-    """Return whether a parameter is a mapping; some sparse matrices are dicts, but do not act so."""
+    """Return whether a parameter is a mapping; some sparse matrices are dicts, too."""
     return isinstance(value, Mapping) and not sp.issparse(value)
 
 

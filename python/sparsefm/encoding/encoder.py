@@ -152,13 +152,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._owned(self._encode(X, self))
 
     def set_output(self, *, transform: str | None = None) -> "TableEncoder":
-        """Choose what `transform` returns.
-
-        Parameters
-        ----------
-        transform : {"default", "pandas", "polars"} or None
-            "default" is a sparse matrix; the others are tables, dense. None changes nothing.
-        """
+        """Have `transform` return a sparse matrix ("default"), or a table ("pandas", "polars")."""
         if transform is not None:
             check_choice(transform, "transform", ("default", "pandas", "polars"))
         super().set_output(transform=transform)
@@ -387,7 +381,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 "input_features should have length equal to number of features "
                 f"({self.n_features_in_}), got {len(given)}"
             )
-        return given
+        return list(given)
 
 
 def _n_outputs(encodings: list[Encoding]) -> int:

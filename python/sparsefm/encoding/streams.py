@@ -81,8 +81,9 @@ def contradiction(encoding: Encoding, column: Column, name: str) -> str | None:
             )
     if len(numbers) < FEW_ROWS or not _is_far(encoding, numbers):
         return None
+    median = np.quantile(numbers, 0.5, method="nearest")
     return (
-        f"column {name!r} has a median of {np.median(numbers):g} now, far from what it held in the "
+        f"column {name!r} has a median of {median:g} now, far from what it held in the "
         f"first rows, which its encoding is made for: {REMEDY}"
     )
 

@@ -288,7 +288,7 @@ def _history(source: Any, *columns: str) -> dict[str, Any]:
         )
     if not len(history["epoch"]):
         raise ValueError("estimator_or_history has no epochs: it was never trained")
-    return history
+    return dict(history)
 
 
 def _principal_map(V: npt.NDArray[Any], share: npt.NDArray[Any]) -> tuple[Any, Any]:
@@ -327,11 +327,12 @@ def _axes(ax: Any, width: float, height: float) -> Axes:
     """Return the argument `ax`, or the axes of a new figure; its size is in inches."""
     try:
         import matplotlib.pyplot as plt
+        from matplotlib.axes import Axes as Known
     except ImportError:
         raise ImportError("plots need matplotlib: pip install matplotlib") from None
     if ax is None:
         return plt.subplots(figsize=(width, height), layout="constrained")[1]
-    if not isinstance(ax, plt.Axes):
+    if not isinstance(ax, Known):
         raise TypeError(f"ax must be axes of matplotlib, got {ax!r:.80}")
     return ax
 
