@@ -1,6 +1,5 @@
 """Every public entry with arguments that are right, and what may come of wrong ones."""
 
-import contextlib
 import inspect
 import os
 import pathlib
@@ -39,7 +38,7 @@ def made():
         "bayesian": fm.FMRegressor(**QUICK | {"solver": GIBBS, "epochs": 2}, **quiet).fit(X, Y),
         "classifier": fm.FMClassifier(**QUICK, **quiet).fit(X, LABELS),
         "three": fm.FMClassifier(**QUICK, **quiet).fit(X, CLASSES),
-        "tabular": fm.FMRegressor(**QUICK, **quiet).fit(np.resize(list("abcd"), (ROWS, 2)), Y),
+        "tabular": fm.FMRegressor(**QUICK, **quiet).fit(np.resize(list("abcde"), (ROWS, 2)), Y),
         "encoder": fm.TableEncoder().fit(X),
     }
 
@@ -83,8 +82,11 @@ def entries(folder):
             | {"init_scale": None, "batch_size": None},
         ),
         "predict": (fm.predict, {"X": X, "model": known["model"], "n_threads": 1}),
-        "Model": (fm.Model, {"w0": 0.0, "w": np.ones(COLUMNS), "V": np.ones((COLUMNS, 2))}
-                  | {"task": "regression", "loss": "squared", "history": ()}),
+        "Model": (
+            fm.Model,
+            {"w0": 0.0, "w": np.ones(COLUMNS), "V": np.ones((COLUMNS, 2))}
+            | {"task": "regression", "loss": "squared", "history": ()},
+        ),
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": True}),
         "nn.forward": (
@@ -117,7 +119,8 @@ def entries(folder):
             {"factor": lambda epoch: 1.0},
         ),
         "plots.learning_curves": (
-            fm.plots.learning_curves, {"estimator_or_history": known["model"], "ax": None}
+            fm.plots.learning_curves,
+            {"estimator_or_history": known["model"], "ax": None},
         ),
         "plots.convergence": (
             fm.plots.convergence,
@@ -160,13 +163,20 @@ def entries(folder):
     for kind, y in ((fm.FMRegressor, Y), (fm.FMClassifier, CLASSES)):
         name, given = kind.__name__, {"X": X, "y": y, **weights}
         found |= {
-            f"{name}.fit": (lambda kind=kind, **given: kind(**QUICK).fit(**given), given | eval_set),
+            f"{name}.fit": (
+                lambda kind=kind, **given: kind(**QUICK).fit(**given),
+                given | eval_set,
+            ),
             f"{name}.fit, eval_set": (
-                lambda kind=kind, _y=y, **part: kind(**QUICK).fit(X, _y, eval_set=tuple(part.values())),
+                lambda kind=kind, _y=y, **part: kind(**QUICK).fit(
+                    X, _y, eval_set=tuple(part.values())
+                ),
                 given,
             ),
             f"{name}.fit, eval_sets": (
-                lambda kind=kind, _y=y, **sets: kind(**QUICK).fit(X, _y, eval_set=list(sets.values())),
+                lambda kind=kind, _y=y, **sets: kind(**QUICK).fit(
+                    X, _y, eval_set=list(sets.values())
+                ),
                 {"eval_set 0": (X, y), "eval_set 1": (X, y)},
             ),
             f"{name}.partial_fit": (
@@ -174,7 +184,9 @@ def entries(folder):
                 given | ({"classes": None} if kind is fm.FMClassifier else {}),
             ),
             f"{name}.partial_fit, again": (
-                lambda kind=kind, _y=y, **given: kind(**QUICK).partial_fit(X, _y).partial_fit(**given),
+                lambda kind=kind, _y=y, **given: (
+                    kind(**QUICK).partial_fit(X, _y).partial_fit(**given)
+                ),
                 given,
             ),
             name: (
@@ -206,10 +218,12 @@ def entries(folder):
             f"{name}.field_interactions": (one.field_interactions, {"X": None, **target_of}),
             f"{name}.get_feature_names_out": (one.get_feature_names_out, {"input_features": None}),
             f"{name}.score": (
-                one.score, {"X": X, "y": CLASSES if name == "three" else LABELS, **weights}
+                one.score,
+                {"X": X, "y": CLASSES if name == "three" else LABELS, **weights},
             ),
             f"{name}.save": (
-                one.save, {"path": target, "optimizer_state": False, "training_rows": False}
+                one.save,
+                {"path": target, "optimizer_state": False, "training_rows": False},
             ),
         }
     for name in ("classifier", "three"):
@@ -220,7 +234,8 @@ def entries(folder):
     found |= {
         "bayesian.predict with std": (known["bayesian"].predict, rows | {"return_std": True}),
         "bayesian.predict_quantiles": (
-            known["bayesian"].predict_quantiles, rows | {"quantiles": [0.5]}
+            known["bayesian"].predict_quantiles,
+            rows | {"quantiles": [0.5]},
         ),
         "TableEncoder": (lambda **given: new(**given).fit_transform(X), parameters(new)),
         "encoder.fit": (lambda **given: new().fit(**given), given),
@@ -249,7 +264,8 @@ ALLOWED = {ValueError, TypeError, fm.DivergenceError, fm.FileFormatError, NotFit
 RAW = re.compile(
     r"setting an array element|could not convert string|has no attribute|not subscriptable|"
     r"unsupported operand|object is not (iterable|callable)|ambiguous|must be real number|"
-    r"float\(\) argument must be|positional argument|unhashable|cannot be interpreted|Expected sequence"
+    r"float\(\) argument must be|positional argument|unhashable|cannot be interpreted|"
+    r"Expected sequence"
 )
 
 
@@ -275,7 +291,11 @@ def _fault_of(error, wrong):
     text, frames = str(error), traceback.extract_tb(error.__traceback__)
     if frames[-1].filename == garbage.__file__:  # raised by the argument itself
         return None
-    own = [f"{f.filename.removeprefix(PACKAGE)}:{f.lineno}" for f in frames if f.filename.startswith(PACKAGE)]
+    own = [
+        f"{f.filename.removeprefix(PACKAGE)}:{f.lineno}"
+        for f in frames
+        if f.filename.startswith(PACKAGE)
+    ]
     where = f"{' '.join(own[-3:])} {frames[-1].filename}:{frames[-1].lineno}"
     what = f"{type(error).__name__}: {text[:300]} ({where})"
     if isinstance(error, OSError) and error.errno:
@@ -296,9 +316,20 @@ def _fault_of(error, wrong):
 # Words for an argument, besides its name.
 _ROWS = ("column ", "X", "rows", "feature")
 WORDS = {
-    "X": _ROWS, "X_val": _ROWS, "y": ("label", "target", "class"), "eval_set": ("eval_set", "X", "y"),
-    "eval_set 0": ("eval_set", "X", "y"), "eval_set 1": ("eval_set", "X", "y"), "classes": ("class ",), "path": ("folder",), "model": ("X",), "monitor": ("greater_is_better",),
-    "init": ("V", "w", "w0"), "estimator": ("not fitted",),
+    "X": _ROWS,
+    "X_val": _ROWS,
+    "y": ("label", "target", "class"),
+    "eval_set": ("eval_set", "X", "y"),
+    "eval_set 0": ("eval_set", "X", "y"),
+    "eval_set 1": ("eval_set", "X", "y"),
+    "classes": ("class ",),
+    "path": ("folder",),
+    "model": ("X",),
+    "monitor": ("greater_is_better",),
+    "init": ("V", "w", "w0"),
+    "estimator": ("not fitted",),
 }
-OF_SKLEARN = re.compile(r"^Input \w+ contains|not fitted|are not in class_weight|"
-                        r"Invalid parameter|random_state|input_features")
+OF_SKLEARN = re.compile(
+    r"^Input \w+ contains|not fitted|are not in class_weight|"
+    r"Invalid parameter|random_state|input_features"
+)

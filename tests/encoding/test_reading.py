@@ -42,7 +42,7 @@ def test_an_array_in_order_needs_no_check_of_scikit_learns(form, request):
     request.getfixturevalue("no_checks")
     fitted.transform(form(DENSE))
     fitted.partial_fit(form(DENSE))
-    for other in (DENSE + 1j, DENSE - np.inf) if form is np.asarray else ():
+    for other in (DENSE - np.inf,) if form is np.asarray else ():
         with pytest.raises(AssertionError, match="scikit-learn was asked"):
             fitted.transform(form(other))
     with pytest.raises(ValueError, match="X has 1 features, but TableEncoder is expecting 2"):
@@ -69,7 +69,7 @@ def test_sparse_matrices_are_borrowed_or_cleaned():
         (sparse.csr_matrix([[1j]]), TypeError, "X must hold real numbers, got dtype complex"),
         (sparse.csr_matrix([[np.inf]]), ValueError, "X holds infinity at row 0, column 0"),
         (sparse.csr_array((1, 2**31)), ValueError, "at most 2147483647 are supported"),
-        (np.ones((2, 2, 2)), ValueError, "Found array with dim 3"),
+        (np.ones((2, 2, 2)), ValueError, "Expected 2D array, got 3D array"),
     ],
 )
 def test_scikit_learns_words(X, error, match):
@@ -125,8 +125,8 @@ def test_columns_may_be_added_at_the_end(table):
         ([{}], ValueError, r"0 feature\(s\)"),
         ([], ValueError, "Expected 2D array, got 1D array"),
         ((row for row in DENSE), TypeError, r"X is an iterator \(generator\): pass list\(X\)"),
-        ([["a", 1], ["b"]], ValueError, "X is not a table of plain values in rows of one length"),
-        ([["a", [1, 2]], ["b", [3, 4]]], ValueError, "X is not a table of plain values"),
+        ([["a", 1], ["b"]], ValueError, "X is not an array of plain values in rows of one length"),
+        ([["a", [1, 2]], ["b", [3, 4]]], ValueError, "X is not an array of plain values"),
         ("text", ValueError, "Expected 2D array, got scalar"),
         (None, ValueError, "Expected 2D array, got scalar"),
         (["a", "b"], ValueError, "Expected 2D array, got 1D array"),

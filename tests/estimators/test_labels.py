@@ -49,7 +49,7 @@ BAD = {
     "infinite": (np.array([np.inf]), ValueError, "Input y contains infinity"),
     "complex": (np.array([1j]), ValueError, "Complex data not supported: y holds complex128"),
     "ragged": ([[1], [1, 2]], TypeError, "y holds labels of type list"),
-    "several outputs": ([[0, 1], [1, 0]], ValueError, "y should be a 1d array"),
+    "several outputs": ([[0, 1], [1, 0]], ValueError, "y must be one-dimensional"),
 }
 
 

@@ -86,7 +86,7 @@ def test_an_eval_set_is_no_training_data(kind):
             kind(**settings).fit(X, y, eval_set=wrong)
     with pytest.raises(ValueError, match="3 features"):
         kind(**settings).fit(X, y, eval_set=(X_val[:, :3], y_val))
-    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+    with pytest.raises(ValueError, match="has 99 entries, but X"):
         kind(**settings).fit(X, y, eval_set=(X_val, y_val[:-1]))
 
 

@@ -46,7 +46,9 @@ def check_real(value: Any, name: str, *, above: float | None = None, least: floa
 def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of `choices`."""
     if not isinstance(value, str) or value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r:.80}")
+        raise ValueError(
+            f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r:.80}"
+        )
     return value
 
 
@@ -58,7 +60,7 @@ def check_dtype(dtype: Any) -> np.dtype[Any]:
         found = None
     if found is None or found not in (np.float32, np.float64):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r:.80}")
-    return found.newbyteorder("=")
+    return np.dtype(found.type)
 
 
 def check_flag(value: Any, name: str) -> bool:
@@ -85,16 +87,15 @@ def as_array(values: Any, name: str) -> npt.NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def read_array(values: Any, name: str, dtype: npt.DTypeLike = None) -> npt.NDArray[Any]:
-    """Return `values` as NumPy reads them; each library has errors of its own for what it cannot."""
+def read_array(values: Any, name: str, dtype: Any = None) -> npt.NDArray[Any]:
+    """Return `values` as NumPy reads them; what fails has errors of many libraries."""
     try:
         return np.asarray(values, dtype)
     except MemoryError:
         raise
     except Exception as error:
         raise ValueError(
-            f"{name} is not an array of plain values, nor lists of them of one length, but "
-            f"{values!r:.80}"
+            f"{name} is not an array of plain values in rows of one length, but {values!r:.80}"
         ) from error
 
 
@@ -110,7 +111,7 @@ def takes(function: Any, n_arguments: int) -> bool:
 
 
 def is_mapping(value: Any) -> bool:
-    """Return whether a parameter is a mapping; some sparse matrices are dicts, but do not act so."""
+    """Return whether a value is a mapping; a sparse matrix may be a dict, but acts otherwise."""
     return isinstance(value, Mapping) and not sp.issparse(value)
 
 

@@ -177,6 +177,7 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
     if array.dtype == np.longdouble:
         with np.errstate(over="ignore"):
             array = array.astype(np.float64)
+    _require_content(array.shape, owner)
     checked: npt.NDArray[Any] = check_array(
         array,
         dtype="numeric",
@@ -204,6 +205,6 @@ def _require_content(shape: tuple[int, ...], owner: Any) -> None:
     for size, what in zip(shape, ("sample", "feature"), strict=True):
         if size == 0:
             raise ValueError(
-                f"X is empty: Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is required "
-                f"by {type(owner).__name__}."
+                f"X is empty: Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is "
+                f"required by {type(owner).__name__}."
             )

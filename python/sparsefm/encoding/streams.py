@@ -79,9 +79,10 @@ def contradiction(encoding: Encoding, column: Column, name: str) -> str | None:
             )
     if len(numbers) < FEW_ROWS or not _is_far(encoding, numbers):
         return None
+    median = np.sort(numbers)[len(numbers) // 2]  # no mean of two, which may overflow
     return (
-        f"column {name!r} has a median of {np.median(numbers):g} now, far from what it held in the "
-        f"first rows, which its encoding is made for: {REMEDY}"
+        f"column {name!r} has a median of {median:g} now, far from what it held in the first "
+        f"rows, which its encoding is made for: {REMEDY}"
     )
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.base import clone
 
 from sparsefm.data.dataset import Dataset
-from sparsefm.data.validation import check_flag
 from sparsefm.data.plan import Planner
+from sparsefm.data.validation import check_flag
 from sparsefm.estimators.examples import ExamplesMixin
 from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
 from sparsefm.estimators.parameters import check_parameters

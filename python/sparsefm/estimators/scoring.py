@@ -44,7 +44,9 @@ class Metric:
         try:
             score = float(found)
         except (TypeError, ValueError):
-            raise TypeError(f"scoring={self.name} must return a number, got {found!r:.80}") from None
+            raise TypeError(
+                f"scoring={self.name} must return a number, got {found!r:.80}"
+            ) from None
         return score if self.greater_is_better else -score
 
 

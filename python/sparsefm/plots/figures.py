@@ -288,7 +288,7 @@ def _history(source: Any, *columns: str) -> dict[str, Any]:
         )
     if not len(history["epoch"]):
         raise ValueError("estimator_or_history has no epochs: it was never trained")
-    return history
+    return dict(history)
 
 
 def _principal_map(V: npt.NDArray[Any], share: npt.NDArray[Any]) -> tuple[Any, Any]:
@@ -327,11 +327,12 @@ def _axes(ax: Any, width: float, height: float) -> Axes:
     """Return the argument `ax`, or the axes of a new figure; its size is in inches."""
     try:
         import matplotlib.pyplot as plt
+        from matplotlib.axes import Axes
     except ImportError:
         raise ImportError("plots need matplotlib: pip install matplotlib") from None
     if ax is None:
         return plt.subplots(figsize=(width, height), layout="constrained")[1]
-    if not isinstance(ax, plt.Axes):
+    if not isinstance(ax, Axes):
         raise TypeError(f"ax must be axes of matplotlib, got {ax!r:.80}")
     return ax
 
@@ -340,5 +341,7 @@ def _check_estimator(estimator: Any) -> None:
     from sklearn.utils.validation import check_is_fitted
 
     if not isinstance(estimator, InsightMixin):
-        raise TypeError(f"estimator must be a fitted regressor or classifier, got {estimator!r:.80}")
+        raise TypeError(
+            f"estimator must be a fitted regressor or classifier, got {estimator!r:.80}"
+        )
     check_is_fitted(estimator)

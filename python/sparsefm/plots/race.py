@@ -38,7 +38,9 @@ def race(estimator_or_search: Any, ax: Axes | None = None) -> Axes:
             f"{estimator_or_search!r:.80}"
         )
     if not any(search.get("losses", ())):
-        raise ValueError("there was no search: settings were given, or there were few rows")
+        raise ValueError(
+            "estimator_or_search had no search: settings were given, or there were few rows"
+        )
     axes = _axes(ax, 6.4, 4.0)
     finals = []
     labels: set[str] = set()

@@ -1,0 +1,107 @@
+"""Garbage in every argument of every public entry: a result, or a refusal that names the argument.
+
+One argument is wrong at a time, or two. Errors that the garbage itself raises pass through.
+"""
+
+import pathlib
+import warnings
+
+import garbage
+import garbage_entries
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+
+pytest.importorskip("matplotlib").use("Agg")
+
+ALL = garbage.values(garbage_entries.ROWS, garbage_entries.COLUMNS)
+HUGE = {
+    "array: list of 10**400",
+    "container: huge and text",
+}  # so many epochs are too many to wait for
+ENDLESS = {("epochs", name) for name in HUGE}
+# A function that is given is called; what goes wrong in it is told as it is.
+OWN_ERRORS = {("factor", "thing: EarlyStopping")}
+
+
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory):
+    return garbage_entries.entries(tmp_path_factory.mktemp("garbage"))
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Garbage may be a path, too."""
+    monkeypatch.chdir(tmp_path)
+
+
+def check(entries, name, wrong):
+    """Call an entry with wrong arguments, given as names of garbage."""
+    function, right = entries[name]
+    if wrong.items() & (ENDLESS | OWN_ERRORS):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of np.matrix
+        made = {argument: ALL[value]() for argument, value in wrong.items()}
+    found = garbage_entries.fault(name, function, right, made)
+    assert found is None, f"{name} with {wrong}: {found}"
+
+
+@st.composite
+def calls(draw, entries, n_wrong):
+    """Return the name of an entry, and which of its arguments are what garbage."""
+    name = draw(st.sampled_from(sorted(entries)))
+    arguments = draw(
+        st.lists(st.sampled_from(list(entries[name][1])), min_size=1, max_size=n_wrong, unique=True)
+    )
+    return name, {argument: draw(st.sampled_from(sorted(ALL))) for argument in arguments}
+
+
+def run(entries, n_wrong, count):
+    @seed(0)
+    @given(call=calls(entries, n_wrong))
+    @settings(
+        max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    def each(call):
+        check(entries, *call)
+
+    each()
+
+
+def test_right_arguments_are_taken(entries, elsewhere):
+    for name, (function, right) in entries.items():
+        function(**right)
+        garbage_entries.close_figures()
+        assert garbage_entries.fault(name, function, right, {}) is None
+
+
+@pytest.mark.parametrize("n_wrong", [1, 2])
+def test_garbage_is_refused_by_name(entries, elsewhere, n_wrong):
+    run(entries, n_wrong, 1000)
+
+
+@pytest.mark.slow
+def test_all_garbage_in_every_argument(entries, elsewhere):
+    for name, (_, right) in entries.items():
+        for argument in right:
+            for value in ALL:
+                check(entries, name, {argument: value})
+
+
+@pytest.mark.slow
+def test_many_pairs(entries, elsewhere):
+    run(entries, 2, 20_000)
+
+
+def test_every_public_name_has_an_entry(entries):
+    """A new public function or class must come here too."""
+    lines = (pathlib.Path(__file__).parent / "public_api.txt").read_text().splitlines()
+    takers = {line for line in lines if line.startswith(("sparsefm.", "class "))}
+    public = {
+        line.split("(")[0].removeprefix("class ").removeprefix("sparsefm.") for line in takers
+    }
+    untold = {"nn: module", "plots: module", "show_versions", "ProgressBar", "SampledModel"}
+    untold |= {"datasets.load_flights", "datasets.load_flights_table", "datasets.Flights"}
+    untold |= {"datasets.FlightsTable", "DivergenceError", "FileFormatError"}
+    assert public - untold <= set(entries)
