@@ -90,8 +90,8 @@ def _is_far(encoding: Number | Bins | Spline, numbers: Values) -> bool:
     """Return whether most numbers are far from those that an encoding was fitted on."""
     if isinstance(encoding, Number):
         with np.errstate(over="ignore"):  # infinity is far, too
-            median = np.median(np.abs(encoding.deviations(numbers)))
-        return bool(encoding.std > 0 and median > FAR)
+            far = encoding.std > 0 and np.median(np.abs(encoding.deviations(numbers))) > FAR
+        return bool(far)
     if isinstance(encoding, Spline):
         low, high = encoding.knots[[0, -1]]
         return bool(np.mean((numbers < low) | (numbers > high)) > MOST)
