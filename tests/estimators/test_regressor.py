@@ -219,7 +219,7 @@ def test_targets_of_all_types():
     for same in (whole, whole.astype(np.uint8), whole.tolist()):
         assert np.array_equal(fm.FMRegressor(**FAST).fit(X, same).predict(X), expected)
     for wrong in (np.c_[y, y], y[:-1], [["a"] * 150][0], y + 1j, None):
-        with pytest.raises(ValueError, match=r"y|samples|Complex|numeric"):
+        with pytest.raises((TypeError, ValueError), match=r"\by\b"):
             fm.FMRegressor(**FAST).fit(X, wrong)
     with pytest.raises(TypeError, match="real numbers"):
         fm.FMRegressor(**FAST).fit(X, np.full(150, np.datetime64("2020-01-01")))

@@ -62,8 +62,7 @@ def check_dtype(dtype: Any) -> np.dtype[Any]:
         found = None
     if found is None or found not in (np.float32, np.float64):
         raise ValueError(f"dtype must be 'float32' or 'float64', got {dtype!r:.80}")
-    native: np.dtype[Any] = found.newbyteorder("=")
-    return native
+    return np.dtype(found.type)
 
 
 def check_flag(value: Any, name: str) -> bool:
@@ -90,8 +89,8 @@ def as_array(values: Any, name: str) -> npt.NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def read_array(values: Any, name: str, dtype: npt.DTypeLike | None = None) -> npt.NDArray[Any]:
-    """Return `values` as NumPy reads them, or one error, whatever the library that has them."""
+def read_array(values: Any, name: str, dtype: Any = None) -> npt.NDArray[Any]:
+    """Return `values` as NumPy reads them; what fails has errors of many libraries."""
     try:
         return np.asarray(values, dtype)
     except MemoryError:
@@ -114,7 +113,7 @@ def takes(function: Any, n_arguments: int) -> bool:
 
 
 def is_mapping(value: Any) -> bool:
-    """Return whether a parameter is a mapping; some sparse matrices are dicts, too."""
+    """Return whether a value is a mapping; a sparse matrix may be a dict, but acts otherwise."""
     return isinstance(value, Mapping) and not sp.issparse(value)
 
 

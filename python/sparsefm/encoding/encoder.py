@@ -152,7 +152,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._owned(self._encode(X, self))
 
     def set_output(self, *, transform: str | None = None) -> "TableEncoder":
-        """Have `transform` return a sparse matrix ("default"), or a table ("pandas", "polars")."""
+        """Have `transform` return "default", a sparse matrix, or tables: "pandas" or "polars"."""
         if transform is not None:
             check_choice(transform, "transform", ("default", "pandas", "polars"))
         super().set_output(transform=transform)
@@ -372,16 +372,16 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         array = read_array(given, "input_features", object)
         if array.ndim != 1:
             raise TypeError(f"input_features must be a list of names, got {given!r:.80}")
-        given = [str(name) for name in array]
+        texts: list[str] = [str(name) for name in array]
         names = getattr(self, "feature_names_in_", None)
-        if names is not None and names.tolist() != given:
+        if names is not None and names.tolist() != texts:
             raise ValueError("input_features is not equal to feature_names_in_")
-        if len(given) != self.n_features_in_:
+        if len(texts) != self.n_features_in_:
             raise ValueError(
                 "input_features should have length equal to number of features "
-                f"({self.n_features_in_}), got {len(given)}"
+                f"({self.n_features_in_}), got {len(texts)}"
             )
-        return list(given)
+        return texts
 
 
 def _n_outputs(encodings: list[Encoding]) -> int:

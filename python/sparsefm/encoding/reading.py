@@ -205,6 +205,6 @@ def _require_content(shape: tuple[int, ...], owner: Any) -> None:
     for size, what in zip(shape, ("sample", "feature"), strict=True):
         if size == 0:
             raise ValueError(
-                f"X is empty: Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 "
-                f"is required by {type(owner).__name__}."
+                f"X is empty: Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is "
+                f"required by {type(owner).__name__}."
             )

@@ -81,17 +81,19 @@ def contradiction(encoding: Encoding, column: Column, name: str) -> str | None:
             )
     if len(numbers) < FEW_ROWS or not _is_far(encoding, numbers):
         return None
-    median = np.quantile(numbers, 0.5, method="nearest")
+    median = np.sort(numbers)[len(numbers) // 2]  # no mean of two, which may overflow
     return (
-        f"column {name!r} has a median of {median:g} now, far from what it held in the "
-        f"first rows, which its encoding is made for: {REMEDY}"
+        f"column {name!r} has a median of {median:g} now, far from what it held in the first "
+        f"rows, which its encoding is made for: {REMEDY}"
     )
 
 
 def _is_far(encoding: Number | Bins | Spline, numbers: Values) -> bool:
     """Return whether most numbers are far from those that an encoding was fitted on."""
     if isinstance(encoding, Number):
-        return encoding.std > 0 and float(np.median(np.abs(encoding.deviations(numbers)))) > FAR
+        with np.errstate(over="ignore"):  # infinity is far, too
+            far = encoding.std > 0 and np.median(np.abs(encoding.deviations(numbers))) > FAR
+        return bool(far)
     if isinstance(encoding, Spline):
         low, high = encoding.knots[[0, -1]]
         return bool(np.mean((numbers < low) | (numbers > high)) > MOST)

@@ -53,8 +53,9 @@ class Numbers:
     def contradiction(self, y: Array, weights: Array | None) -> str | None:
         """Return what to warn of if targets are far from those that this encoding is made of."""
         seen = y if weights is None else y[weights > 0]
-        if len(seen) < FEW_ROWS or np.median(np.abs(self.codes(seen))) <= FAR:
-            return None
+        with np.errstate(over="ignore"):  # infinity is far, too
+            if len(seen) < FEW_ROWS or np.median(np.abs(self.codes(seen))) <= FAR:
+                return None
         return (
             f"targets between {seen.min():g} and {seen.max():g} are far from the mean "
             f"{self.offset:g} and the standard deviation {self.scale:g} of the first rows, which "

@@ -327,12 +327,12 @@ def _axes(ax: Any, width: float, height: float) -> Axes:
     """Return the argument `ax`, or the axes of a new figure; its size is in inches."""
     try:
         import matplotlib.pyplot as plt
-        from matplotlib.axes import Axes as Known
+        from matplotlib.axes import Axes
     except ImportError:
         raise ImportError("plots need matplotlib: pip install matplotlib") from None
     if ax is None:
         return plt.subplots(figsize=(width, height), layout="constrained")[1]
-    if not isinstance(ax, Known):
+    if not isinstance(ax, Axes):
         raise TypeError(f"ax must be axes of matplotlib, got {ax!r:.80}")
     return ax
 
