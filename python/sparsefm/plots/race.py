@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sparsefm.data.validation import is_mapping
+from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.plots.figures import BLUE, RED, _axes
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def race(estimator_or_search: Any, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    search = getattr(estimator_or_search, "search_", estimator_or_search)
+    is_estimator = isinstance(estimator_or_search, InsightMixin)
+    search = getattr(estimator_or_search, "search_", {} if is_estimator else estimator_or_search)
     if not is_mapping(search):
         raise TypeError(
             "estimator_or_search must be a fitted estimator, or a dict such as its search_, got "
