@@ -47,7 +47,8 @@ def offset_columns(
         order = places[np.argsort(indices[places], kind="stable")]
         ends = np.flatnonzero(np.diff(indices[order])) + 1
         for column, part in zip(dense.tolist(), np.split(values[order], ends), strict=True):
-            low, high = np.quantile(part, [0.01, 0.99], method="nearest").tolist()
+            ordered, last = np.sort(part), len(part) - 1  # NumPy's quantiles may overflow
+            low, high = ordered[[round(0.01 * last), round(0.99 * last)]].tolist()
             near = min(abs(low), abs(high))
             if low * high > 0 and near * NOISE < high - low < near / FAR:
                 found[column] = (low, high)
