@@ -19,7 +19,6 @@ pd = pytest.importorskip("pandas")
 pa = pytest.importorskip("pyarrow")
 pl = pytest.importorskip("polars")
 pytest.importorskip("narwhals")
-pytest.importorskip("safetensors")
 
 N_ROWS = 12
 TEXT = st.text(st.characters(), max_size=3)

@@ -83,7 +83,6 @@ def test_keys_become_names():
 
 @pytest.mark.parametrize("X", [OBJECTS, ROWS, DICTS], ids=["array", "rows", "dicts"])
 def test_an_estimator_takes_them_everywhere(X, tmp_path):
-    pytest.importorskip("safetensors")
     from sparsefm import load
 
     model = fm().fit(X, Y, eval_set=(X, Y))

@@ -82,7 +82,6 @@ def test_numbers_after_zeros_contribute_once_there_are_statistics_of_them():
 
 
 def test_the_wait_survives_a_file(tmp_path):
-    pytest.importorskip("safetensors")
     X, y = stream(0.3, n=410)
     model = feed(fm.FMRegressor(rank=2), X[:ROWS], y[:ROWS])
     model.partial_fit(X[ROWS:], y[ROWS:])

@@ -126,7 +126,6 @@ def test_what_is_no_set_is_an_error_that_says_so(kind):
 
 
 def test_files_keep_the_names(tmp_path):
-    pytest.importorskip("safetensors")
     X, y = products()
     model = fm.FMRegressor(**QUICK).fit(X, y, eval_set={"train": (X, y), "later": (X, -y)})
     model.save(tmp_path / "model")

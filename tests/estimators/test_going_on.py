@@ -139,7 +139,6 @@ def test_what_is_left_open_or_the_same_is_no_change(kind, problem, method):
 
 
 def test_changes_after_a_search_and_a_file(kind, problem, tmp_path, brief_search):
-    pytest.importorskip("safetensors")
     model = kind(warm_start=True, rank=3).fit(*problem)
     model.save(tmp_path / "model", optimizer_state=True)
     for one in (model, fm.load(tmp_path / "model")):
