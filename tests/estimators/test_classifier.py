@@ -1,5 +1,7 @@
 """`FMClassifier`: labels of all kinds, probabilities, class weights."""
 
+import warnings
+
 import numpy as np
 import pytest
 from estimating import formula
@@ -230,6 +232,16 @@ def test_balance_shifts_the_share_of_a_rare_class():
     )
     assert plain < 0.2
     assert 0.4 < balanced < 0.6
+
+
+def test_nearly_as_many_classes_as_rows_are_warned_of():
+    X, _ = problem()
+    with pytest.warns(UserWarning, match="y holds 101 classes in 200 rows"):
+        fm.FMClassifier(**FAST).fit(X, np.maximum(np.arange(200) - 99, 0))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fm.FMClassifier(**FAST).fit(X, np.maximum(np.arange(200) - 100, 0))
+        fm.FMClassifier(**FAST).partial_fit(X[:30], np.arange(30) % 3, classes=np.arange(90))
 
 
 def test_unknown_classes_in_class_weight():

@@ -43,7 +43,7 @@ def offset_columns(
     dense = occurring[counts >= max(MOST_ROWS * n_rows, ENOUGH_ROWS)]
     found = {}
     if len(dense):
-        places = np.flatnonzero(np.isin(indices, dense))
+        places = np.flatnonzero(dense[np.searchsorted(dense[:-1], indices)] == indices)
         order = places[np.argsort(indices[places], kind="stable")]
         ends = np.flatnonzero(np.diff(indices[order])) + 1
         for column, part in zip(dense.tolist(), np.split(values[order], ends), strict=True):

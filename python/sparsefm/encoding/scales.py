@@ -30,7 +30,7 @@ class Scales:
         self._storage = _Storage(values, 0)
         self._version = 0
         self._n_columns = len(values)
-        self._all_ones = bool(np.isin(values, (0, 1)).all())
+        self.all_ones = bool(((values == 0) | (values == 1)).all())
 
     def __reduce__(self) -> Any:
         return Scales, (self.values,)
@@ -64,7 +64,7 @@ class Scales:
                 grown._storage = _Storage(self.values, self._version)
                 grown._storage.put(columns, scales, self._version, X.n_features)
             grown._version += 1
-            grown._all_ones = self._all_ones and bool((scales == 1).all())
+            grown.all_ones = self.all_ones and bool((scales == 1).all())
         return grown
 
     def at(self, columns: Columns) -> Array:
@@ -73,7 +73,7 @@ class Scales:
 
     def apply(self, X: _core.Csr, dtype: npt.DTypeLike) -> _core.Csr:
         """Return `X` in `dtype`, each column divided by its scale; itself if nothing changes."""
-        if self._all_ones:
+        if self.all_ones:
             return as_dtype(X, dtype)
         scales = self._storage.at(X.indices, self._version)
         scales[scales == 0] = 1

@@ -35,13 +35,13 @@ class Distribution:
         weights = weights[present]
         order = np.lexsort((weights, values))  # weights that are no whole numbers: in one order too
         values, weights = values[order], weights[order]
-        starts = np.flatnonzero(np.diff(values, prepend=np.nan) != 0)
+        starts = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
         return cls(values[starts], np.add.reduceat(weights, starts) if len(starts) else weights)
 
     @property
     def is_binary(self) -> bool:
         """Whether there is nothing but 0 and 1."""
-        return len(self.values) > 0 and bool(np.isin(self.values, (0, 1)).all())
+        return len(self.values) > 0 and bool(np.all((self.values == 0) | (self.values == 1)))
 
     def usual_range(self) -> tuple[float, float]:
         """Return bounds beyond which values are far out: (low, high).

@@ -161,7 +161,7 @@ def warn_of_few_rows(encoder: Any, n_rows: int, *others: str) -> None:
         return
     names = list(others)
     if encoder._encodings is None:
-        names += [] if np.isin(encoder._scales.values, (0, 1)).all() else ["the sparse matrix"]
+        names += [] if encoder._scales.all_ones else ["the sparse matrix"]
     else:
         pairs = zip(encoder._encodings, encoder.field_names_, strict=True)
         names += [f"column {name!r}" for encoding, name in pairs if _has_statistics(encoding)]

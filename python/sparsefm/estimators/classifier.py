@@ -5,16 +5,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import check_classification_targets
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.distinct import distinct_values
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine
 from sparsefm.estimators.class_parameters import ClassParameters
-from sparsefm.estimators.labels import LabelsMixin, as_labels
+from sparsefm.estimators.labels import (
+    LabelsMixin,
+    as_labels,
+    check_classes,
+    warn_of_many_classes,
+    weights_of_classes,
+)
 from sparsefm.estimators.parameters import is_balanced
 from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Logistic, Loss, Softmax, check_loss
@@ -334,16 +338,14 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         if self._loss.task == "ordinal":
             _check_order(y)
         labels = as_labels(y, "y")
-        with np.errstate(invalid="ignore"):  # it casts large floats to integers
-            try:
-                check_classification_targets(labels)
-            except ValueError as error:
-                raise ValueError(f"y holds no classes. {error}") from None
+        check_classes(labels)
         return labels
 
     def _new_target(self, y: Array, weights: Array | None) -> Classes:
         announced = getattr(self, "_announced", None)
         known = announced if announced is not None else Classes.labels_of(y, weights)
+        if announced is None:
+            warn_of_many_classes(len(known), len(y))
         optimizing = not isinstance(self.solver, Sweeper)
         if self.loss is None and optimizing and len(known) > MOST_AGAINST_REST:
             self._chosen_loss = Softmax()  # targets for each class would need much memory
@@ -375,9 +377,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
             of_class = np.zeros(n_classes)
             np.divide(counts.sum(), n_classes * counts, out=of_class, where=counts > 0)
         else:
-            of_class = compute_class_weight(
-                self.class_weight, classes=self.classes_, y=self.classes_
-            )
+            of_class = weights_of_classes(self.class_weight, self.classes_)
         if self._loss.task == "ordinal" and not np.all(of_class > 0):
             lost = self.classes_.tolist()[int(np.argmin(of_class))]
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from numbers import Integral, Real
 from typing import Any
 
@@ -9,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
@@ -19,6 +19,8 @@ from sparsefm.estimators.weighting import proportions
 from sparsefm.io.labels import NUMBERS
 
 Array = npt.NDArray[Any]
+
+FEW_ROWS = 20
 
 
 class LabelsMixin(ClassifierMixin):  # type: ignore[misc]
@@ -36,11 +38,47 @@ class LabelsMixin(ClassifierMixin):  # type: ignore[misc]
         """
         predicted, y = self.predict(X), as_labels(y, "y")
         check_length(y, len(predicted), "y")
-        weights = proportions(sample_weight, len(y))
-        try:
-            return float(accuracy_score(y, predicted, sample_weight=weights))
-        except ValueError as error:
-            raise ValueError(f"y does not hold such classes as {predicted[:1]}: {error}") from None
+        check_classes(y)
+        if _is_text(y) != _is_text(predicted):
+            raise ValueError(
+                f"y holds {y[:1].tolist()}, but the classes are {predicted[:1].tolist()}"
+            )
+        return float(np.average(y == predicted, weights=proportions(sample_weight, len(y))))
+
+
+def check_classes(labels: Array) -> None:
+    """Refuse numbers that are no classes, as scikit-learn's classifiers do."""
+    if labels.dtype.kind == "f" and np.any(labels != np.round(labels)):
+        row = int(np.argmax(labels != np.round(labels)))
+        raise ValueError(
+            f"y holds no class but {labels[row]:g} in row {row}. Unknown label type: continuous: "
+            "use FMRegressor"
+        )
+
+
+def warn_of_many_classes(n_classes: int, n_rows: int) -> None:
+    """Warn where half of the rows have a class of their own."""
+    if n_rows > FEW_ROWS and n_classes > round(0.5 * n_rows):
+        warnings.warn(
+            f"y holds {n_classes} classes in {n_rows} rows. If they are numbers, use FMRegressor",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def weights_of_classes(class_weight: Any, labels: Array) -> Array:
+    """Return the weight of each class in a mapping, by default 1, as scikit-learn does."""
+    without = [label for label in labels.tolist() if label not in class_weight]
+    if without and len(labels) - len(without) < len(class_weight):
+        raise ValueError(
+            f"class_weight has none of the classes {without}, but others: "
+            f"{[label for label in class_weight if label not in labels.tolist()]}"
+        )
+    return np.array([class_weight.get(label, 1.0) for label in labels.tolist()], np.float64)
+
+
+def _is_text(labels: Array) -> bool:
+    return labels.dtype.kind in "UO"
 
 
 def as_labels(y: Any, name: str) -> Array:

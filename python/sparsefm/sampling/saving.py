@@ -77,6 +77,6 @@ def _read_cuts(reader: Reader, name: str, shape: tuple[int | None, ...]) -> Any:
     if not reader.has_array(name):
         return np.zeros([1 if length is None else length for length in shape])
     cuts = reader.numbers(name, shape, ("float64",))
-    if cuts.shape[-1] == 0 or (cuts[..., 0] != 0).any() or (np.diff(cuts) <= 0).any():
+    if cuts.shape[-1] == 0 or (cuts[..., 0] != 0).any() or (cuts[..., 1:] <= cuts[..., :-1]).any():
         raise FileFormatError("has cuts between classes that do not ascend from 0")
     return cuts
