@@ -1,9 +1,11 @@
 // The extension module, built once for each level of the instruction set.
 #include "../core/build.hpp"
+#include "../core/spare_memory.hpp"
 #include "../core/speedup.hpp"
 #include "bind.hpp"
 
 PYBIND11_MODULE(SPARSEFM_MODULE, m) {
+  sparsefm::can_throw();
   sparsefm::bind_data(m);
   sparsefm::bind_losses(m);
   sparsefm::bind_layers(m);

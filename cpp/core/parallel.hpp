@@ -23,6 +23,7 @@
 #include <utility>
 #include <vector>
 
+#include "spare_memory.hpp"
 #include "speedup.hpp"
 #include "types.hpp"
 
@@ -75,6 +76,7 @@ class Team {
 
   /// Helper: runs tasks until dismissed.
   void help(int member) noexcept {
+    if (!can_throw()) return;
     for (;;) {
       const auto seen = round_.load(std::memory_order_acquire);
       if (dismissed_) return;
@@ -228,11 +230,18 @@ inline bool can_start(int threads) noexcept {
   return static_cast<int>(started.size()) == threads;
 }
 
+/// More than GNU's OpenMP needs to begin; if it has too little, it ends the process.
+constexpr std::size_t memory_of_openmp = 1 << 20;
+
 /// One helper, to which OpenMP adds the others. A region begins when all its threads run, which
 /// takes milliseconds where other programs want the cores, so the leader stays out of it. Nor are
 /// its threads taken from those that OpenMP keeps for the caller's thread, perhaps for PyTorch.
 inline void help_with_openmp(Team& team) noexcept {
-  const int helpers = can_start(team.size() - 2) ? team.size() - 1 : 1;
+  const int helpers = team.size() - 1;
+  if (!can_throw() || !can_start(helpers - 1) || !can_allocate(memory_of_openmp)) {
+    team.help(1);
+    return;
+  }
 #ifdef KMP_VERSION_MAJOR
   kmp_set_blocktime(0);  // LLVM's threads go to sleep after the region, and stay
 #endif
@@ -278,6 +287,7 @@ class Helpers {
 /// Runs `program(team)` on this thread, with threads - 1 helpers for its loops.
 template <class Program>
 void with_team(int threads, const Program& program) {
+  can_throw();  // most calls begin where there still is memory
   Team team(threads > 1 && speedup.helpers_pay() ? threads : 1);
   if (team.size() == 1) {
     program(team);

@@ -24,7 +24,7 @@ SHORT = {
 }
 LONG = {
     "fuzz": ["--count", "200", "--seconds", "20"],
-    "out-of-memory": ["--count", "24"],
+    "out-of-memory": ["--count", "40"],
     "processes": ["--count", "14"],
 }
 
