@@ -15,6 +15,11 @@ from reliability.report import HEADER, Budget, Report
 PROMISES = {
     "fuzz": ("No input crashes the process, or ends in an error of another library.", 10**9, 60.0),
     "out-of-memory": ("Too little memory is a MemoryError, and changes nothing.", 600, 3600.0),
+    "failing-allocations": (
+        "A failed allocation is a MemoryError, and changes nothing.",
+        10**6,
+        3600.0,
+    ),
     "kill": ("A process killed while it saves leaves a whole file.", 1_000, 3600.0),
     "full-disk": ("A full disk is an OSError, and the old file stays.", 300, 3600.0),
     "interrupt": ("Ctrl-C is heard at once, and changes nothing.", 500, 3600.0),
