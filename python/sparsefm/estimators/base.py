@@ -30,7 +30,7 @@ from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Gibbs, SampledModel, Sweeper
-from sparsefm.snapshots import fitted_aside, state_of
+from sparsefm.snapshots import aside
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import EarlyStopping
 from sparsefm.training.evaluation import evaluate
@@ -133,6 +133,7 @@ class FactorizationMachine(
 
     # --- training -------------------------------------------------------------------------------
 
+    @aside
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Self:
         """Train on `X` and `y`.
 
@@ -140,8 +141,9 @@ class FactorizationMachine(
         or more and scored on the others. Then the model is trained on all rows, except those that
         `validation_fraction` holds out.
 
-        Until it is complete, other threads see the estimator as it was: they may predict meanwhile.
-        Callbacks see the model in training.
+        Until `fit` returns, everybody sees the estimator as it was, and it may predict meanwhile in
+        other threads. That includes callbacks: `training.model`, of their method `begin`, is the
+        model in training. Of several fits at once in threads the last one to return counts.
 
         Parameters
         ----------
@@ -164,8 +166,7 @@ class FactorizationMachine(
         -------
         self
         """
-        with fitted_aside(self) as fitted:
-            fitted._fit(X, y, sample_weight, eval_set)
+        self._fit(X, y, sample_weight, eval_set)
         return self
 
     def _sample_parameters(
@@ -355,10 +356,9 @@ class FactorizationMachine(
 
     def _fitted(self, name: str) -> Any:
         """Return an attribute of a fitted estimator."""
-        state = state_of(self)
-        if name not in state:
+        if name not in vars(self):
             check_is_fitted(self)
-        return state[name]
+        return vars(self)[name]
 
     # --- what regressor and classifier define ----------------------------------------------------
 

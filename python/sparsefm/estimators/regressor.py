@@ -20,7 +20,7 @@ from sparsefm.estimators.weighting import proportions
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import SampledModel, Sweeper
-from sparsefm.snapshots import consistent, fitted_aside
+from sparsefm.snapshots import aside, consistent
 from sparsefm.training.metrics import Metrics, metrics_of
 
 Array = npt.NDArray[Any]
@@ -194,6 +194,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         self.loss = loss
         self.bounds = bounds
 
+    @aside
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "FMRegressor":
         """Train for one pass over more rows.
 
@@ -214,8 +215,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         -------
         self
         """
-        with fitted_aside(self) as fitted:
-            fitted._partial_fit(X, y, sample_weight)
+        self._partial_fit(X, y, sample_weight)
         return self
 
     @consistent
