@@ -198,7 +198,7 @@ class FactorizationMachine(
             model=lambda: self._after(run),
         )
         callbacks = [*self.callbacks, *self._guards(dataset, validation)]
-        self._run(run, epochs, validation, callbacks, sampling=solver.random)
+        self._run(run, epochs, validation, callbacks, sampling=solver._random)
         self._after(run)
         chosen = {"rank": rank, "solver": solver, "epochs": epochs}
         self.best_params_ = chosen | self._kept()

@@ -211,8 +211,8 @@ def _learner_to_content(learner: Learner, optimizer_state: bool) -> tuple[dict[s
         "cooling": learner.rate_factor,
         "seed": learner.seed,
     }
-    if learner.loss.core_constants:
-        header["loss_parameters"] = learner.loss.core_constants
+    if learner.loss._core_constants:
+        header["loss_parameters"] = learner.loss._core_constants
     arrays: Arrays = {}
     for number, state in enumerate(learner.states):
         arrays |= add_prefix(f"machine.{number}.", state_to_arrays(state, optimizer_state))
