@@ -14,7 +14,6 @@ import sparsefm as fm
 from sparsefm.io.file import read_file, write_file
 from sparsefm.io.reader import add_prefix
 from sparsefm.io.strings import strings_to_arrays
-from sparsefm.losses import Huber
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("narwhals")
@@ -215,61 +214,6 @@ def test_estimators_refused(fitted, tmp_path):
         with pytest.raises(TypeError, match=f"^{option} must be True or False"):
             estimator.save(tmp_path / "file", **{option: "yes"})
     assert not os.listdir(tmp_path)
-
-
-class MyAdam(fm.Adam):
-    """Of this file alone."""
-
-
-class MyGibbs(fm.Gibbs):
-    """Of this file alone."""
-
-
-class MyEncoder(fm.TableEncoder):
-    """Of this file alone."""
-
-
-class MyHuber(Huber):
-    """Of this file alone."""
-
-
-@pytest.mark.parametrize(
-    ("name", "derived", "known", "method"),
-    [
-        ("solver", MyAdam(), "Adam", "fit"),
-        ("solver", MyAdam(), "Adam", "partial_fit"),
-        ("solver", MyGibbs(burn_in=0), "Gibbs", "fit"),
-        ("encoder", MyEncoder(), "TableEncoder", "fit"),
-        ("encoder", MyEncoder(), "TableEncoder", "partial_fit"),
-        ("loss", MyHuber(), "Huber", "fit"),
-        ("loss", MyHuber(), "Huber", "partial_fit"),
-    ],
-)
-def test_derived_classes_fit_but_are_not_saved(tmp_path, name, derived, known, method):
-    estimator = fm.FMRegressor(**QUICK | {name: derived})
-    getattr(estimator, method)(TABLE, TARGET)
-    cls = type(derived).__name__
-    message = (
-        rf"{name}={cls}\(\.\.\.\): it knows {known}, but .* Fit with {known} itself, or .*pickle"
-    )
-    with pytest.raises(TypeError, match=message):
-        estimator.save(tmp_path / "file")
-    again = pickle.loads(pickle.dumps(estimator))
-    assert again.predict(TABLE).tolist() == estimator.predict(TABLE).tolist()
-    estimator.set_params(
-        **{name: "huber" if name == "loss" else None}
-    )  # fitted with it all the same
-    with pytest.raises(TypeError, match=message):
-        estimator.save(tmp_path / "file")
-    assert not os.listdir(tmp_path)
-
-
-def test_a_derived_class_set_after_the_fit_is_not_saved(fitted, tmp_path):
-    estimator, *_ = fitted
-    before = estimator.get_params(deep=False)
-    with pytest.raises(TypeError, match=r"solver=MyAdam\(\.\.\.\)"):
-        estimator.set_params(solver=MyAdam()).save(tmp_path / "file")
-    estimator.set_params(**before).save(tmp_path / "file")
 
 
 # --- damage ---------------------------------------------------------------------------------------
