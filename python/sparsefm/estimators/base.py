@@ -347,6 +347,8 @@ class FactorizationMachine(
         few = self.n_threads is None and matrix.n_rows < ROWS_FOR_THREADS
         threads = 1 if few else resolve_threads(self.n_threads)
         scores = [model._score_csr(matrix, threads) for model in self._models]
+        if len(scores) == 1 and scores[0].ndim == 1:  # in less time
+            return scores[0].astype(np.float64)[:, None]
         return np.column_stack(scores).astype(np.float64)
 
     @property
