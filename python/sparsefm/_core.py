@@ -5,6 +5,7 @@ The environment variable ``SPARSEFM_ISA`` (``baseline``, ``v3`` or ``v4``) choos
 
 import os
 from importlib import import_module, util
+from typing import Any, NamedTuple
 
 from sparsefm import _cpu
 
@@ -57,3 +58,15 @@ normal_interval = _module.normal_interval
 openmp_version = _module.openmp_version
 philox = _module.philox
 refresh_norms = _module.refresh_norms
+
+
+class Described(NamedTuple):
+    """What the core is told of a loss, an optimizer or a sampler."""
+
+    core_name: str
+    core_constants: dict[str, float]
+
+
+def described(setting: Any) -> Described:
+    """Return what the core is told of a loss or an optimizer."""
+    return Described(setting._core_name, setting._core_constants)

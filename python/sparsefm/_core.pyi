@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from typing import Any, Protocol, overload
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -12,13 +12,11 @@ compiler: str
 eigen_version: str
 openmp_version: int
 
-class Described(Protocol):
-    """A loss, an optimizer or a sampler."""
+class Described(NamedTuple):
+    core_name: str
+    core_constants: dict[str, float]
 
-    @property
-    def core_name(self) -> str: ...
-    @property
-    def core_constants(self) -> dict[str, float]: ...
+def described(setting: Any) -> Described: ...
 
 class Csr:
     def __init__(

@@ -11,12 +11,12 @@ from sparsefm.optimizers import check_optimizer
 def test_an_epoch_of_adam_has_64_steps_within_limits(updates):
     solver = fm.Adam(updates=updates)
     sizes = {1: 16, 1024: 16, 1088: 17, 6400: 100, 65_536: 1024, 10**9: 1024}
-    assert {rows: solver.batch_size_for(rows) for rows in sizes} == sizes
+    assert {rows: solver._batch_size_for(rows) for rows in sizes} == sizes
 
 
 def test_batches_of_adagrad_are_smaller():
     sizes = {1: 16, 6400: 100, 65_536: 256}
-    assert {rows: fm.AdaGrad().batch_size_for(rows) for rows in sizes} == sizes
+    assert {rows: fm.AdaGrad()._batch_size_for(rows) for rows in sizes} == sizes
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "l2_linear", "l2_factors"])

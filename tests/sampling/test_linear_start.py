@@ -136,7 +136,7 @@ def test_scores_get_the_size_of_the_largest_density(gamma0, bias_precision):
     square = linear_start.best_square(
         Chain(*state.values()),
         SimpleNamespace(X=SimpleNamespace(n_rows=15), groups=given["fields"]),
-        SimpleNamespace(core_constants=given["settings"]._asdict()),
+        SimpleNamespace(_core_constants=given["settings"]._asdict()),
         float(((z - scores) ** 2).sum()),
     )
     assert abs(square - 1) > 0.01

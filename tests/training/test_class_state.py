@@ -31,7 +31,7 @@ def arrays(state):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_beginning(optimizer, rank, width, dtype):
     state = ClassState.begin(7, W0.astype(dtype), rank, optimizer, 0)
-    moments = optimizer.moments
+    moments = optimizer._moments
     assert state.w0.tolist() == W0.tolist()
     assert (state.bias[0, 3:] == -np.inf).all()
     assert state.vectors.shape == (3, 1 + moments, width)
@@ -39,7 +39,7 @@ def test_a_beginning(optimizer, rank, width, dtype):
     assert (state.w.shape, state.V.shape, state.U.shape) == ((7, 3), (7, rank), (3, rank))
     assert not state.w.any()
     assert not state.V.any()
-    for moment, start in enumerate(optimizer.moment_starts, 1):
+    for moment, start in enumerate(optimizer._moment_starts, 1):
         for part in arrays(state)[1:]:
             assert (part[:, moment] == start).all()
         assert (state.bias[moment] == start).all()
@@ -68,7 +68,7 @@ def test_growing(optimizer):
     assert grown.n_features == 9
     assert np.array_equal(grown.blocks[:5], state.blocks)
     assert not grown.blocks[5:, 0].any()
-    for moment, start in enumerate(optimizer.moment_starts, 1):
+    for moment, start in enumerate(optimizer._moment_starts, 1):
         assert (grown.blocks[5:, moment] == start).all()
     assert np.array_equal(grown.undrawn(np.arange(9)), np.arange(5, 9))
     assert grown.grown(9, optimizer) is grown
@@ -76,7 +76,7 @@ def test_growing(optimizer):
     roomy.room[10:] = 5  # what a failed call may leave
     more = roomy.grown(11, optimizer)
     assert not more.blocks[10, 0].any()
-    assert (more.blocks[10, 1] == optimizer.moment_starts[0]).all()
+    assert (more.blocks[10, 1] == optimizer._moment_starts[0]).all()
     more.w[0] = 8
     assert (roomy.w[0] == 8).all()  # they share memory
 

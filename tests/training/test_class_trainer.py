@@ -73,7 +73,7 @@ def reference_steps(X, y, start, name, batch_size, epochs, weights=None):
     optimizer = OPTIMIZERS[name]
     parameters = [np.array(part, np.float64) for part in start]
     moments = [
-        [np.full_like(part, value) for value in optimizer.moment_starts] for part in parameters
+        [np.full_like(part, value) for value in optimizer._moment_starts] for part in parameters
     ]
     losses, t = [], 0
     for _ in range(epochs):
@@ -218,11 +218,15 @@ def test_arrays_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="other features"):
         _core.class_scores(scores, narrow, 0, state.bias, state.vectors, state.blocks, 1)
     with pytest.raises(ValueError, match="must have shape"):
-        _core.Trainer(fm.Adam(), state.bias, state.vectors[:, :2].copy(), state.blocks, 1)
+        _core.Trainer(
+            _core.described(fm.Adam()), state.bias, state.vectors[:, :2].copy(), state.blocks, 1
+        )
     with pytest.raises(ValueError, match="other moments"):
-        _core.Trainer(fm.AdaGrad(), state.bias, state.vectors, state.blocks, 1)
+        _core.Trainer(_core.described(fm.AdaGrad()), state.bias, state.vectors, state.blocks, 1)
     with pytest.raises(ValueError, match="multiples of 8"):
-        _core.Trainer(fm.Adam(), state.bias[:, :4].copy(), state.vectors, state.blocks, 1)
+        _core.Trainer(
+            _core.described(fm.Adam()), state.bias[:, :4].copy(), state.vectors, state.blocks, 1
+        )
     dataset = Dataset.of(matrix, y, (y.astype(float),))
     plan = Plan(dataset, 20, None, 1)
     order = plan.order_of(None)

@@ -141,7 +141,9 @@ def test_more_than_2_to_31_nonzeros():
     scalars[:, 2] = factors[:, 1] = bias[1] = 1
     solver = fm.AdaGrad(learning_rate=0.1, l2_linear=0, l2_factors=0)
     plan = _core.Plan(X, last, None, 1, np.dtype(np.float64))
-    trainer = _core.Trainer(Squared(), solver, bias, scalars, factors, 1)
+    trainer = _core.Trainer(
+        _core.described(Squared()), _core.described(solver), bias, scalars, factors, 1
+    )
     first = np.zeros(1, np.int64)
     plan.transpose(first, 1)
     trainer.begin_segment(plan, np.ones(1), first, 0, 0.1)

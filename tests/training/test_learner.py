@@ -44,7 +44,7 @@ def test_after_an_error_it_is_as_it_was_lent(solver, error):
     learner = replace(begun(solver), steps=7, rate_factor=0.25)
     kept = learner.copy()
     features = np.array([0, 2, 4])  # of which the last has never been trained
-    touched = slice(None) if solver.moves_all else features
+    touched = slice(None) if solver._moves_all else features
 
     def train_and_fail():
         with learner.learning(features) as lent:

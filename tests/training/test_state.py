@@ -29,14 +29,14 @@ def norms(state):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_beginning(optimizer, rank, width, dtype):
     state = State.begin(7, rank, optimizer, dtype)
-    moments = optimizer.moments
-    assert state.bias.tolist() == [0, *optimizer.moment_starts]
+    moments = optimizer._moments
+    assert state.bias.tolist() == [0, *optimizer._moment_starts]
     assert state.scalars.shape == (7, 2 + moments)
     assert state.factors.shape == (7, 1 + moments, width)
     assert state.V.shape == (7, rank)
     assert not state.w.any()
-    assert (state.scalars[:, 2:] == optimizer.moment_starts).all()
-    for moment, start in enumerate(optimizer.moment_starts, 1):
+    assert (state.scalars[:, 2:] == optimizer._moment_starts).all()
+    for moment, start in enumerate(optimizer._moment_starts, 1):
         assert (state.factors[:, moment] == start).all()
     for array in (state.scalars, state.factors):
         assert array.ctypes.data % CACHE_LINE == 0 or not array.size

@@ -12,15 +12,16 @@ from sparsefm.data.csr import as_csr
 from sparsefm.losses import Huber, Squared
 from sparsefm.training.parameters import State
 
+SETTINGS = _core.described(Squared()), _core.described(fm.Adam())
+
 
 def state(optimizer, n_features=3, rank=2, dtype="float64"):
     return State.begin(n_features, rank, optimizer, dtype)
 
 
 def trainer(of, optimizer=None, loss=None, threads=1):
-    return _core.Trainer(
-        loss or Squared(), optimizer or fm.Adam(), of.bias, of.scalars, of.factors, threads
-    )
+    settings = _core.described(loss or Squared()), _core.described(optimizer or fm.Adam())
+    return _core.Trainer(*settings, of.bias, of.scalars, of.factors, threads)
 
 
 def planned(dtype="float64", columns=3, rows=4):
@@ -34,8 +35,8 @@ def planned(dtype="float64", columns=3, rows=4):
 class OneMoment(fm.Adam):
     """Claims to need less memory than the core's Adam writes."""
 
-    moments: ClassVar[int] = 1
-    moment_starts: ClassVar[tuple[float]] = (0.0,)
+    _moments: ClassVar[int] = 1
+    _moment_starts: ClassVar[tuple[float]] = (0.0,)
 
 
 def test_moments_are_the_core_s_own():
@@ -59,21 +60,21 @@ def test_arrays_of_a_state_fit_together(part):
     frozen.flags.writeable = False
     for value in [*wrong, frozen]:
         with pytest.raises((ValueError, TypeError), match=r"bias|scalars|factors"):
-            _core.Trainer(Squared(), fm.Adam(), **arrays | {part: value}, threads=1)
+            _core.Trainer(*SETTINGS, **arrays | {part: value}, threads=1)
 
 
 def test_a_width_of_half_a_register_is_refused():
     good = state(fm.Adam())
     narrow = np.ascontiguousarray(good.factors[:, :, :3])
     with pytest.raises(ValueError, match="a multiple of 4"):
-        _core.Trainer(Squared(), fm.Adam(), good.bias, good.scalars, narrow, 1)
+        _core.Trainer(*SETTINGS, good.bias, good.scalars, narrow, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unknown(fm.Adam):
     """An optimizer that the core has not."""
 
-    core_name: ClassVar[str] = "no such optimizer"
+    _core_name: ClassVar[str] = "no such optimizer"
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class Poisson(Squared):
 class Nameless(Huber):
     """A loss that does not tell its parameter."""
 
-    core_constants: ClassVar[dict[str, float]] = {}
+    _core_constants: ClassVar[dict[str, float]] = {}
 
 
 def test_names_and_constants_that_the_core_does_not_know():

@@ -22,7 +22,7 @@ def test_a_variation_differs_in_one_hyperparameter(best):
     changed = [differences(best, other) for other in found]
     assert all(len(names) == 1 for names in changed)
     names = set().union(*changed)
-    assert {"learning_rate", "l2_linear", best.solver.damping, "rank"} <= names
+    assert {"learning_rate", "l2_linear", best.solver._damping, "rank"} <= names
     assert ({"l2_factors", "init_scale"} <= names) is (best.rank > 0)
 
 

@@ -47,6 +47,11 @@ class Encoding(Protocol):
         """
 
 
+def n_outputs(encodings: list[Encoding]) -> int:
+    """Return how many output columns some encodings have together."""
+    return sum(encoding.n_outputs for encoding in encodings)
+
+
 def as_labels(column: Column, name: str) -> Labels:
     """Return a column for an encoding of categories; numbers become labels."""
     if isinstance(column, Labels):

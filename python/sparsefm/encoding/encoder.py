@@ -13,19 +13,21 @@ from sklearn.utils.validation import check_is_fitted
 from sparsefm import _core
 from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
-from sparsefm.data.validation import as_vector, as_weights, check_choice, check_dtype, read_array
+from sparsefm.data.validation import check_choice, check_dtype, read_array
 from sparsefm.encoding.assembly import Encoded, assemble, fields_of, first_unknown
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import Encoding, Values
+from sparsefm.encoding.columns import Encoding, Values, n_outputs
 from sparsefm.encoding.names import Names
 from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
 from sparsefm.encoding.size import check_size
+from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.encoding.streams import Watch, awakened, warn_of_few_rows
 from sparsefm.encoding.tables import Column
 from sparsefm.io.values import register
+from sparsefm.snapshots import aside, consistent
 
 
 @register("encoder")
@@ -90,6 +92,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     square of its non-zero values, and stays as it is where they are all 1.
 
     Rows of weight w count like w such rows, and rows in any order give the same result, to the bit.
+
+    Until a fit returns, other threads see the encoder as it was, and may transform.
     """
 
     _names: Names | None = None  # also those that are not text
@@ -113,6 +117,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     # --- what scikit-learn asks for -------------------------------------------------------------
 
+    @aside
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "TableEncoder":
         """Learn categories and statistics.
 
@@ -127,6 +132,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._remember(data, *self._learn(data, sample_weight, anew=True), self)
         return self
 
+    @aside
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "TableEncoder":
         """Learn what is new in more rows, as `fit` does in the first call.
 
@@ -165,6 +171,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return matrix.toarray()  # scikit-learn makes a table of it
         return matrix.copy() if self._encodings is None else matrix
 
+    @consistent
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """Return the features' names: "city=Rome", "age", "age@37.5", "age in [a, b)", "id#3".
 
@@ -184,6 +191,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return names
 
     @property
+    @consistent
     def field_names_(self) -> list[str]:
         """The input columns' names, "x0", "x1" and so on if they have none."""
         check_is_fitted(self)
@@ -195,6 +203,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return self._encodings is None
 
     @property
+    @consistent
     def fields_(self) -> npt.NDArray[np.intp]:
         """The input column of each feature, shape (d,)."""
         check_is_fitted(self)
@@ -282,7 +291,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self, data: Input, sample_weight: Any, *, anew: bool
     ) -> tuple[list[Encoding] | None, Scales]:
         """Return the encodings of all columns, or the scales of a sparse matrix."""
-        weights = _check_weights(sample_weight, data.shape[0])
+        weights = scaled_weights(sample_weight, data.shape[0])
         if anew or "_watch" not in vars(self):
             self._watch = Watch()
         encodings: list[Encoding] | None = None if data.is_sparse else []
@@ -300,7 +309,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self, data: Input, encodings: list[Encoding] | None, scales: Scales, owner: Any
     ) -> None:
         self._encodings, self._scales, self._names = encodings, scales, data.names
-        self.n_features_out_ = len(scales) if encodings is None else _n_outputs(encodings)
+        self.n_features_out_ = len(scales) if encodings is None else n_outputs(encodings)
         for estimator in (self, owner):
             estimator.n_features_in_ = data.shape[1]
             if data.names is not None and data.names.are_text:
@@ -312,7 +321,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         dtype = check_dtype(self.dtype)
         if encodings is None:
             return scales.apply(data.as_csr(), dtype)
-        shape = (data.shape[0], _n_outputs(encodings))
+        shape = (data.shape[0], n_outputs(encodings))
         n_entries = sum(encoding.n_entries for encoding in encodings)
         return assemble(self._encoded(data, encodings), shape, n_entries, dtype)
 
@@ -324,7 +333,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if weights is not None and not weights.all():
             counted = weights > 0
             weights = weights[counted]
-        end = _n_outputs(known)
+        end = n_outputs(known)
         encodings = []
         for position, (column, name) in enumerate(zip(data.columns(), names, strict=True)):
             if counted is not None:
@@ -384,14 +393,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return texts
 
 
-def _n_outputs(encodings: list[Encoding]) -> int:
-    return sum(encoding.n_outputs for encoding in encodings)
-
-
-def _check_weights(sample_weight: Any, n_rows: int) -> Values | None:
-    if sample_weight is None:
-        return None
-    as_weights(sample_weight, n_rows, np.float64, "sample_weight")  # for its checks
-    weights = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
-    scaled: Values = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
-    return scaled  # their sum must not overflow
+# Around what scikit-learn puts around them: names in tables are those of the same state.
+TableEncoder.fit_transform = aside(TableEncoder.fit_transform)  # type: ignore[method-assign]
+TableEncoder.transform = consistent(TableEncoder.transform)  # type: ignore[method-assign]

@@ -33,7 +33,8 @@ PLAIN = {str, float, type(None)}  # can be hashed, and are different from each o
 
 def as_table(X: Any) -> Table | None:
     """Return `X` as a table, or None if it is none."""
-    if not any(kind.__module__.split(".")[0] in _table_modules() for kind in type(X).__mro__):
+    libraries = {kind.__module__.partition(".")[0] for kind in type(X).__mro__}
+    if libraries.isdisjoint(_table_modules()):
         return None
     try:
         import narwhals

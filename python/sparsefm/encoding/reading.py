@@ -113,9 +113,9 @@ def read(
     """
     X = unmasked(X, "X")
     known = None if reset else known
-    data: Any = as_table(X)
+    data: Any = _as_csr(X) if sp.issparse(X) else as_table(X)
     if data is None:
-        data = _as_csr(X) if sp.issparse(X) else _as_array(X, owner, known)
+        data = _as_array(X, owner, known)
     shape = (data.n_rows, data.n_features) if isinstance(data, _core.Csr) else tuple(data.shape)
     _require_content(shape, owner)
     found = data.names if isinstance(data, Table) else None

@@ -81,7 +81,9 @@ class Settings:
 
 def check_settings(encoder: Any) -> None:
     """Refuse what the parameters of an encoder cannot be, whatever the columns are."""
-    kinds = encoder.numeric if is_mapping(encoder.numeric) else {None: encoder.numeric}
+    kinds = encoder.numeric
+    if isinstance(kinds, str) or not is_mapping(kinds):  # asking for a mapping takes longer
+        kinds = {None: kinds}
     for key, kind in kinds.items():
         name = "numeric" if key is None else f"numeric[{key!r}]"
         check_choice(kind, name, ("auto", *KINDS))

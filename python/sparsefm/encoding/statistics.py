@@ -6,11 +6,13 @@ row of weight three or the row three times (sums of whole numbers are exact).
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsefm.data.distinct import distinct_values
+from sparsefm.data.validation import as_vector, as_weights
 
 Array = npt.NDArray[np.float64]
 
@@ -118,3 +120,13 @@ def scale_down(values: Array, exponent: int) -> Array:
     """Return ``values / 2**exponent``; far outside of the training data it may be infinite."""
     with np.errstate(over="ignore", under="ignore"):
         return np.asarray(np.ldexp(values, -exponent), np.float64)
+
+
+def scaled_weights(sample_weight: Any, n_rows: int) -> Array | None:
+    """Return weights of rows, in a unit in which their sum does not overflow."""
+    if sample_weight is None:
+        return None
+    as_weights(sample_weight, n_rows, np.float64, "sample_weight")  # for its checks
+    weights = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
+    scaled: Array = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+    return scaled

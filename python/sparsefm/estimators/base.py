@@ -30,7 +30,7 @@ from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Gibbs, SampledModel, Sweeper
-from sparsefm.snapshots import fitted_aside, state_of
+from sparsefm.snapshots import aside
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import EarlyStopping
 from sparsefm.training.evaluation import evaluate
@@ -133,6 +133,7 @@ class FactorizationMachine(
 
     # --- training -------------------------------------------------------------------------------
 
+    @aside
     def fit(self: Self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Self:
         """Train on `X` and `y`.
 
@@ -140,8 +141,9 @@ class FactorizationMachine(
         or more and scored on the others. Then the model is trained on all rows, except those that
         `validation_fraction` holds out.
 
-        Until it is complete, other threads see the estimator as it was: they may predict meanwhile.
-        Callbacks see the model in training.
+        Until `fit` returns, everybody sees the estimator as it was, and it may predict meanwhile in
+        other threads. That includes callbacks: `training.model`, of their method `begin`, is the
+        model in training. Of several fits at once in threads the last one to return counts.
 
         Parameters
         ----------
@@ -164,8 +166,7 @@ class FactorizationMachine(
         -------
         self
         """
-        with fitted_aside(self) as fitted:
-            fitted._fit(X, y, sample_weight, eval_set)
+        self._fit(X, y, sample_weight, eval_set)
         return self
 
     def _sample_parameters(
@@ -197,7 +198,7 @@ class FactorizationMachine(
             model=lambda: self._after(run),
         )
         callbacks = [*self.callbacks, *self._guards(dataset, validation)]
-        self._run(run, epochs, validation, callbacks, sampling=solver.random)
+        self._run(run, epochs, validation, callbacks, sampling=solver._random)
         self._after(run)
         chosen = {"rank": rank, "solver": solver, "epochs": epochs}
         self.best_params_ = chosen | self._kept()
@@ -346,6 +347,8 @@ class FactorizationMachine(
         few = self.n_threads is None and matrix.n_rows < ROWS_FOR_THREADS
         threads = 1 if few else resolve_threads(self.n_threads)
         scores = [model._score_csr(matrix, threads) for model in self._models]
+        if len(scores) == 1 and scores[0].ndim == 1:  # in less time
+            return scores[0].astype(np.float64)[:, None]
         return np.column_stack(scores).astype(np.float64)
 
     @property
@@ -355,10 +358,9 @@ class FactorizationMachine(
 
     def _fitted(self, name: str) -> Any:
         """Return an attribute of a fitted estimator."""
-        state = state_of(self)
-        if name not in state:
+        if name not in vars(self):
             check_is_fitted(self)
-        return state[name]
+        return vars(self)[name]
 
     # --- what regressor and classifier define ----------------------------------------------------
 

@@ -24,7 +24,7 @@ from sparsefm.estimators.targets import Classes
 from sparsefm.losses import Logistic, Loss, Softmax, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Sweeper
-from sparsefm.snapshots import consistent, fitted_aside
+from sparsefm.snapshots import aside, consistent
 from sparsefm.training.metrics import Metrics, class_metrics, metrics_of
 from sparsefm.tuning.classes import MOST_AGAINST_REST
 
@@ -225,6 +225,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         self.loss = loss
         self.class_weight = class_weight
 
+    @aside
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> "FMClassifier":
@@ -261,10 +262,9 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
                     f"classes={classes} is not the same as on last call to partial_fit, "
                     f"was: {self.classes_}"
                 )
-        with fitted_aside(self) as fitted:
-            fitted._announced = classes
-            fitted._partial_fit(X, y, sample_weight)
-            del fitted._announced
+        self._announced = classes
+        self._partial_fit(X, y, sample_weight)
+        del self._announced
         return self
 
     @consistent

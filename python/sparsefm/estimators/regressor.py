@@ -20,7 +20,7 @@ from sparsefm.estimators.weighting import proportions
 from sparsefm.losses import Loss, check_loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import SampledModel, Sweeper
-from sparsefm.snapshots import consistent, fitted_aside
+from sparsefm.snapshots import aside, consistent
 from sparsefm.training.metrics import Metrics, metrics_of
 
 Array = npt.NDArray[Any]
@@ -194,6 +194,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         self.loss = loss
         self.bounds = bounds
 
+    @aside
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "FMRegressor":
         """Train for one pass over more rows.
 
@@ -214,8 +215,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         -------
         self
         """
-        with fitted_aside(self) as fitted:
-            fitted._partial_fit(X, y, sample_weight)
+        self._partial_fit(X, y, sample_weight)
         return self
 
     @consistent
@@ -235,7 +235,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         """
         return_std = check_flag(return_std, "return_std")
         scores = self._scores(X)[:, 0]
-        mean = np.clip(self._target.offset + self._target.scale * scores, *self.bounds_)
+        mean = np.clip(self._target.offset + self._target.scale * scores, *self._bounds())
         if not return_std:
             return mean
         noise, parameters = self._sampled("return_std").predict_std(
@@ -260,7 +260,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         sampled = self._sampled("predict_quantiles").predict_quantiles(
             self._encode(X), quantiles, n_threads=self.n_threads
         )
-        return np.clip(self._target.offset + self._target.scale * sampled, *self.bounds_)
+        return np.clip(self._target.offset + self._target.scale * sampled, *self._bounds())
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R squared, the share of the targets' variance that the predictions explain.
@@ -287,6 +287,9 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     @consistent
     def bounds_(self) -> tuple[float, float]:
         """The range that predictions are clipped to."""
+        return self._bounds()
+
+    def _bounds(self) -> tuple[float, float]:
         levels = self._fitted("_target").levels
         given = check_bounds(self.bounds)
         if given is not None:

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import check_flag
+from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_encoder
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
@@ -24,9 +25,18 @@ from sparsefm.io.file import write_file
 from sparsefm.io.labels import labels_to_arrays, read_labels
 from sparsefm.io.reader import REALS, Reader, add_prefix
 from sparsefm.io.replacing import FilePath
-from sparsefm.io.values import from_json, parameters_from_json, parameters_to_json, shown, to_json
+from sparsefm.io.values import (
+    check_class,
+    from_json,
+    parameters_from_json,
+    parameters_to_json,
+    shown,
+    to_json,
+)
 from sparsefm.losses import LOSSES, Loss
 from sparsefm.model import Model
+from sparsefm.optimizers import Optimizer
+from sparsefm.sampling import Sweeper
 from sparsefm.sampling.posterior import SampledModel
 from sparsefm.sampling.saving import read_samples, samples_to_content
 from sparsefm.snapshots import consistent
@@ -45,6 +55,7 @@ RECORDS = {
     "search_": dict,
     "best_params_": dict,
 }
+BASES = {"solver": (Optimizer, Sweeper), "encoder": (TableEncoder,), "loss": (Loss,)}
 
 
 class SavingMixin:
@@ -76,7 +87,8 @@ class SavingMixin:
         OSError
             If the file cannot be written, or `path` is a folder, a device, a pipe or a socket.
         ValueError, TypeError
-            If a parameter is invalid.
+            If a parameter is invalid, or its class, or that of the estimator, is derived from one
+            of this package: a file names classes, and `load` knows only those of the package.
 
         Warns
         -----
@@ -88,13 +100,14 @@ class SavingMixin:
         if kind is None:
             raise TypeError(
                 "save knows FMRegressor and FMClassifier, but not their subclass "
-                f"{type(self).__name__}"
+                f"{type(self).__name__}: fit one of those, or keep this as a pickle (joblib.dump)"
             )
         optimizer_state = check_flag(optimizer_state, "optimizer_state")
         training_rows = check_flag(training_rows, "training_rows")
         check_is_fitted(self)
         # They may have been set since `fit`, and `load` would refuse them.
         _check_parameters(cast(Any, self).get_params(deep=False), type(self))
+        _check_classes(self)
         sample = _sample_to_arrays(self) if training_rows else {}
         parameters, skipped = parameters_to_json(_parameters(self))
         for parameter in skipped:
@@ -134,6 +147,19 @@ class SavingMixin:
                 setattr(estimator, name, getattr(encoder, name))
         estimator._fitted_with = parameters_of(estimator)
         return estimator
+
+
+def _check_classes(estimator: Any) -> None:
+    """Refuse classes that users derived, of which `load` knows nothing."""
+    parameters = {name: getattr(estimator, name) for name in BASES}
+    learner = estimator._learner
+    fitted = {"encoder": estimator.encoder_, "loss": learner.loss}
+    if isinstance(learner, Learner):
+        fitted["solver"] = learner.hyperparameters.solver
+    for given in (parameters, fitted, vars(estimator).get("best_params_", {})):
+        for name in BASES.keys() & given.keys():
+            for base in BASES[name]:
+                check_class(given[name], base, name)
 
 
 def _parameters(estimator: Any) -> dict[str, Any]:
@@ -185,8 +211,8 @@ def _learner_to_content(learner: Learner, optimizer_state: bool) -> tuple[dict[s
         "cooling": learner.rate_factor,
         "seed": learner.seed,
     }
-    if learner.loss.core_constants:
-        header["loss_parameters"] = learner.loss.core_constants
+    if learner.loss._core_constants:
+        header["loss_parameters"] = learner.loss._core_constants
     arrays: Arrays = {}
     for number, state in enumerate(learner.states):
         arrays |= add_prefix(f"machine.{number}.", state_to_arrays(state, optimizer_state))

@@ -35,7 +35,7 @@ def read_state(
     state = State.begin(n_features, rank, solver, w.dtype)
     state.set_parameters(float(reader.numbers("w0", (1,), real)[0]), w, V)
     if reader.has_array("moments.bias"):
-        n = solver.moments
+        n = solver._moments
         state.bias[1:] = reader.numbers("moments.bias", (n,), real)
         state.scalars[:, 2:] = reader.numbers("moments.scalars", (n_features, n), real)
         moments = reader.numbers("moments.factors", (n_features, n, rank), real)
@@ -66,7 +66,7 @@ def _read_class_state(reader: Reader, chosen: Hyperparameters) -> ClassState:
     state = ClassState.begin(n_features, w0, rank, solver, 0)
     state.set_parameters(w0, w, V, U)
     if reader.has_array("moments.w0"):
-        n, first = solver.moments, state.bias.shape[1]
+        n, first = solver._moments, state.bias.shape[1]
         state.bias[1:, :n_classes] = reader.numbers("moments.w0", (n, n_classes), real)
         moments = reader.numbers("moments.w", (n_features, n, n_classes), real)
         state.blocks[:, 1:, :n_classes] = moments

@@ -47,6 +47,22 @@ def register(tag: str, name: str | None = None) -> Callable[[Class], Class]:
     return add
 
 
+def check_class(value: Any, base: type, name: str) -> None:
+    """Raise `TypeError` if an object is of a class that was derived from a registered one.
+
+    A file names classes, and `load` would not know this one.
+    """
+    cls = type(value)
+    if isinstance(value, base) and cls not in _TAGS:
+        known = [parent.__name__ for parent in cls.__mro__ if parent in _TAGS]
+        known = known or sorted(one.__name__ for one in _TAGS if issubclass(one, base))
+        raise TypeError(
+            f"save cannot write {name}={cls.__name__}(...): it knows {' and '.join(known)}, but no "
+            f"class derived from that. Fit with {known[0]} itself, or keep the estimator as a "
+            "pickle (joblib.dump)"
+        )
+
+
 def parameters_to_json(
     parameters: Mapping[str, Any], prefix: str = ""
 ) -> tuple[dict[str, Any], list[str]]:

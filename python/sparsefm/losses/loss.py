@@ -36,7 +36,7 @@ class Loss:
 
     def values(self, targets: Array, scores: Array) -> Array:
         """Return L(y, s) for each row, shape (n,)."""
-        return _core.loss_values(self, targets, scores)
+        return _core.loss_values(_core.described(self), targets, scores)
 
     def values_at_zero(self, targets: Array, n_scores: int) -> Array:
         """Return the loss of each row if its scores were zero, shape (n,)."""
@@ -44,7 +44,7 @@ class Loss:
 
     def slopes(self, targets: Array, scores: Array) -> Array:
         """Return dL/ds for each row, shape (n,)."""
-        return _core.loss_slopes(self, targets, scores)
+        return _core.loss_slopes(_core.described(self), targets, scores)
 
     def of_outputs(self, scores: Array) -> list[Array]:
         """Divide the scores of all outputs, side by side, into those of each output."""
@@ -55,11 +55,11 @@ class Loss:
         raise AttributeError(f"there are no probabilities with loss={self.name!r}")
 
     @property
-    def core_name(self) -> str:
+    def _core_name(self) -> str:
         """Its name in the core."""
         return self.name
 
     @property
-    def core_constants(self) -> dict[str, float]:
+    def _core_constants(self) -> dict[str, float]:
         """Its parameters, for the core."""
         return {field.name: float(getattr(self, field.name)) for field in fields(self)}

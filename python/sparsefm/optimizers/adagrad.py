@@ -37,8 +37,8 @@ class AdaGrad(Optimizer):
     """
 
     name: ClassVar[str] = "adagrad"
-    damping: ClassVar[str] = "initial_accumulator"
-    batch_sizes: ClassVar[tuple[int, int]] = (16, 256)
+    _damping: ClassVar[str] = "initial_accumulator"
+    _batch_sizes: ClassVar[tuple[int, int]] = (16, 256)
 
     learning_rate: float = 0.06
     initial_accumulator: float = 1.0
@@ -48,13 +48,13 @@ class AdaGrad(Optimizer):
         check_real(self.initial_accumulator, "initial_accumulator", above=0)
 
     @property
-    def moment_starts(self) -> tuple[float]:
+    def _moment_starts(self) -> tuple[float]:
         """The initial value of the accumulator h."""
         return (self.initial_accumulator,)
 
-    def check_range(self, real: np.dtype[Any]) -> None:
+    def _check_range(self, real: np.dtype[Any]) -> None:
         """Check that the type of the arithmetic can represent the hyperparameters."""
-        super().check_range(real)
+        super()._check_range(real)
         with np.errstate(over="ignore"):
             start = real.type(self.initial_accumulator)
         if not np.finfo(real).tiny <= start <= np.finfo(real).max:

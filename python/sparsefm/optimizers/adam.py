@@ -49,7 +49,7 @@ class Adam(Optimizer):
     """
 
     name: ClassVar[str] = "adam"
-    damping: ClassVar[str] = "epsilon"
+    _damping: ClassVar[str] = "epsilon"
 
     learning_rate: float = 0.01
     beta1: float = 0.9
@@ -66,22 +66,22 @@ class Adam(Optimizer):
         check_choice(self.updates, "updates", ("lazy", "exact"))
 
     @property
-    def moment_starts(self) -> tuple[float, float]:
+    def _moment_starts(self) -> tuple[float, float]:
         """The initial values of m and v."""
         return (0.0, 0.0)
 
     @property
-    def moves_all(self) -> bool:
+    def _moves_all(self) -> bool:
         """Whether momentum moves every parameter in every step."""
         return self.updates == "exact"
 
     @property
-    def core_name(self) -> str:
+    def _core_name(self) -> str:
         """Its name in the core, which has an optimizer for each kind of `updates`."""
         return "exact_adam" if self.updates == "exact" else "adam"
 
-    def check_range(self, real: np.dtype[Any]) -> None:
+    def _check_range(self, real: np.dtype[Any]) -> None:
         """Check that the type of the arithmetic can represent the hyperparameters."""
-        super().check_range(real)
+        super()._check_range(real)
         if real.type(self.epsilon) < np.finfo(real).tiny:
             raise ValueError(f"epsilon of {self.epsilon:g} is zero in {real}: raise it")

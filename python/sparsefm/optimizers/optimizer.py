@@ -23,9 +23,9 @@ class Optimizer:
 
     name: ClassVar[str]
     """Its name in files and in the core."""
-    damping: ClassVar[str]
+    _damping: ClassVar[str]
     """The name of the hyperparameter that damps the steps of rare features."""
-    batch_sizes: ClassVar[tuple[int, int]] = (16, 1024)
+    _batch_sizes: ClassVar[tuple[int, int]] = (16, 1024)
     """The smallest and the largest default batch size."""
     default_rank: ClassVar[int] = 8
     default_epochs: ClassVar[int] = 10
@@ -40,36 +40,36 @@ class Optimizer:
         check_real(self.l2_factors, "l2_factors")
 
     @property
-    def moment_starts(self) -> tuple[float, ...]:
+    def _moment_starts(self) -> tuple[float, ...]:
         """The initial value of each moment of a parameter."""
         raise TypeError(f"{type(self).__name__} is not an optimizer: use sparsefm.Adam()")
 
     @property
-    def moments(self) -> int:
+    def _moments(self) -> int:
         """The number of moments of each parameter."""
-        return len(self.moment_starts)
+        return len(self._moment_starts)
 
     @property
-    def moves_all(self) -> bool:
+    def _moves_all(self) -> bool:
         """Whether a step also moves parameters of features that are not in its batch."""
         return False
 
     @property
-    def core_name(self) -> str:
+    def _core_name(self) -> str:
         """Its name in the core (``cpp/core/optimizers``)."""
         return self.name
 
     @property
-    def core_constants(self) -> dict[str, float]:
+    def _core_constants(self) -> dict[str, float]:
         """Its hyperparameters for the core: those that are numbers."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: float(value) for name, value in values.items() if not isinstance(value, str)}
 
-    def batch_size_for(self, n_rows: int) -> int:
-        """Return the default batch size: 64 batches an epoch, within `batch_sizes`."""
-        return int(np.clip(n_rows // 64, *self.batch_sizes))
+    def _batch_size_for(self, n_rows: int) -> int:
+        """Return the default batch size: 64 batches an epoch, within `_batch_sizes`."""
+        return int(np.clip(n_rows // 64, *self._batch_sizes))
 
-    def check_range(self, real: np.dtype[Any]) -> None:
+    def _check_range(self, real: np.dtype[Any]) -> None:
         """Check that the type of the arithmetic can represent the hyperparameters."""
         with np.errstate(over="ignore"):
             for name in ("learning_rate", "l2_linear", "l2_factors"):
@@ -81,5 +81,5 @@ def check_optimizer(solver: Any, real: np.dtype[Any]) -> Optimizer:
     """Return the argument `solver` if it is an optimizer for arithmetic in `real`."""
     if not isinstance(solver, Optimizer):
         raise TypeError(f"solver must be an optimizer such as sparsefm.Adam(), got {solver!r:.80}")
-    solver.check_range(real)
+    solver._check_range(real)
     return solver

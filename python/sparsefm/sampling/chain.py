@@ -61,7 +61,7 @@ class Chain:
         """
         rank = normals.shape[1]
         variance = design.start_variance(rank) if scale is None else max(scale**2, LEAST_VARIANCE)
-        of_w, of_v = solver.precisions(1 / design.features_of_row, variance)
+        of_w, of_v = solver._precisions(1 / design.features_of_row, variance)
         precisions = np.tile([of_w] + [of_v] * rank, (design.n_groups, 1))
         spread = np.sqrt(variance) if scale is None else scale
         w0, cuts = design.constant(output)
@@ -91,8 +91,8 @@ class Chain:
         sums = [np.bincount(design.groups, column, design.n_groups) for column in squares.T]
         variances = np.column_stack(sums) / np.maximum(counts, 1)[:, None]
         precisions = 1 / np.clip(variances, 1e-6, None)
-        if not solver.random:
-            precisions[:, 0], precisions[:, 1:] = solver.precisions(1.0, 1.0)
+        if not solver._random:
+            precisions[:, 0], precisions[:, 1:] = solver._precisions(1.0, 1.0)
         return cls(
             np.array([(w0 - offset) / scale], design.dtype),
             w.astype(design.dtype),
@@ -110,7 +110,7 @@ class Chain:
             design.targets[output],
             design.weights,
             design.groups,
-            _Described(LIKELIHOODS[design.task], solver.core_constants),
+            _core.Described(LIKELIHOODS[design.task], solver._core_constants),
             self.w0,
             self.w,
             self.V,
@@ -135,11 +135,3 @@ class Chain:
         """Copy the numbers of another chain."""
         for name, array in self.arrays().items():
             array[:] = getattr(other, name)
-
-
-@dataclass(frozen=True)
-class _Described:
-    """What the core reads settings from."""
-
-    core_name: str
-    core_constants: dict[str, float]

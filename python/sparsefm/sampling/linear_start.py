@@ -69,7 +69,7 @@ def start_linear(
 
 def best_square(linear: Chain, design: Design, solver: Sweeper, squares: float) -> float:
     """Return N / P, given the sum of squares of the latent targets' distances from the scores."""
-    constants = solver.core_constants
+    constants = solver._core_constants
     means, precisions = linear.means[:, 0], linear.precisions[:, 0]
     distances = linear.w - means[design.groups]
     weighted = (

@@ -19,9 +19,9 @@ class Sweeper(ABC):
     """
 
     name: ClassVar[str]
-    random: ClassVar[bool]
+    _random: ClassVar[bool]
     """Whether parameters are drawn at random, or set to the best values."""
-    losses: ClassVar[tuple[str, ...]]
+    _losses: ClassVar[tuple[str, ...]]
     default_rank: ClassVar[int] = 16
     default_epochs: ClassVar[int]
 
@@ -31,11 +31,11 @@ class Sweeper(ABC):
 
     @property
     @abstractmethod
-    def core_constants(self) -> dict[str, float]:
+    def _core_constants(self) -> dict[str, float]:
         """Its constants in the core."""
 
     @abstractmethod
-    def precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
+    def _precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
         """Return the first precisions of w and V, given their variances at the start."""
 
 
@@ -82,8 +82,8 @@ class Gibbs(Sweeper):
     """
 
     name: ClassVar[str] = "gibbs"
-    random: ClassVar[bool] = True
-    losses: ClassVar[tuple[str, ...]] = ("squared", "logistic", "ordinal")
+    _random: ClassVar[bool] = True
+    _losses: ClassVar[tuple[str, ...]] = ("squared", "logistic", "ordinal")
     default_epochs: ClassVar[int] = 60
 
     burn_in: int = 5
@@ -102,13 +102,13 @@ class Gibbs(Sweeper):
             check_real(getattr(self, name), name, above=0)
 
     @property
-    def core_constants(self) -> dict[str, float]:
+    def _core_constants(self) -> dict[str, float]:
         """Its constants in the core."""
         hyperpriors = {name: float(getattr(self, name)) for name in ("alpha0", "beta0", "gamma0")}
         fixed = {"sample": 1.0, "bias_precision": BIAS_PRECISION, "gap_precision": GAP_PRECISION}
         return fixed | hyperpriors
 
-    def precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
+    def _precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
         """Return the first precisions of w and V, given their variances at the start."""
         return 1.0 / of_w, 1.0 / of_v
 
@@ -137,8 +137,8 @@ class ALS(Sweeper):
     """
 
     name: ClassVar[str] = "als"
-    random: ClassVar[bool] = False
-    losses: ClassVar[tuple[str, ...]] = ("squared",)
+    _random: ClassVar[bool] = False
+    _losses: ClassVar[tuple[str, ...]] = ("squared",)
     default_epochs: ClassVar[int] = 20
 
     l2_linear: float = 1.0
@@ -149,10 +149,10 @@ class ALS(Sweeper):
         check_real(self.l2_factors, "l2_factors", above=0)
 
     @property
-    def core_constants(self) -> dict[str, float]:
+    def _core_constants(self) -> dict[str, float]:
         """Its constants in the core."""
         return {"sample": 0.0, "alpha0": 1.0, "beta0": 1.0, "gamma0": 1.0, "bias_precision": 0.0}
 
-    def precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
+    def _precisions(self, of_w: float, of_v: float) -> tuple[float, float]:
         """Return the precisions of w and V, whatever their variances at the start."""
         return float(self.l2_linear), float(self.l2_factors)

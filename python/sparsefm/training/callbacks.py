@@ -2,7 +2,8 @@
 
 A callback is a callable that takes an `Epoch`; if it returns True, training stops after that epoch.
 If it has a method ``begin(training)``, that is called before the first epoch with a handle:
-`training.model` is the current model, `training.learning_rate` can be read and set, and
+`training.model` is the current model, or the estimator in training (the one whose `fit` was called
+changes when that returns); `training.learning_rate` can be read and set, and
 `training.restore(snapshot)` goes back to what `training.snapshot()` returned. If it has a method
 ``close()``, that is called when training ends, also after an error. Estimators call the method
 ``search(candidate)``, if there is one, after each candidate of the search for settings.

@@ -70,7 +70,7 @@ class ClassState:
         optimizer : Optimizer
         seed : int
         """
-        moments, n_classes, dtype = optimizer.moments, len(w0), w0.dtype
+        moments, n_classes, dtype = optimizer._moments, len(w0), w0.dtype
         class_width, width = _padded(n_classes), _padded(rank)
         blocks = aligned_zeros((n_features, 1 + moments, class_width + width), dtype)
         vectors = aligned_zeros((n_classes, 1 + moments, width), dtype)
@@ -81,7 +81,7 @@ class ClassState:
         vectors[:, 0, :rank] = np.where(uniforms < 0.5, -1, 1)
         state = cls(bias, vectors, blocks, rank, blocks)
         for part in (bias[None], vectors, blocks):
-            part[:, 1:] = np.asarray(optimizer.moment_starts)[:, None]
+            part[:, 1:] = np.asarray(optimizer._moment_starts)[:, None]
         return state
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -174,7 +174,8 @@ class ClassState:
 
     def trainer(self, loss: Loss, optimizer: Optimizer, threads: int) -> _core.Trainer:
         """Return what trains these parameters, in the core."""
-        return _core.Trainer(optimizer, self.bias, self.vectors, self.blocks, threads)
+        described = _core.described(optimizer)
+        return _core.Trainer(described, self.bias, self.vectors, self.blocks, threads)
 
     # --- copies ---------------------------------------------------------------------------------
 
@@ -203,7 +204,7 @@ class ClassState:
             room = lengthened(self.blocks, room_for(n_features, self.n_features))
         state = ClassState(self.bias, self.vectors, room[:n_features], self.rank, room)
         state.blocks[self.n_features :, 0] = 0  # a failed training may have left values there
-        state.blocks[self.n_features :, 1:] = np.asarray(optimizer.moment_starts)[:, None]
+        state.blocks[self.n_features :, 1:] = np.asarray(optimizer._moment_starts)[:, None]
         return state
 
 

@@ -98,7 +98,7 @@ class DivergenceWatch:
 
     def check_end(self, epoch: int) -> None:
         """Check the final parameters: the last step comes after the last training loss."""
-        moves_all = self._learner.hyperparameters.solver.moves_all
+        moves_all = self._learner.hyperparameters.solver._moves_all
         features = None if moves_all else self._dataset.used_features
         for output, state in enumerate(self._learner.states):
             if not state.is_finite(features):

@@ -47,4 +47,4 @@ class Hyperparameters:
 
     def batch_size_for(self, n_rows: int) -> int:
         """Return the batch size for a number of training rows."""
-        return self.batch_size or self.solver.batch_size_for(n_rows)
+        return self.batch_size or self.solver._batch_size_for(n_rows)

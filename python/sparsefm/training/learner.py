@@ -163,7 +163,7 @@ class Learner:
         New features `join` the model. The cost is proportional to the number of these features,
         unless the optimizer moves all parameters.
         """
-        touched: Any = slice(None) if self.hyperparameters.solver.moves_all else features
+        touched: Any = slice(None) if self.hyperparameters.solver._moves_all else features
         before = [state.parts(touched) for state in self.states]
         steps, rate_factor = self.steps, self.rate_factor
         try:

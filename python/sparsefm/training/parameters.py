@@ -55,10 +55,10 @@ class State:
         cls, n_features: int, rank: int, optimizer: Optimizer, dtype: npt.DTypeLike
     ) -> "State":
         """Return parameters of zero, and the optimizer's initial moments."""
-        moments = optimizer.moments
+        moments = optimizer._moments
         scalars = aligned_zeros((n_features, 2 + moments), dtype)
         factors = aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype)
-        bias = np.array([0.0, *optimizer.moment_starts], dtype)
+        bias = np.array([0.0, *optimizer._moment_starts], dtype)
         state = cls(bias, scalars, factors, rank, (scalars, factors))
         state._start_moments(0, optimizer)
         return state
@@ -138,7 +138,8 @@ class State:
 
     def trainer(self, loss: Loss, optimizer: Optimizer, threads: int) -> _core.Trainer:
         """Return what trains these parameters, in the core."""
-        return _core.Trainer(loss, optimizer, self.bias, self.scalars, self.factors, threads)
+        settings = _core.described(loss), _core.described(optimizer)
+        return _core.Trainer(*settings, self.bias, self.scalars, self.factors, threads)
 
     # --- copies ---------------------------------------------------------------------------------
 
@@ -180,9 +181,9 @@ class State:
 
     def _start_moments(self, first: int, optimizer: Optimizer) -> None:
         """Set the initial moments of the features from `first` on."""
-        if any(optimizer.moment_starts):
-            self.scalars[first:, 2:] = optimizer.moment_starts
-            self.factors[first:, 1:] = np.asarray(optimizer.moment_starts)[:, None]
+        if any(optimizer._moment_starts):
+            self.scalars[first:, 2:] = optimizer._moment_starts
+            self.factors[first:, 1:] = np.asarray(optimizer._moment_starts)[:, None]
 
 
 def _copied(bias: Array, scalars: Array, factors: Array, rank: int) -> State:

@@ -82,7 +82,7 @@ class SamplingRun(Run):
             validation = validation and validation.with_features(self._features)
         self._validation = validation
         rank = going_on[0].rank if going_on else start.rank
-        self._design = Design.of(dataset, task=loss.task, rank=rank, scale=solver.random)
+        self._design = Design.of(dataset, task=loss.task, rank=rank, scale=solver._random)
         if going_on:
             progress = going_on[0].progress
             if progress.data != self._design.checksum:
@@ -122,7 +122,7 @@ class SamplingRun(Run):
     @property
     def diagnostics(self) -> dict[str, float]:
         """The largest R-hat and the smallest effective sample size; see `diagnostics.summary`."""
-        if not self._solver.random:
+        if not self._solver._random:
             return {}
         if len(self._monitored) > MORE_DRAWS * self._diagnosed:  # not each time: that is slow
             self._diagnosed = len(self._monitored)
@@ -161,7 +161,7 @@ class SamplingRun(Run):
         """Make a sweep; return the sums of squared residuals, and the samples of each output."""
         squares = self._sweep()
         self._sweeps += 1
-        if self._sweeps <= self._solver.burn_in + 1 or not self._solver.random:  # what was before
+        if self._sweeps <= self._solver.burn_in + 1 or not self._solver._random:  # what was before
             self._kept = [Thinned(self._solver.samples) for _ in self._chains]
             self._means = [Mean(self._loss.task) for _ in self._chains]
         samples = self._samples()
@@ -254,7 +254,7 @@ class SamplingRun(Run):
 
     def _model_of(self, output: int) -> Model:
         kept, (offset, scale) = self._kept[output], self._design.units[output]
-        if not self._solver.random:
+        if not self._solver._random:
             (sample,) = self._with_unused(kept.kept[-1])
             return replace(sample.model(offset, scale, self._loss), history=tuple(self.history))
         progress = Progress(

@@ -19,7 +19,7 @@ def check_solver(solver: Any, loss: Loss, real: np.dtype[Any]) -> Optimizer | Sw
         if loss.task == "ordinal":
             raise ValueError("ordered classes (loss='ordinal') need solver=sparsefm.Gibbs()")
         return check_optimizer(solver, real)
-    losses = solver.losses
+    losses = solver._losses
     if loss.name not in losses:
         known = " or ".join(map(repr, losses))
         raise ValueError(f"solver {type(solver).__name__} has a loss of {known}, not {loss.name!r}")
@@ -56,7 +56,7 @@ def check_going_on(fitted: Any, solver: Any) -> None:
             "an optimizer cannot go on from a model that was sampled: fit anew, with "
             "warm_start=True (or solver=sparsefm.Adam()) from the first fit on"
         )
-    if isinstance(solver, Sweeper) and not (sampled and solver.random):
+    if isinstance(solver, Sweeper) and not (sampled and solver._random):
         name = type(solver).__name__
         raise ValueError(f"{name} cannot go on from what was fitted before: fit anew")
 

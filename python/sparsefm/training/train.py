@@ -144,7 +144,7 @@ def train(
     check_width(n_features, start.rank, real.itemsize)
     if isinstance(solver, Sweeper):
         going_on: Sequence[SampledModel] = ()
-        if isinstance(start.model, SampledModel) and solver.random:
+        if isinstance(start.model, SampledModel) and solver._random:
             going_on = sampled_models([start.model], solver, n_features)
         check_sweeps(solver, epochs, batch_size, start, going_on=bool(going_on))
         run: Run = SamplingRun(

@@ -45,7 +45,7 @@ def variations(best: Hyperparameters) -> Iterator[Hyperparameters]:
     for factor in (0.25, 4.0):
         yield with_solver(l2_linear=factor * solver.l2_linear)
     for factor in (0.3, 3.0):
-        yield with_solver(**{solver.damping: factor * getattr(solver, solver.damping)})
+        yield with_solver(**{solver._damping: factor * getattr(solver, solver._damping)})
     if best.rank:
         for factor in (0.25, 4.0):
             yield with_solver(l2_factors=factor * solver.l2_factors)

@@ -269,7 +269,7 @@ class Search:
             return False
         if self.loss.task == "ordinal":
             return True
-        if self.loss.name not in Gibbs.losses:
+        if self.loss.name not in Gibbs._losses:
             return False
         if self.loss.task != "regression" and not can_repeat(dataset.weights_of(dataset.rows)):
             return False
@@ -315,7 +315,7 @@ class Search:
 
 def may_sample(given: Mapping[str, Any], epochs: Any, loss: Loss) -> bool:
     """Return whether what the user set leaves room for a sampler."""
-    return not given.keys() - {"rank"} and epochs is None and loss.name in Gibbs.losses
+    return not given.keys() - {"rank"} and epochs is None and loss.name in Gibbs._losses
 
 
 def _figures(candidates: Sequence[Candidate]) -> dict[str, float]:
