@@ -12,9 +12,6 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-#if __has_include(<unistd.h>)
-#include <unistd.h>
-#endif
 
 #include <algorithm>
 #include <atomic>
@@ -23,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "forks.hpp"
 #include "spare_memory.hpp"
 #include "speedup.hpp"
 #include "types.hpp"
@@ -205,16 +203,6 @@ inline int team_size(int threads, Index longest_loop, Index work) noexcept {
 }
 
 #ifdef _OPENMP
-#if __has_include(<unistd.h>)
-inline const auto loaded_by = getpid();
-
-/// Whether this is a child made by fork, where OpenMP may wait for threads that only its parent
-/// has. The number of the process tells however it was forked; a handler is not always called.
-inline bool is_forked_child() noexcept { return getpid() != loaded_by; }
-#else
-inline bool is_forked_child() noexcept { return false; }  // Windows has no fork
-#endif
-
 /// Whether the system would start so many threads now. If not, GNU's OpenMP ends the process.
 inline bool can_start(int threads) noexcept {
   std::atomic_flag all;
