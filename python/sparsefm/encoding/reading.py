@@ -196,7 +196,12 @@ def _has_records(X: Any) -> bool:
 
 def _unchecked(X: Any) -> npt.NDArray[Any]:
     """Return an array; what text there is beside numbers in rows does not make them text."""
-    array = read_array(X, "X")
+    try:
+        array = read_array(X, "X")
+    except ValueError:
+        array = read_array(X, "X", object)
+        if array.ndim != 2:  # no rows of one length, of which some cells are lists
+            raise
     return read_array(X, "X", object) if array.dtype.kind in "US" else array
 
 
