@@ -14,7 +14,7 @@ from sparsefm.encoding.columns import NOTHING, UNKNOWN, Codes, Encoded, Ragged, 
 
 Offsets = npt.NDArray[np.int64]
 
-ROWS_AT_ONCE = 1 << 16  # bounds temporary arrays
+ROWS_AT_ONCE = 1 << 14  # bounds temporary arrays
 
 
 def assemble(

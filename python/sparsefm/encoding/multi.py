@@ -1,9 +1,11 @@
 """Columns of lists as features: several entries in a row, one for each value of the list."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +13,12 @@ import scipy.sparse as sp
 
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Ragged, Spans, Values, as_labels, changed, kind, text
-from sparsefm.encoding.objects import distinct
 from sparsefm.encoding.tables import Column, Labels, Lists
 
 COMBINERS = ("mean", "sqrt", "sum")
+TEXTS_AT_ONCE = 1 << 14  # bounds temporary objects
+
+_DIVIDED: WeakKeyDictionary[Labels, tuple[str, Lists]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,26 +83,38 @@ class Multi:
         return Ragged(indptr, columns, None if are_ones else combined, unknown)
 
     def _lists(self, column: Column, name: str) -> Lists:
-        """Return a column as lists; text is divided."""
+        """Return a column as lists; text is divided, once only while it is in use."""
         if isinstance(column, Lists):
             return column
         labels = as_labels(column, name)
         if self.separator is None and labels.values:
             raise changed(name, "lists", kind(labels.values[0]))
-        return divided(labels, self.separator or " ")
+        separator, lists = _DIVIDED.get(labels, ("", None))
+        if lists is None or separator != self.separator:
+            lists = divided(labels, self.separator or " ")
+            _DIVIDED[labels] = self.separator or "", lists
+        return lists
 
 
 def divided(labels: Labels, separator: str) -> Lists:
     """Return text as lists of what is between separators; what is blank there is left out."""
-    parts = [
-        [part for part in map(str.strip, text(value).split(separator)) if part]
-        for value in labels.values
-    ]
-    codes, found = distinct(list(chain.from_iterable(parts)))
-    lengths = np.fromiter(map(len, parts), np.int64, len(parts))
-    present = np.ones(len(parts) + 1, bool)
+    code_of: defaultdict[str, int] = defaultdict()
+    code_of.default_factory = code_of.__len__  # numbers what is new
+    lengths, codes = [], [np.empty(0, np.int32)]
+    for begin in range(0, len(labels.values), TEXTS_AT_ONCE):
+        texts = map(text, labels.values[begin : begin + TEXTS_AT_ONCE])
+        parts = [one.split(separator) for one in texts]
+        lengths += map(len, parts)
+        found = map(code_of.__getitem__, chain.from_iterable(parts))
+        codes.append(np.fromiter(found, np.int32))
+    distinct = {"": -1}
+    for part in map(str.strip, code_of):
+        distinct.setdefault(part, len(distinct) - 1)
+    places = np.array([distinct[part.strip()] for part in code_of] or [-1], np.int32)
+    present = np.ones(len(labels.values) + 1, bool)
     present[-1] = False  # which the code -1 means
-    return Lists.of(present, lengths, Labels(codes, found)).take(labels.codes)
+    items = Labels(places[np.concatenate(codes)], list(distinct)[1:])
+    return Lists.of(present, np.array(lengths, np.int64), items).take(labels.codes)
 
 
 def _combined(values: Values, indptr: npt.NDArray[np.int64], combiner: str) -> Values:

@@ -119,10 +119,12 @@ def check_settings(encoder: Any) -> None:
     if encoder.multi is not None and not is_mapping(encoder.multi):
         raise TypeError(f"multi must map columns to separators, got {encoder.multi!r:.80}")
     for key, separator in (encoder.multi or {}).items():
-        if not isinstance(separator, str) or not separator:
+        if not isinstance(separator, str):
             raise TypeError(
                 f"multi[{key!r}] must be text, the separator of values, got {separator!r:.80}"
             )
+        if not separator:
+            raise ValueError(f"multi[{key!r}] must not be empty: it separates values")
     for key, count in (encoder.hashed or {}).items():
         check_integer(count, f"hashed[{key!r}]", 1)
 

@@ -215,7 +215,8 @@ def as_column(codes: Integers, found: list[Any], name: str, *, is_categorical: b
                 f"column {name!r} holds a number too large for float64: make the column text"
             ) from None
     values = found if examples.keys() <= {str, bool} else [_plain(value, name) for value in found]
-    return Labels(*_distinct(codes, values))
+    codes, values = _distinct(codes, values)
+    return Labels(codes.astype(np.int32, copy=False), values)
 
 
 def temporal(name: str, kind: object) -> TypeError:
