@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Ragged, Spans, Values, as_labels, changed, kind, text
-from sparsefm.encoding.tables import Column, Labels, Lists
+from sparsefm.encoding.tables import Column, Labels, Lists, Value
 
 COMBINERS = ("mean", "sqrt", "sum")
 TEXTS_AT_ONCE = 1 << 14  # bounds temporary objects
@@ -100,14 +100,15 @@ def divided(labels: Labels, separator: str) -> Lists:
     """Return text as lists of what is between separators; what is blank there is left out."""
     code_of: defaultdict[str, int] = defaultdict()
     code_of.default_factory = code_of.__len__  # numbers what is new
-    lengths, codes = [], [np.empty(0, np.int32)]
+    lengths: list[int] = []
+    codes = [np.empty(0, np.int32)]
     for begin in range(0, len(labels.values), TEXTS_AT_ONCE):
         texts = map(text, labels.values[begin : begin + TEXTS_AT_ONCE])
         parts = [one.split(separator) for one in texts]
         lengths += map(len, parts)
         found = map(code_of.__getitem__, chain.from_iterable(parts))
         codes.append(np.fromiter(found, np.int32))
-    distinct = {"": -1}
+    distinct: dict[Value, int] = {"": -1}
     for part in map(str.strip, code_of):
         distinct.setdefault(part, len(distinct) - 1)
     places = np.array([distinct[part.strip()] for part in code_of] or [-1], np.int32)
