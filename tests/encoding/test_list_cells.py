@@ -106,6 +106,25 @@ def test_kinds_of_values(table, rows, names):
     assert encoded(table({"g": rows}))[0] == names
 
 
+def test_numbers_of_arrow():
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("narwhals")
+    for kind in (pa.float16(), pa.float32(), pa.decimal128(5, 2), pa.decimal256(50, 2), pa.uint8()):
+        rows = pa.array([[1.0, 2.0], [2.0]]).cast(pa.list_(kind))
+        names, found = encoded(pa.table({"g": rows}))
+        assert names == ["g=1", "g=2"]
+        assert found.tolist() == [[0.5, 0.5], [0, 1]]
+
+
+@pytest.mark.parametrize("kind", ["list", "map"])
+def test_nothing_but_missing_lists(kind):
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("narwhals")
+    types = {"list": pa.list_(pa.string()), "map": pa.map_(pa.string(), pa.int8())}
+    names, found = encoded(pa.table({"g": pa.array([None, None], types[kind])}))
+    assert (names, found.tolist()) == (["g=missing"], [[1], [1]])
+
+
 def test_integers_of_64_bits(table):
     rows = [np.array(row, np.uint64) for row in ([2**64 - 1], [2**64 - 2, 2**64 - 1])]
     assert encoded(table({"g": rows}))[0] == [f"g={2**64 - 2}", f"g={2**64 - 1}"]

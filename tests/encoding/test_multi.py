@@ -65,8 +65,10 @@ def test_the_order_of_values_does_not_matter():
     for one in (rows, weighted):
         turned = [row[::-1] if isinstance(row, list) else dict([*row.items()][::-1]) for row in one]
         for combiner in ("mean", "sqrt", "sum"):
-            matrices = [TableEncoder(combiner=combiner).fit_transform(objects(x)) for x in (one, turned)]  # fmt: skip
-            assert (matrices[0] != matrices[1]).nnz == 0
+            first, second = (
+                TableEncoder(combiner=combiner).fit_transform(objects(x)) for x in (one, turned)
+            )
+            assert (first != second).nnz == 0
 
 
 # --- text -----------------------------------------------------------------------------------------

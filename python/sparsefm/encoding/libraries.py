@@ -225,8 +225,11 @@ def _read_arrow_lists(column: Any, name: str) -> Lists:
         weights = read_weights(found.to_pylist(), name)
     else:
         flat, lengths = pc.list_flatten(column), pc.list_value_length(column).to_numpy()
-    if pa.types.is_integer(value_kind) or pa.types.is_floating(value_kind):
-        flat = flat.dictionary_encode()  # these are categories
+    if pa.types.is_float16(value_kind):
+        flat = flat.cast(pa.float32())
+    is_number = pa.types.is_primitive(value_kind) or pa.types.is_decimal(value_kind)
+    if is_number and not pa.types.is_temporal(value_kind):
+        flat = flat.dictionary_encode()  # numbers are categories here
     return Lists.of(present, lengths, as_items(_read_arrow(flat, name), name), weights)
 
 

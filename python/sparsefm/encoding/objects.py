@@ -6,6 +6,7 @@ objects, and JSON gives rows as dicts.
 
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain, compress
 from numbers import Real
 from typing import Any, NoReturn
@@ -98,6 +99,7 @@ def is_missing(value: Any) -> bool:
         return False
 
 
+@lru_cache(maxsize=256)
 def has_several(kind: type) -> bool:
     """Return whether cells of a type hold several values."""
     if issubclass(kind, str | bytes | bytearray | memoryview):

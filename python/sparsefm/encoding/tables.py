@@ -229,7 +229,7 @@ def temporal(name: str, kind: object) -> TypeError:
 
 def as_items(column: Column, name: str) -> Labels:
     """Return the values of the lists of a column; `column` has them one after the other."""
-    if isinstance(column, Numbers):  # nothing but missing values
+    if isinstance(column, Numbers) and np.isnan(column.values).all():
         return Labels(np.full(len(column.values), -1), [])
     assert isinstance(column, Labels)
     for value in column.values:
