@@ -9,7 +9,13 @@ NAMES = ["g=comedy", "g=drama", "g=war", "g=missing"]
 UNNAMED = [f"x0{name[1:]}" for name in NAMES]
 MEAN = [[0, 1 / 2, 1 / 2, 0], [0, 0, 0, 1], [0, 0, 0, 0], [1 / 3, 2 / 3, 0, 0], [0, 0, 1, 0]]
 TEXT = ["war|drama", None, "", " comedy || drama|drama", "war"]
-DICTS = [{"war": 1, "drama": 1.0}, None, {}, {"comedy": 1, "drama": 2, None: 5, "war": None}, {"war": 7}]
+DICTS = [
+    {"war": 1, "drama": 1.0},
+    None,
+    {},
+    {"comedy": 1, "drama": 2, None: 5, "war": None},
+    {"war": 7},
+]
 
 
 def objects(*columns):

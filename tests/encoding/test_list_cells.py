@@ -9,6 +9,7 @@ from list_columns import DICTS, MEAN, NAMES, ROWS, TEXT, UNNAMED, encoded, expec
 
 from sparsefm.encoding.tables import Labels, Lists
 
+
 @pytest.mark.parametrize("rows", [1, 100])  # few, and many
 def test_lists_of_every_library(table, rows):
     expect(encoded(table({"g": ROWS * rows})), NAMES, MEAN * rows)
@@ -29,6 +30,12 @@ def test_cells_of_python(make):
     for missing in (None, math.nan):
         X = objects([missing if cell is None else cell for cell in cells])
         expect(encoded(X), UNNAMED, MEAN)
+
+
+def test_a_list_of_what_is_missing_is_not_missing():
+    for cell in (np.array([math.nan]), [math.nan], [None], np.array([])):
+        names, found = encoded(objects([["a"], cell, None]))
+        assert (names, found.tolist()) == (["x0=a", "x0=missing"], [[1, 0], [0, 0], [0, 1]])
 
 
 def test_sets_have_each_value_once():
@@ -151,6 +158,10 @@ def test_take_and_show():
     lists = Lists(np.array([0, 2, 3, 3]), Labels(np.array([1, 0, -1]), ["a", "b"]), None)
     taken = lists.take(np.array([True, False, True]))
     assert (taken.indptr.tolist(), taken.items.codes.tolist()) == ([0, 2, 2], [1, 0])
-    assert [lists.show(row) for row in range(3)] == ["['b', 'a']", "nothing (a missing value)", "[]"]
+    assert [lists.show(row) for row in range(3)] == [
+        "['b', 'a']",
+        "nothing (a missing value)",
+        "[]",
+    ]
     again = lists.take(np.array([1, 0, 0]))
     assert again.items.codes.tolist() == [-1, 1, 0, 1, 0]

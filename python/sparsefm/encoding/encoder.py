@@ -356,7 +356,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _encoded(self, data: Input, encodings: list[Encoding]) -> Iterator[Encoded]:
         """Yield what each column encodes to."""
         dtype = check_dtype(self.dtype)
-        for column, encoding, name in zip(data.columns(), encodings, data.field_names, strict=True):
+        columns = data.columns(last=True)
+        for column, encoding, name in zip(columns, encodings, data.field_names, strict=True):
             encoded = encoding.encode(column, name)
             row = first_unknown(encoded) if self.unknown == "error" else None
             if row is not None:

@@ -55,9 +55,11 @@ class Input:
         """The columns' names, made up where there are none."""
         return field_names(self.names, self.shape[1])
 
-    def columns(self) -> Iterator[Column]:
-        """Yield the columns, one at a time."""
+    def columns(self, *, last: bool = False) -> Iterator[Column]:
+        """Yield the columns, one at a time; the last time, none of them is kept any longer."""
         if self.kept is not None:
+            while last and self.kept:
+                yield self.kept.pop(0)
             yield from self.kept
         elif self.is_sparse:
             by_column = as_scipy(self.data).tocsc()
