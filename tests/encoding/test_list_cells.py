@@ -139,7 +139,7 @@ def test_integers_of_64_bits(table):
 
 def test_columns_are_refused_by_name(table):
     for rows in ([[["a"]]], [[0.5, 1.0]]):
-        with pytest.raises(TypeError, match="column 'g' holds .*: make"):
+        with pytest.raises(TypeError, match=r"column 'g' holds .*: make"):
             encoded(table({"g": rows}))
 
 

@@ -15,7 +15,8 @@ from sparsefm.encoding.multi import Multi
 def history(n_rows=400, seed=3):
     """Return rows with a list, and targets in which single pairs of values matter."""
     rng = np.random.default_rng(seed)
-    lists = [[f"v{i}" for i in rng.choice(12, rng.integers(0, 5), replace=False)] for _ in range(n_rows)]  # fmt: skip
+    chosen = [rng.choice(12, rng.integers(0, 5), replace=False) for _ in range(n_rows)]
+    lists = [[f"v{i}" for i in row] for row in chosen]
     users = [f"u{i}" for i in rng.integers(0, 9, n_rows)]
     strength = {f"{u}{v}": rng.normal() for u in set(users) for v in (f"v{i}" for i in range(12))}
     y = [sum(strength[u + v] for v in row) for u, row in zip(users, lists, strict=True)]
