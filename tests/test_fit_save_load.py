@@ -182,6 +182,66 @@ def test_whatever_can_be_fitted_can_be_saved(X, few, tmp_path_factory):
         libraries.FEW_ROWS = before
 
 
+WEIGHTS = st.floats(-10, 10) | st.integers(-3, 3) | st.none()
+
+
+@st.composite
+def lists(draw):
+    """Return the rows of a column of lists, of sets, of dicts with weights, or of joined text."""
+    one = PLAIN[draw(st.sampled_from(["text", "int", "bool"]))]
+    few = st.sampled_from(draw(st.lists(one, min_size=1, max_size=5)))
+    cells = {
+        "list": st.lists(few | st.none(), max_size=6),
+        "tuple": st.lists(few, max_size=3).map(tuple),
+        "set": st.sets(few, max_size=4),
+        "dict": st.dictionaries(few, WEIGHTS, max_size=4),
+        "text": st.lists(TEXT, max_size=5).map("|".join),
+    }[draw(st.sampled_from(["list", "tuple", "set", "dict", "text"]))]
+    return draw(st.lists(cells | st.none(), min_size=N_ROWS, max_size=N_ROWS))
+
+
+LISTS = [
+    lambda rows: pd.DataFrame({"a": rows, "b": range(N_ROWS)}),
+    lambda rows: pl.DataFrame({"a": rows, "b": range(N_ROWS)}, strict=False),
+    lambda rows: pa.table({"a": rows, "b": range(N_ROWS)}),
+    lambda rows: [{"a": row, "b": i} for i, row in enumerate(rows)],
+]
+
+
+@given(
+    rows=lists(),
+    make=st.sampled_from(LISTS),
+    hashed=st.sampled_from([None, {"a": 3}]),
+    combiner=st.sampled_from(["mean", "sqrt", "sum"]),
+)
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+def test_columns_of_lists_can_be_saved(rows, make, hashed, combiner, tmp_path_factory):
+    try:
+        X = make(rows)
+    except BaseException as error:  # the library cannot hold it, or Polars panics
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return
+    has_text = any(isinstance(row, str) for row in rows)
+    encoder = fm.TableEncoder(
+        hashed=hashed, combiner=combiner, multi={"a": "|"} if has_text else None
+    )
+    estimator = fm.FMClassifier(rank=2, epochs=1, search=None, encoder=encoder)
+    if not train(estimator.fit, X, [0, 1] * 6, ("column", "X")):
+        return
+    path = tmp_path_factory.getbasetemp() / "lists.safetensors"
+    estimator.save(path)
+    loaded = fm.load(path)
+    assert np.array_equal(loaded.decision_function(X), estimator.decision_function(X))
+    fields = loaded.encoder_.fields_
+    assert fields.tolist() == estimator.encoder_.fields_.tolist()
+    matrix = estimator.encoder_.transform(X)
+    assert matrix.has_canonical_format
+    if combiner == "mean":
+        of_list = abs(matrix[:, fields == 0]).sum(axis=1)
+        assert ((abs(of_list - 1) < 1e-5) | (of_list == 0)).all()
+
+
 @given(parts=st.lists(st.lists(INTEGERS | REALS, min_size=2, max_size=6), min_size=2, max_size=3))
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 def test_categories_of_a_stream_can_be_saved(parts, tmp_path_factory):

@@ -15,7 +15,7 @@ def codes(*columns):
 
 def test_ones_have_no_values():
     encoded = [(codes(0, 1, UNKNOWN), None), (codes(2, 2, 3), None)]
-    matrix = assemble(iter(encoded), (3, 4), 2, np.float32)
+    matrix = assemble(iter(encoded), (3, 4), [1, 1], np.float32)
     assert matrix.values is None
     assert matrix.all_ones
     assert (matrix.indptr.tolist(), matrix.indptr.dtype) == ([0, 2, 4, 5], np.int32)
@@ -26,7 +26,7 @@ def test_ones_have_no_values():
 def test_numbers_beside_ones(dtype):
     numbers = np.array([0.5, 0, -2], dtype)  # a value that became zero is none
     encoded = [(codes(0, 1, UNKNOWN), None), (codes(2, 2, 2), numbers), (codes(3, 3, 3), None)]
-    matrix = assemble(iter(encoded), (3, 4), 3, dtype)
+    matrix = assemble(iter(encoded), (3, 4), [1, 1, 1], dtype)
     assert matrix.values.dtype == dtype
     expected = [[1, 0, 0.5, 1], [0, 1, 0, 1], [0, 0, -2, 1]]
     assert as_scipy(matrix).toarray().tolist() == expected
@@ -36,7 +36,7 @@ def test_numbers_beside_ones(dtype):
 @pytest.mark.parametrize("values", [None, np.array([0.5, 2], np.float32)])
 def test_rows_are_sorted(values):
     encoded = [(codes(4, 0), values), (codes(1, NOTHING), None), (codes(2, 3), None)]
-    matrix = assemble(iter(encoded), (2, 5), 3, np.float32)
+    matrix = assemble(iter(encoded), (2, 5), [1, 1, 1], np.float32)
     assert matrix.canonical
     assert matrix.indices.tolist() == [1, 2, 4, 0, 3]
     assert (matrix.values is None) == (values is None)
@@ -50,17 +50,17 @@ def test_several_entries_of_a_column(dtype):
     pairs = np.array([[1, 2], [0, 1], [UNKNOWN, NOTHING]], np.int32)
     shares = np.array([[0.25, 0.75], [1, 0], [1, 0]], dtype)
     encoded = [(pairs, shares), (codes(4, 3, 3), None), (pairs + 5, None)]
-    matrix = assemble(iter(encoded), (3, 8), 5, dtype)
+    matrix = assemble(iter(encoded), (3, 8), [2, 1, 2], dtype)
     assert matrix.values.dtype == dtype
     assert as_scipy(matrix).toarray().tolist() == [
         [0, 0.25, 0.75, 0, 1, 0, 1, 1], [1, 0, 0, 1, 0, 1, 1, 0], [0, 0, 0, 2, 1, 0, 0, 0]
     ]  # fmt: skip
-    assert first_unknown(pairs) == 2
-    assert first_unknown(pairs[:2]) is None
+    assert first_unknown((pairs, None)) == 2
+    assert first_unknown((pairs[:2], None)) is None
 
 
 def test_rows_without_anything():
-    matrix = assemble(iter([(codes(UNKNOWN, NOTHING), None)]), (2, 3), 1, np.float32)
+    matrix = assemble(iter([(codes(UNKNOWN, NOTHING), None)]), (2, 3), [1], np.float32)
     assert (matrix.n_rows, matrix.n_nonzeros, matrix.n_features) == (2, 0, 3)
 
 

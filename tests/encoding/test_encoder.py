@@ -233,7 +233,7 @@ def test_a_column_with_nothing_in_it(missing):
         pd.to_datetime(["2024-01-01", "2024-01-02"]).astype("category"),
         np.array(list(pd.to_datetime(["2024-01-01", None]).date), object),
         np.array([1, "a"], object),
-        [[1], [2]],
+        [[[1]], [[2]]],
         [b"a", b"b"],
         [1j, 2j],
         pd.cut([1, 2], [0, 1, 2]),

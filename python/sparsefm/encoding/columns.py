@@ -1,22 +1,48 @@
 """How one input column becomes output columns: what all kinds of encodings have in common.
 
 What a column encodes to is, for every row, one output column and one value, or a fixed number of
-them. Assembling the matrix is putting such pairs side by side.
+them, or, for lists, as many as the row has. Assembling the matrix is putting them side by side.
 """
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.encoding.tables import Column, Labels, Numbers, Value
+from sparsefm.encoding.tables import Column, Labels, Lists, Numbers, Value
 
 NOTHING, UNKNOWN = -1, -2  # instead of an output column: the value zero, one never seen before
 
 Codes = npt.NDArray[np.int32]
 Values = npt.NDArray[np.float64]
 Spans = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Ragged:
+    """As many entries as each row has, in ascending order of their output columns.
+
+    Attributes
+    ----------
+    indptr : ndarray of int64, shape (n + 1,)
+        Row i has the entries from ``indptr[i]`` on, before ``indptr[i + 1]``.
+    columns : ndarray of int32
+        Their output columns, different ones in a row.
+    values : ndarray of floating-point numbers, or None
+        Their values; None if all are 1.
+    unknown : int or None
+        The first row with something that training never saw, which has no entry.
+    """
+
+    indptr: npt.NDArray[np.int64]
+    columns: Codes
+    values: npt.NDArray[Any] | None
+    unknown: int | None = None
+
+
+Encoded: TypeAlias = tuple[Codes, npt.NDArray[Any] | None] | Ragged
 
 
 class Encoding(Protocol):
@@ -28,7 +54,7 @@ class Encoding(Protocol):
 
     @property
     def n_entries(self) -> int:
-        """How many of them a row has at most."""
+        """How many of them a row has at most; 0 if it may be any number."""
 
     def spans(self) -> Spans:
         """Return the output columns as spans [begin, end), shape (n_spans, 2)."""
@@ -39,11 +65,11 @@ class Encoding(Protocol):
     def grown(self, column: Column, name: str, end: int) -> "Encoding":
         """Return the encoding with new output columns, from `end` on, for what is new to it."""
 
-    def encode(self, column: Column, name: str) -> tuple[Codes, Values | None]:
+    def encode(self, column: Column, name: str) -> Encoded:
         """Return for each row its output column, NOTHING or UNKNOWN, and its value (None: 1).
 
-        Both have shape (n,), or (n, n_entries) if a row may have more than one entry. An entry of
-        value zero is none.
+        Both have shape (n,), or (n, n_entries) if a row may have more than one entry. If it may
+        have any number they are ragged. An entry of value zero is none.
         """
 
 
@@ -56,6 +82,8 @@ def as_labels(column: Column, name: str) -> Labels:
     """Return a column for an encoding of categories; numbers become labels."""
     if isinstance(column, Labels):
         return column
+    if isinstance(column, Lists):
+        raise changed(name, "single values", "lists")
     if (np.abs(column.values) >= 2**53).any():
         raise ValueError(
             f"column {name!r} was categorical in training, but holds numbers of 2**53 or more now, "
@@ -72,6 +100,8 @@ def as_numbers(column: Column, name: str) -> Numbers:
     """Return a column for an encoding of numbers; categories that are numbers become such."""
     if isinstance(column, Numbers):
         return column
+    if isinstance(column, Lists):
+        raise changed(name, "numbers", "lists")
     if column.values and kind(column.values[0]) == "text":
         raise changed(name, "numbers", "text")
     return Numbers(np.array([*column.values, np.nan], np.float64)[column.codes])

@@ -13,11 +13,12 @@ from sklearn.utils.validation import check_is_fitted
 from sparsefm import _core
 from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
-from sparsefm.data.validation import check_choice, check_dtype, read_array
-from sparsefm.encoding.assembly import Encoded, assemble, fields_of, first_unknown
+from sparsefm.data.validation import check_choice, check_dtype
+from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, in_dtype
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import Encoding, Values, n_outputs
-from sparsefm.encoding.names import Names
+from sparsefm.encoding.columns import Encoded, Encoding, Values, n_outputs
+from sparsefm.encoding.multi import Multi
+from sparsefm.encoding.names import Names, input_names
 from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
@@ -25,7 +26,6 @@ from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
 from sparsefm.encoding.size import check_size
 from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.encoding.streams import Watch, awakened, warn_of_few_rows
-from sparsefm.encoding.tables import Column
 from sparsefm.io.values import register
 from sparsefm.snapshots import aside, consistent
 
@@ -34,10 +34,11 @@ from sparsefm.snapshots import aside, consistent
 class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turn the columns of a table into features for a factorization machine.
 
-    Text, categorical and boolean columns become one feature a value. Numeric columns are
-    standardised, or become several features: see `numeric`. Integers count as numbers, so cast
-    identifiers and codes to text or to a categorical type first. Missing values become features of
-    their own: "column=missing", beside the column's mean if it is standardised.
+    Text, categorical and boolean columns become one feature a value. So do columns of lists, whose
+    rows have the features of all their values. Numeric columns are standardised, or become several
+    features: see `numeric`. Integers count as numbers, so cast identifiers and codes to text or to
+    a categorical type first. Missing values become features of their own: "column=missing", beside
+    the column's mean if it is standardised.
 
     Parameters
     ----------
@@ -68,6 +69,13 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Number of features for each of these categorical columns, given by name or position. Their
         values are distributed by a hash: memory is bounded, no value is unknown, some share a
         feature.
+    multi : mapping of str or int to str, optional
+        The separator of each column of text that holds several values in a row, such as
+        ``{"genres": "|"}``, by name or position. Columns of lists need no mention.
+    combiner : {"mean", "sqrt", "sum"}
+        What the features of a list are in a row: with "mean" they add up to 1, so a list counts as
+        much as a single value, however long it is; with "sqrt" their squares do; with "sum" they
+        are 1, or how often the value occurs in the list.
     dtype : {"float32", "float64"}
         Of the result.
 
@@ -106,6 +114,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         clip: bool | str = "auto",
         unknown: str = "ignore",
         hashed: Mapping[str | int, int] | None = None,
+        multi: Mapping[str | int, str] | None = None,
+        combiner: str = "mean",
         dtype: str = "float32",
     ) -> None:
         self.numeric = numeric
@@ -113,6 +123,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.clip = clip
         self.unknown = unknown
         self.hashed = hashed
+        self.multi = multi
+        self.combiner = combiner
         self.dtype = dtype
 
     # --- what scikit-learn asks for -------------------------------------------------------------
@@ -233,7 +245,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def _plain(self) -> "TableEncoder | None":
         """Return an encoder to which different numbers are different; None if this is such one."""
         known = self._encodings or []
-        if all(isinstance(one, Categories | Hashed) or is_plain(one) for one in known):
+        if all(isinstance(one, Categories | Hashed | Multi) or is_plain(one) for one in known):
             return None
         plain: TableEncoder = clone(self).set_params(numeric="standardize", clip=False)
         return plain
@@ -322,8 +334,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if encodings is None:
             return scales.apply(data.as_csr(), dtype)
         shape = (data.shape[0], n_outputs(encodings))
-        n_entries = sum(encoding.n_entries for encoding in encodings)
-        return assemble(self._encoded(data, encodings), shape, n_entries, dtype)
+        lengths = [encoding.n_entries for encoding in encodings]
+        return assemble(self._encoded(data, encodings), shape, lengths, dtype)
 
     def _grow(self, data: Input, weights: Values | None, known: list[Encoding]) -> list[Encoding]:
         """Return the encodings of all columns, with what is new to those that are known."""
@@ -352,45 +364,29 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def _encoded(self, data: Input, encodings: list[Encoding]) -> Iterator[Encoded]:
         """Yield what each column encodes to."""
-        for column, encoding, name in zip(data.columns(), encodings, data.field_names, strict=True):
-            codes, values = encoding.encode(column, name)
-            row = first_unknown(codes) if self.unknown == "error" else None
+        dtype = check_dtype(self.dtype)
+        columns = data.columns(last=True)
+        for column, encoding, name in zip(columns, encodings, data.field_names, strict=True):
+            encoded = encoding.encode(column, name)
+            row = first_unknown(encoded) if self.unknown == "error" else None
             if row is not None:
                 raise ValueError(
                     f"column {name!r} holds {column.show(row)} in row {row}, which training never "
                     "saw: train with it, or use unknown='ignore'"
                 )
-            yield codes, None if values is None else self._cast(values, column, name)
-
-    def _cast(self, values: Values, column: Column, name: str) -> npt.NDArray[Any]:
-        """Return the values in the dtype of the result, in which they must be finite."""
-        with np.errstate(over="ignore", under="ignore"):
-            cast = values.astype(check_dtype(self.dtype))
-        if not np.isfinite(cast).all():
-            row = int(np.argmin(np.isfinite(cast)))
-            raise ValueError(
-                f"column {name!r} holds {column.show(row)} in row {row}, too far from the training "
-                f"data for {cast.dtype}"
-            )
-        return cast
+            encoded, row = in_dtype(encoded, dtype)
+            if row is not None:
+                raise ValueError(
+                    f"column {name!r} holds {column.show(row)} in row {row}, too far from the "
+                    f"training data for {dtype}"
+                )
+            yield encoded
 
     def _input_names(self, given: Any) -> list[str]:
         """Return the names of the input columns, which may be given if there are none."""
         if given is None:
             return self.field_names_
-        array = read_array(given, "input_features", object)
-        if array.ndim != 1:
-            raise TypeError(f"input_features must be a list of names, got {given!r:.80}")
-        texts: list[str] = [str(name) for name in array]
-        names = getattr(self, "feature_names_in_", None)
-        if names is not None and names.tolist() != texts:
-            raise ValueError("input_features is not equal to feature_names_in_")
-        if len(texts) != self.n_features_in_:
-            raise ValueError(
-                "input_features should have length equal to number of features "
-                f"({self.n_features_in_}), got {len(texts)}"
-            )
-        return texts
+        return input_names(given, getattr(self, "feature_names_in_", None), self.n_features_in_)
 
 
 # Around what scikit-learn puts around them: names in tables are those of the same state.

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 
 from sparsefm.encoding.names import Names
-from sparsefm.encoding.objects import distinct, read_objects
+from sparsefm.encoding.objects import distinct, no_weights, read_objects, read_weights
 from sparsefm.encoding.tables import (
     Column,
     Integers,
     Labels,
+    Lists,
     Numbers,
     Table,
     as_column,
     as_finite,
+    as_items,
     multi_valued,
     temporal,
     unsupported,
@@ -128,7 +130,7 @@ def _read_polars(series: Any, name: str) -> Column:
     if dtype.is_temporal():
         raise temporal(name, dtype)
     if isinstance(dtype, pl.List | pl.Array):
-        raise multi_valued(name, dtype)
+        return _read_polars_lists(series, name)
     if dtype not in (pl.String, pl.Categorical, pl.Enum):
         raise unsupported(name, dtype)
     text = series.cast(pl.String)
@@ -139,11 +141,32 @@ def _read_polars(series: Any, name: str) -> Column:
     return as_column(codes, found, name, is_categorical=True)
 
 
+def _read_polars_lists(series: Any, name: str) -> Lists:
+    import polars as pl
+
+    inner = series.dtype.inner
+    if isinstance(inner, pl.List | pl.Array | pl.Struct | pl.Object):
+        raise multi_valued(name, series.dtype)
+    lists = series.arr.to_list() if isinstance(series.dtype, pl.Array) else series
+    present = lists.is_not_null().to_numpy()
+    lists = lists.drop_nulls()
+    lengths = lists.list.len().cast(pl.Int64)
+    flat = lists.filter(lengths > 0).explode()
+    if inner.is_numeric():
+        codes, found = distinct(flat.to_list())
+        items = as_column(codes, found, name, is_categorical=True)
+    else:
+        items = _read_polars(flat, name)
+    return Lists.of(present, lengths.to_numpy(), as_items(items, name))
+
+
 def _read_arrow(column: Any, name: str) -> Column:
     import pyarrow as pa
 
     kind, is_a = column.type, pa.types
     value_kind = kind.value_type if is_a.is_dictionary(kind) else kind
+    if is_a.is_map(kind) or any(is_list(kind) for is_list in _arrow_lists()):
+        return _read_arrow_lists(column, name)
     is_text = str(value_kind) in ("string", "large_string", "string_view")
     is_number = is_a.is_integer(value_kind) or is_a.is_floating(value_kind)
     is_decimal, is_flag = is_a.is_decimal(value_kind), is_a.is_boolean(value_kind)
@@ -172,6 +195,43 @@ def _read_arrow(column: Any, name: str) -> Column:
     encoded = column.unify_dictionaries().combine_chunks()
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return as_column(codes, encoded.dictionary.to_pylist(), name, is_categorical=True)
+
+
+def _arrow_lists() -> list[Any]:
+    import pyarrow.types as is_a
+
+    return [is_a.is_list, is_a.is_large_list, is_a.is_fixed_size_list]
+
+
+def _read_arrow_lists(column: Any, name: str) -> Lists:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    present = column.is_valid().to_numpy()
+    column, kind, weights = column.drop_null(), column.type, None
+    is_map = pa.types.is_map(kind)
+    value_kind = kind.key_type if is_map else kind.value_type
+    if pa.types.is_nested(value_kind):
+        raise multi_valued(name, kind)
+    if is_map and pa.types.is_nested(kind.item_type):
+        raise no_weights(name, kind)
+    if is_map:
+        parts = [(chunk, chunk.offsets.to_numpy()) for chunk in column.chunks]
+        inside = [slice(offsets[0], offsets[-1]) for _, offsets in parts]
+        chunks = [chunk.keys[part] for (chunk, _), part in zip(parts, inside, strict=True)]
+        flat = pa.chunked_array(chunks, value_kind)
+        lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(one) for _, one in parts)])
+        chunks = [chunk.items[part] for (chunk, _), part in zip(parts, inside, strict=True)]
+        found = pa.chunked_array(chunks, kind.item_type)
+        weights = read_weights(found.to_pylist(), name)
+    else:
+        flat, lengths = pc.list_flatten(column), pc.list_value_length(column).to_numpy()
+    if pa.types.is_float16(value_kind):
+        flat = flat.cast(pa.float32())
+    is_number = pa.types.is_primitive(value_kind) or pa.types.is_decimal(value_kind)
+    if is_number and not pa.types.is_temporal(value_kind):
+        flat = flat.dictionary_encode()  # numbers are categories here
+    return Lists.of(present, lengths, as_items(_read_arrow(flat, name), name), weights)
 
 
 def _occurring(codes: Integers, n_values: int) -> tuple[Integers, Any]:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsefm.data.validation import read_array
+
 
 @dataclass(frozen=True)
 class Names:
@@ -62,6 +64,30 @@ class Names:
 def made_up(n_columns: int) -> list[str]:
     """Return names for columns that have none."""
     return [f"x{column}" for column in range(n_columns)]
+
+
+def input_names(given: Any, known: Any, n_columns: int) -> list[str]:
+    """Return the names of columns that a user gives to `get_feature_names_out`.
+
+    Parameters
+    ----------
+    given : array-like of str
+    known : ndarray of str, shape (n_columns,), optional
+        Those of the fit, which they must be.
+    n_columns : int
+    """
+    array = read_array(given, "input_features", object)
+    if array.ndim != 1:
+        raise TypeError(f"input_features must be a list of names, got {given!r:.80}")
+    texts = [str(name) for name in array]
+    if known is not None and known.tolist() != texts:
+        raise ValueError("input_features is not equal to feature_names_in_")
+    if len(texts) != n_columns:
+        raise ValueError(
+            "input_features should have length equal to number of features "
+            f"({n_columns}), got {len(texts)}"
+        )
+    return texts
 
 
 def check_names(known: Names | None, found: Names | None, owner: str) -> None:

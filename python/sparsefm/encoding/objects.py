@@ -4,8 +4,11 @@ SHAP, LIME, ensembles and `permutation_importance` of scikit-learn hand tables o
 objects, and JSON gives rows as dicts.
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence, Set
+from decimal import Decimal
+from functools import lru_cache
+from itertools import chain, compress
+from numbers import Real
 from typing import Any, NoReturn
 
 import numpy as np
@@ -15,10 +18,13 @@ from sparsefm.encoding.names import Names
 from sparsefm.encoding.tables import (
     Column,
     Integers,
+    Lists,
     Table,
     as_column,
     as_finite,
+    as_items,
     kind_of,
+    multi_valued,
     unsupported,
 )
 
@@ -48,11 +54,16 @@ def record_table(rows: Sequence[Mapping[Any, Any]], known: Names | None) -> Tabl
 
 
 def read_objects(rows: list[Any], name: str, *, is_categorical: bool = False) -> Column:
-    """Return a column of objects: of text, of bools, or of numbers."""
-    if not is_categorical and set(map(type, rows)) == {float}:  # sooner than a dict
-        numbers = np.array(rows)
-        if not np.isnan(numbers).all():
-            return as_finite(numbers, name)
+    """Return a column of objects: of text, of bools, of numbers, or of lists of these."""
+    if not is_categorical:
+        kinds = set(map(type, rows))
+        if kinds == {float}:  # sooner than a dict
+            numbers = np.array(rows)
+            if not np.isnan(numbers).all():
+                return as_finite(numbers, name)
+        several = set(filter(has_several, kinds))
+        if several:
+            return _read_lists(rows, several, name)
     try:
         codes, found = distinct(rows)
     except TypeError:
@@ -65,15 +76,17 @@ def distinct(rows: Sequence[Any]) -> tuple[Integers, list[Any]]:
 
     Values of different types are different, also if they are equal, such as 1 and True.
     """
-    keys = list(zip(map(type, rows), rows, strict=True))
+    has_one_type = len(set(map(type, rows)) - {type(None)}) < 2
+    keys: Sequence[Any] = rows if has_one_type else list(zip(map(type, rows), rows, strict=True))
     code_of: dict[Any, int] = {}
     found: list[Any] = []
     for key in dict.fromkeys(keys):
-        is_value = not is_missing(key[1])
+        value = key if has_one_type else key[1]
+        is_value = not is_missing(value)
         code_of[key] = len(found) if is_value else -1
         if is_value:
-            found.append(key[1])
-    return np.array([code_of[key] for key in keys], np.int64), found
+            found.append(value)
+    return np.fromiter(map(code_of.__getitem__, keys), np.int64, len(keys)), found
 
 
 def is_missing(value: Any) -> bool:
@@ -84,6 +97,76 @@ def is_missing(value: Any) -> bool:
         return bool(value != value)
     except (TypeError, ValueError):  # such as of an array
         return False
+
+
+@lru_cache(maxsize=256)
+def has_several(kind: type) -> bool:
+    """Return whether cells of a type hold several values."""
+    if issubclass(kind, str | bytes | bytearray | memoryview):
+        return False
+    is_series = kind.__name__ == "Series"  # of a library, in an array of objects
+    return is_series or issubclass(kind, Sequence | Set | Mapping | np.ndarray)
+
+
+def _read_lists(rows: list[Any], several: set[type], name: str) -> Lists:
+    """Return a column of lists, or of dicts from values to weights, some of which are missing.
+
+    Parameters
+    ----------
+    rows : list
+    several : set of type
+        The types of lists and dicts among the rows.
+    name : str
+    """
+    present = np.fromiter((type(cell) in several for cell in rows), bool, len(rows))
+    for cell in compress(rows, ~present):
+        if not is_missing(cell):
+            kind = min(one.__name__ for one in several)
+            raise TypeError(  # "argument ..." is what scikit-learn's own checks look for
+                f"column {name!r} holds a {kind} in some rows, but {cell!r:.40} in another: each "
+                "argument must be a string or a number, or each a list"
+            )
+    cells = list(compress(rows, present))
+    are_dicts = {issubclass(kind, Mapping) for kind in several}
+    if len(are_dicts) > 1:
+        raise TypeError(f"column {name!r} holds dicts beside lists: make all of them dicts")
+    if any(np.ndim(cell) != 1 for cell in cells if isinstance(cell, np.ndarray)):
+        raise multi_valued(name, "arrays that are not one-dimensional")
+    lengths = np.fromiter(map(len, cells), np.int64, len(cells))
+    flat = list(chain.from_iterable(cells))
+    for inner in filter(has_several, set(map(type, flat))):
+        raise multi_valued(name, f"{inner.__name__} in {type(cells[0]).__name__}")
+    try:
+        codes, found = distinct(flat)
+    except TypeError:
+        refuse(flat, name)
+    items = as_items(as_column(codes, found, name, is_categorical=True), name)
+    weights = None
+    if True in are_dicts:
+        weights = read_weights(list(chain.from_iterable(cell.values() for cell in cells)), name)
+    return Lists.of(present, lengths, items, weights)
+
+
+def read_weights(found: list[Any], name: str) -> npt.NDArray[np.float64]:
+    """Return the weights of values, NaN where missing."""
+    for value in dict(zip(map(type, found), found, strict=True)).values():
+        if not isinstance(value, Real | Decimal | np.bool_) and not is_missing(value):
+            raise no_weights(name, type(value).__name__)
+    try:
+        weights = np.array([np.nan if is_missing(one) else float(one) for one in found], np.float64)
+    except OverflowError:
+        weights = np.array([np.inf])
+    if np.isinf(weights).any():
+        raise ValueError(f"column {name!r} holds a weight that is infinite or too large")
+    return weights
+
+
+def no_weights(name: str, kind: object) -> TypeError:
+    """Return the error that dicts do not have weights."""
+    return TypeError(
+        f"column {name!r} holds dicts whose values are no numbers ({kind}): make them the weights "
+        "of their keys, or make each row a list"
+    )
 
 
 def refuse(rows: list[Any], name: str) -> NoReturn:

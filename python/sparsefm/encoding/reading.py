@@ -55,9 +55,11 @@ class Input:
         """The columns' names, made up where there are none."""
         return field_names(self.names, self.shape[1])
 
-    def columns(self) -> Iterator[Column]:
-        """Yield the columns, one at a time."""
+    def columns(self, *, last: bool = False) -> Iterator[Column]:
+        """Yield the columns, one at a time; the last time, none of them is kept any longer."""
         if self.kept is not None:
+            while last and self.kept:
+                yield self.kept.pop(0)
             yield from self.kept
         elif self.is_sparse:
             by_column = as_scipy(self.data).tocsc()
@@ -196,7 +198,12 @@ def _has_records(X: Any) -> bool:
 
 def _unchecked(X: Any) -> npt.NDArray[Any]:
     """Return an array; what text there is beside numbers in rows does not make them text."""
-    array = read_array(X, "X")
+    try:
+        array = read_array(X, "X")
+    except ValueError:
+        array = read_array(X, "X", object)
+        if array.ndim != 2:  # no rows of one length, of which some cells are lists
+            raise
     return read_array(X, "X", object) if array.dtype.kind in "US" else array
 
 

@@ -11,6 +11,7 @@ from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
 from sparsefm.encoding.encoder import TableEncoder
+from sparsefm.encoding.multi import COMBINERS, Multi
 from sparsefm.encoding.names import Names
 from sparsefm.encoding.numeric import ENOUGH_ROWS, Bins, Logarithm, Number, Spline
 from sparsefm.encoding.scales import Scales
@@ -31,7 +32,7 @@ NUMBERS = {bool: "bool", int: "int64", float: "float64"}  # of categories that a
 def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
     """Return the parameters and all that is fitted: a header of JSON values, and arrays."""
     parameters = encoder.get_params() | {"dtype": np.dtype(encoder.dtype).name}
-    for name in ("hashed", "numeric"):
+    for name in ("hashed", "multi", "numeric"):
         if isinstance(parameters[name], Mapping):
             parameters[name] = dict(parameters[name])
     names = encoder._names
@@ -104,6 +105,10 @@ def _encoding_to_content(encoding: Encoding) -> tuple[dict[str, Any], Arrays]:
     if isinstance(encoding, Categories):
         kind, arrays = _categories_to_arrays(encoding.values)
         return {"kind": kind, "missing": encoding.missing}, arrays | {"columns": encoding.columns}
+    if isinstance(encoding, Multi):
+        single, arrays = _encoding_to_content(encoding.single)
+        stored = {"combiner": encoding.combiner, "separator": encoding.separator}
+        return {"kind": "multi", "single": single, **stored}, add_prefix("single.", arrays)
     header = {"kind": KINDS[type(encoding)], **vars(encoding)}
     if seen := header.pop("seen", ()):
         header["seen"] = list(seen)
@@ -116,6 +121,8 @@ def _read_encoding(reader: Reader) -> Encoding:
     if kind == "hashed":
         first = reader.integer("first", 0, MAX_FEATURES)
         return Hashed(first, reader.integer("n_buckets", 1, MAX_FEATURES))
+    if kind == "multi":
+        return _read_multi(reader)
     missing = reader.integer("missing", UNKNOWN, MAX_FEATURES)
     if kind == "number":
         return Number(**_read_number(reader), missing=missing)
@@ -136,6 +143,16 @@ def _read_encoding(reader: Reader) -> Encoding:
         raise FileFormatError("has a category twice")
     vocabulary = Vocabulary(dict(zip(values, columns.tolist(), strict=True)))
     return Categories(vocabulary, missing)
+
+
+def _read_multi(reader: Reader) -> Multi:
+    """Return the encoding of a column of lists."""
+    single = _read_encoding(reader.part("single"))
+    combiner = reader.entry("combiner", str)
+    separator = reader.entry("separator", str) if reader.has_entry("separator") else None
+    if not isinstance(single, Categories | Hashed) or combiner not in COMBINERS or separator == "":
+        raise FileFormatError("has an encoder with a damaged column of lists")
+    return Multi(single, combiner, separator)
 
 
 def _read_number(reader: Reader) -> dict[str, Any]:

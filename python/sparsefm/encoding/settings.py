@@ -11,7 +11,8 @@ from sparsefm.data.validation import check_choice, check_dtype, check_integer, i
 from sparsefm.encoding import numeric
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values
-from sparsefm.encoding.tables import Column, Labels
+from sparsefm.encoding.multi import COMBINERS, Multi
+from sparsefm.encoding.tables import Column, Lists, Numbers
 from sparsefm.encoding.vocabulary import Vocabulary
 
 KINDS = ("standardize", "log", "spline", "bin")  # of encodings of numbers
@@ -33,6 +34,9 @@ class Settings:
         What numbers become in the columns that the user names, by position.
     others : str
         What they become in the others.
+    separators : dict of int to str
+        The separator of values in each column of text that holds several in a row, by position.
+    combiner : str
     n_bins : int
     clip : bool
     """
@@ -41,6 +45,8 @@ class Settings:
     buckets: dict[int, int]
     kinds: dict[int, str]
     others: str
+    separators: dict[int, str]
+    combiner: str
     n_bins: int
     clip: bool
 
@@ -51,9 +57,10 @@ class Settings:
         buckets = {position: int(count) for position, count in hashed.items()}
         named, others = _named(encoder.numeric)
         kinds = _by_position(named, "numeric", names)
+        separators = _by_position(encoder.multi or {}, "multi", names)
         n_bins = 32 if encoder.n_bins == "auto" else int(encoder.n_bins)
         clip = encoder.clip == "auto" or bool(encoder.clip)
-        return cls(names, buckets, kinds, others, n_bins, clip)
+        return cls(names, buckets, kinds, others, separators, encoder.combiner, n_bins, clip)
 
     def kind(self, position: int) -> str:
         """Return what numbers become in the column at a position, perhaps "auto"."""
@@ -61,22 +68,35 @@ class Settings:
 
     def begin(self, position: int, column: Column, weights: Values | None, first: int) -> Encoding:
         """Return an encoding for a column, output columns from `first` on; `grown` completes it."""
-        name, buckets = self.names[position], self.buckets.get(position)
-        if isinstance(column, Labels):
-            if position in self.kinds and column.values:
-                raise TypeError(
-                    f"numeric names column {name!r}, which is not numeric: make it numbers, or "
-                    "leave it out"
-                )
-            return Categories(Vocabulary()) if buckets is None else Hashed(first, buckets)
-        if buckets is None:
+        buckets, separator = self.buckets.get(position), self.separators.get(position)
+        self._check_kind(position, column)
+        single = Categories(Vocabulary()) if buckets is None else Hashed(first, buckets)
+        if separator is not None or isinstance(column, Lists):
+            return Multi(single, self.combiner, separator)
+        if isinstance(column, Numbers) and buckets is None:
             kind = self.kind(position).replace("auto", KINDS[0])
             return numeric.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
-        if not np.isnan(column.values).all():
+        return single
+
+    def _check_kind(self, position: int, column: Column) -> None:
+        """Refuse a column that a parameter names for what it is not."""
+        name = self.names[position]
+        if isinstance(column, Numbers):
+            found = [
+                parameter
+                for parameter, named in (("hashed", self.buckets), ("multi", self.separators))
+                if position in named and not np.isnan(column.values).all()
+            ]
+            if found:
+                raise TypeError(
+                    f"{found[0]} names column {name!r}, which is numeric: make it text, or leave "
+                    "it out"
+                )
+        elif position in self.kinds and (isinstance(column, Lists) or column.values):
             raise TypeError(
-                f"hashed names column {name!r}, which is numeric: make it text, or leave it out"
+                f"numeric names column {name!r}, which is not numeric: make it numbers, or leave "
+                "it out"
             )
-        return Hashed(first, buckets)
 
 
 def check_settings(encoder: Any) -> None:
@@ -97,6 +117,16 @@ def check_settings(encoder: Any) -> None:
         raise TypeError(
             f"hashed must map columns to numbers of features, got {encoder.hashed!r:.80}"
         )
+    check_choice(encoder.combiner, "combiner", COMBINERS)
+    if encoder.multi is not None and not is_mapping(encoder.multi):
+        raise TypeError(f"multi must map columns to separators, got {encoder.multi!r:.80}")
+    for key, separator in (encoder.multi or {}).items():
+        if not isinstance(separator, str):
+            raise TypeError(
+                f"multi[{key!r}] must be text, the separator of values, got {separator!r:.80}"
+            )
+        if not separator:
+            raise ValueError(f"multi[{key!r}] must not be empty: it separates values")
     for key, count in (encoder.hashed or {}).items():
         check_integer(count, f"hashed[{key!r}]", 1)
 

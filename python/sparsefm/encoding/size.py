@@ -5,6 +5,7 @@ import warnings
 from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.categories import Categories
 from sparsefm.encoding.columns import Encoding
+from sparsefm.encoding.multi import Multi
 
 MANY_CATEGORIES = 1_000_000  # from there on `fit` warns
 BYTES_PER_CATEGORY = 128  # about: weight and 8 factors in float32, with the optimizer's two moments
@@ -17,7 +18,8 @@ def check_size(encoding: Encoding, before: int, name: str, end: int) -> None:
             f"column {name!r} brings the number of features to {end}; at most {MAX_FEATURES} are "
             "supported: hash it into fewer"
         )
-    count = len(encoding.vocabulary) if isinstance(encoding, Categories) else 0
+    single = encoding.single if isinstance(encoding, Multi) else encoding
+    count = len(single.vocabulary) if isinstance(single, Categories) else 0
     if before <= MANY_CATEGORIES < count:
         memory = count * BYTES_PER_CATEGORY / 2**20
         warnings.warn(

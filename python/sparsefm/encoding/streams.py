@@ -8,12 +8,13 @@ import numpy as np
 
 from sparsefm import _core
 from sparsefm.data.offsets import offset_columns, warn_of_offsets
-from sparsefm.encoding.categories import Categories
+from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values, as_numbers
+from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.numeric import Bins, Number, Spline
 from sparsefm.encoding.scales import Scales, column_scales
 from sparsefm.encoding.settings import Settings
-from sparsefm.encoding.tables import Column, Labels, Numbers
+from sparsefm.encoding.tables import Column, Labels, Lists, Numbers
 from sparsefm.encoding.vocabulary import Vocabulary
 
 FEW_ROWS = 10  # so few say little about a column
@@ -50,6 +51,8 @@ def awakened(
         New output columns begin here.
     settings : Settings
     """
+    if isinstance(column, Lists):
+        return _of_lists(encoding, column, settings.combiner)
     if isinstance(encoding, Number) and encoding.is_waiting:
         if isinstance(column, Numbers):
             kind = settings.kind(position)
@@ -65,9 +68,23 @@ def awakened(
     return encoding
 
 
+def _of_lists(encoding: Encoding, column: Lists, combiner: str) -> Encoding:
+    """Return an encoding of lists in the place of one that knows nothing of its column yet."""
+    if isinstance(encoding, Number) and encoding.is_waiting and not encoding.seen:
+        found = column.items.occurring()
+        if found:
+            known = Vocabulary({found[0]: encoding.column})
+            return Multi(Categories(known, encoding.missing), combiner)
+    if isinstance(encoding, Hashed):
+        return Multi(encoding, combiner)
+    if isinstance(encoding, Categories) and len(encoding.vocabulary) == 0:
+        return Multi(encoding, combiner)
+    return encoding
+
+
 def contradiction(encoding: Encoding, column: Column, name: str) -> str | None:
     """Return what to warn of if a column is far from what the first rows said of it."""
-    if isinstance(column, Labels) or not isinstance(encoding, Number | Bins | Spline):
+    if isinstance(column, Labels | Lists) or not isinstance(encoding, Number | Bins | Spline):
         return None
     numbers = as_numbers(column, name).values
     numbers = numbers[~np.isnan(numbers)]

@@ -70,7 +70,82 @@ class Labels:
         return sorted(self.values[code] for code in np.flatnonzero(counts[1:]))
 
 
-Column: TypeAlias = Numbers | Labels
+@dataclass(frozen=True, eq=False)
+class Lists:
+    """A column of lists: several values in a row.
+
+    Attributes
+    ----------
+    indptr : ndarray of int64, shape (n + 1,)
+        Row i has the items from ``indptr[i]`` on, before ``indptr[i + 1]``.
+    items : Labels
+        The values of all rows. None of them is missing, except where the list itself is: such a row
+        has one item, which is missing.
+    weights : ndarray of float64, or None
+        Of each item; None if all are 1.
+    """
+
+    indptr: npt.NDArray[np.int64]
+    items: Labels
+    weights: npt.NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        present: npt.NDArray[np.bool_],
+        lengths: Integers,
+        items: Labels,
+        weights: npt.NDArray[np.float64] | None = None,
+    ) -> "Lists":
+        """Return a column of which some rows are missing; missing items are left out.
+
+        Parameters
+        ----------
+        present : ndarray of bool, shape (n,)
+        lengths : ndarray of int
+            How many items each row has that is present.
+        items : Labels
+        weights : ndarray of float64, optional
+            NaN where missing.
+        """
+        kept = items.codes >= 0
+        if weights is not None:
+            kept &= ~np.isnan(weights)
+            weights = weights[kept]
+        before = np.append(0, np.cumsum(kept))
+        ends = np.append(0, np.cumsum(lengths))
+        counts = np.ones(len(present), np.int64)
+        counts[present] = np.diff(before[ends])
+        indptr = np.append(0, np.cumsum(counts))
+        is_item = np.ones(indptr[-1], bool)
+        is_item[indptr[:-1][~present]] = False
+        codes = np.full(indptr[-1], -1, np.int32)
+        codes[is_item] = items.codes[kept]
+        if weights is not None:
+            spread = np.ones(indptr[-1])
+            spread[is_item] = weights
+            weights = spread
+        return cls(indptr, Labels(codes, items.values), weights)
+
+    def take(self, rows: npt.NDArray[np.bool_] | Integers) -> "Lists":
+        """Return the column of some of the rows, in any order."""
+        chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
+        begins, lengths = self.indptr[:-1][chosen], np.diff(self.indptr)[chosen]
+        indptr = np.append(0, np.cumsum(lengths))
+        places = np.arange(indptr[-1]) + np.repeat(begins - indptr[:-1], lengths)
+        weights = None if self.weights is None else self.weights[places]
+        return Lists(indptr, Labels(self.items.codes[places], self.items.values), weights)
+
+    def show(self, row: int) -> str:
+        """Return what a row holds, for an error message."""
+        codes = self.items.codes[self.indptr[row] : self.indptr[row + 1]].tolist()
+        if codes == [-1]:
+            return "nothing (a missing value)"
+        shown = [repr(self.items.values[code]) for code in codes[:5]]
+        return f"[{', '.join(shown)}{', ...' if len(codes) > 5 else ''}]"
+
+
+Column: TypeAlias = Numbers | Labels | Lists
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +215,8 @@ def as_column(codes: Integers, found: list[Any], name: str, *, is_categorical: b
                 f"column {name!r} holds a number too large for float64: make the column text"
             ) from None
     values = found if examples.keys() <= {str, bool} else [_plain(value, name) for value in found]
-    return Labels(*_distinct(codes, values))
+    codes, values = _distinct(codes, values)
+    return Labels(codes.astype(np.int32, copy=False), values)
 
 
 def temporal(name: str, kind: object) -> TypeError:
@@ -151,12 +227,25 @@ def temporal(name: str, kind: object) -> TypeError:
     )
 
 
+def as_items(column: Column, name: str) -> Labels:
+    """Return the values of the lists of a column; `column` has them one after the other."""
+    if isinstance(column, Numbers) and np.isnan(column.values).all():
+        return Labels(np.full(len(column.values), -1), [])
+    assert isinstance(column, Labels)
+    for value in column.values:
+        if isinstance(value, float) and not value.is_integer():
+            raise TypeError(
+                f"column {name!r} holds lists of numbers with fractions, such as {value!r}: make a "
+                "column for each place if they are measurements, text if they are categories"
+            )
+    return column
+
+
 def multi_valued(name: str, kind: object) -> TypeError:
-    """Return the error that a column holds several values in a row."""
+    """Return the error that a column holds several values in a row in a form that is not known."""
     return TypeError(
-        f"column {name!r} holds several values in a row ({kind}), which is not supported: make a "
-        "column of 0 and 1 for each value, such as with sklearn.preprocessing.MultiLabelBinarizer, "
-        "or join the values of a row to one text"
+        f"column {name!r} holds several values in a row in a form that is not supported ({kind}): "
+        "make each row a list of plain values, or a dict from values to weights, or drop the column"
     )
 
 
