@@ -98,7 +98,7 @@ def test_an_encoder_whose_fit_fails_is_as_it_was(method):
     X, _ = different(3, 4)
     encoder = fm.TableEncoder().fit(X)
     before = dict(vars(encoder))
-    worse = X.assign(w=[[1]] * len(X))  # the first columns are read, and the last one is refused
+    worse = X.assign(w=[[[1]]] * len(X))  # the first columns are read, and the last one is refused
     with pytest.raises((TypeError, ValueError), match="'w'"):
         getattr(encoder, method)(worse)
     assert vars(encoder) == before
