@@ -19,7 +19,7 @@ from sparsefm.encoding.columns import (
     text,
     with_missing,
 )
-from sparsefm.encoding.tables import Column, Labels, Value
+from sparsefm.encoding.tables import Column, Labels, Lists, Value
 from sparsefm.encoding.vocabulary import Vocabulary
 
 
@@ -86,6 +86,10 @@ class Categories:
 
     def _labels(self, column: Column, name: str) -> Labels:
         """Return a column as labels of the kind that is known."""
+        if isinstance(column, Lists) and len(self.vocabulary) == 0:  # all of it is unknown
+            begins = column.items.codes[np.minimum(column.indptr[:-1], len(column.items.codes) - 1)]
+            is_missing = (np.diff(column.indptr) == 1) & (begins < 0)
+            return Labels(np.where(is_missing, -1, 0), ["a list"])
         labels = as_labels(column, name)
         if len(self.vocabulary) == 0 or not labels.values:
             return labels

@@ -101,6 +101,8 @@ def as_numbers(column: Column, name: str) -> Numbers:
     if isinstance(column, Numbers):
         return column
     if isinstance(column, Lists):
+        if not column.items.values:  # nothing but empty lists
+            return Numbers(np.full(len(column.indptr) - 1, np.nan))
         raise changed(name, "numbers", "lists")
     if column.values and kind(column.values[0]) == "text":
         raise changed(name, "numbers", "text")

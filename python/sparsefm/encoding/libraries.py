@@ -193,7 +193,7 @@ def _read_arrow(column: Any, name: str) -> Column:
     else:
         column = column.dictionary_encode()
     encoded = column.unify_dictionaries().combine_chunks()
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy()
     return as_column(codes, encoded.dictionary.to_pylist(), name, is_categorical=True)
 
 
@@ -207,8 +207,14 @@ def _read_arrow_lists(column: Any, name: str) -> Lists:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if str(column.type) == "list<item: string_view>":  # has no drop_null
+        column = column.cast(pa.list_(pa.string()))
     present = column.is_valid().to_numpy()
-    column, kind, weights = column.drop_null(), column.type, None
+    kind, weights = column.type, None
+    try:
+        column = column.drop_null()
+    except pa.ArrowNotImplementedError:
+        raise unsupported(name, kind) from None
     is_map = pa.types.is_map(kind)
     value_kind = kind.key_type if is_map else kind.value_type
     if pa.types.is_nested(value_kind):

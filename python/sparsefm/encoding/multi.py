@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import ClassVar
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -12,7 +12,17 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import UNKNOWN, Ragged, Spans, Values, as_labels, changed, kind, text
+from sparsefm.encoding.columns import (
+    UNKNOWN,
+    Codes,
+    Ragged,
+    Spans,
+    Values,
+    as_labels,
+    changed,
+    kind,
+    text,
+)
 from sparsefm.encoding.tables import Column, Labels, Lists, Value
 
 COMBINERS = ("mean", "sqrt", "sum")
@@ -71,22 +81,20 @@ class Multi:
             unknown = int(np.searchsorted(indptr, first, side="right")) - 1
             indptr = np.append(0, np.cumsum(known))[indptr]
             columns, weights = columns[known], None if weights is None else weights[known]
-        values = np.ones(len(columns)) if weights is None else weights
-        shape = (len(indptr) - 1, int(columns.max(initial=0)) + 1)
-        matrix = sp.csr_matrix((values, columns, indptr), shape)
-        matrix.sum_duplicates()
-        matrix.eliminate_zeros()
-        indptr = matrix.indptr.astype(np.int64)
-        combined = _combined(matrix.data, indptr, self.combiner)
-        are_ones = bool((combined == 1).all())
-        columns = matrix.indices.astype(np.int32, copy=False)
-        return Ragged(indptr, columns, None if are_ones else combined, unknown)
+        if weights is not None and isinstance(self.single, Hashed):
+            order = np.lexsort(
+                (weights, columns, _rows(indptr))
+            )  # in a bucket too, no order may count
+            columns, weights = columns[order], weights[order]
+        return replace(_combined(columns, weights, indptr, self.combiner), unknown=unknown)
 
     def _lists(self, column: Column, name: str) -> Lists:
         """Return a column as lists; text is divided, once only while it is in use."""
         if isinstance(column, Lists):
             return column
         labels = as_labels(column, name)
+        if self.separator is None and isinstance(self.single, Hashed):  # it may be older than lists
+            return Lists(np.arange(len(labels.codes) + 1), labels)
         if self.separator is None and labels.values:
             raise changed(name, "lists", kind(labels.values[0]))
         separator, lists = _DIVIDED.get(labels, ("", None))
@@ -118,17 +126,41 @@ def divided(labels: Labels, separator: str) -> Lists:
     return Lists.of(present, np.array(lengths, np.int64), items).take(labels.codes)
 
 
-def _combined(values: Values, indptr: npt.NDArray[np.int64], combiner: str) -> Values:
-    """Return the values of each row, divided by what the combiner says; none of them is zero."""
+def _combined(
+    columns: Codes, weights: Values | None, indptr: npt.NDArray[np.int64], combiner: str
+) -> Ragged:
+    """Return the entries of each row: equal columns added up, and divided as the combiner says."""
+    n_rows = len(indptr) - 1
+    values = np.ones(len(columns)) if weights is None else weights
+    if combiner != "sum" and weights is not None:
+        values = _scaled(weights, indptr)
+    if combiner == "mean":
+        sizes = np.bincount(_rows(indptr), np.abs(values), n_rows)
+    matrix = sp.csr_matrix((values, columns, indptr), (n_rows, int(columns.max(initial=0)) + 1))
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    rows, values = _rows(matrix.indptr), matrix.data
+    if combiner == "sqrt":
+        sizes = np.sqrt(np.bincount(rows, values**2, n_rows))
+    if combiner != "sum":
+        with np.errstate(under="ignore"):
+            values = values / sizes[rows]
+    are_ones = bool((values == 1).all())
+    columns = matrix.indices.astype(np.int32, copy=False)
+    return Ragged(matrix.indptr.astype(np.int64), columns, None if are_ones else values)
+
+
+def _rows(indptr: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    """Return the row of each entry."""
+    return np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+
+
+def _scaled(weights: Values, indptr: npt.NDArray[np.int64]) -> Values:
+    """Return weights in units of the largest of their row: sums of them do not overflow."""
     lengths = np.diff(indptr)
     lengths, begins = lengths[lengths > 0], indptr[:-1][lengths > 0]
-    if combiner == "sum" or len(begins) == 0:
-        return values
-    largest = np.maximum.reduceat(np.abs(values), begins)  # a sum must not overflow
+    if len(begins) == 0:
+        return weights
     with np.errstate(under="ignore"):
-        scaled = values / np.repeat(largest, lengths)
-        if combiner == "mean":
-            total = np.add.reduceat(np.abs(scaled), begins)
-        else:
-            total = np.sqrt(np.add.reduceat(scaled**2, begins))
-        return np.asarray(scaled / np.repeat(total, lengths))
+        largest = np.maximum.reduceat(np.abs(weights), begins)
+        return np.asarray(weights / np.repeat(largest, lengths))

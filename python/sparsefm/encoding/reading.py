@@ -204,7 +204,20 @@ def _unchecked(X: Any) -> npt.NDArray[Any]:
         array = read_array(X, "X", object)
         if array.ndim != 2:  # no rows of one length, of which some cells are lists
             raise
-    return read_array(X, "X", object) if array.dtype.kind in "US" else array
+    if array.dtype.kind not in "US":
+        return array
+    if array.ndim == 3 and isinstance(X, list | tuple) and isinstance(X[0][0], list | tuple):
+        return _cells(X, array.shape[:2])
+    return read_array(X, "X", object)
+
+
+def _cells(X: Any, shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """Return rows of lists that happen to be of one length, each list in a cell."""
+    cells = np.empty(shape, object)
+    for row, values in enumerate(X):
+        for column, value in enumerate(values):
+            cells[row, column] = value
+    return cells
 
 
 def _require_content(shape: tuple[int, ...], owner: Any) -> None:

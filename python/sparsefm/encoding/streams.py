@@ -69,7 +69,10 @@ def awakened(
 
 
 def _of_lists(encoding: Encoding, column: Lists, combiner: str) -> Encoding:
-    """Return an encoding of lists in the place of one that knows nothing of its column yet."""
+    """Return an encoding of lists in the place of one that knows nothing of its column yet.
+
+    A hash knows nothing ever: its column may hold single values beside lists from now on.
+    """
     if isinstance(encoding, Number) and encoding.is_waiting and not encoding.seen:
         found = column.items.occurring()
         if found:

@@ -97,7 +97,7 @@ class Lists:
         items: Labels,
         weights: npt.NDArray[np.float64] | None = None,
     ) -> "Lists":
-        """Return a column of which some rows are missing; missing items are left out.
+        """Return a column of which some rows are missing; items missing or of no weight are not.
 
         Parameters
         ----------
@@ -110,7 +110,7 @@ class Lists:
         """
         kept = items.codes >= 0
         if weights is not None:
-            kept &= ~np.isnan(weights)
+            kept &= (weights != 0) & ~np.isnan(weights)
             weights = weights[kept]
         before = np.append(0, np.cumsum(kept))
         ends = np.append(0, np.cumsum(lengths))

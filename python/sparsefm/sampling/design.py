@@ -92,6 +92,8 @@ class Design:
         scaled = [_standardised(t[rows], weights, task) for t in dataset.targets]
         targets, units = zip(*scaled, strict=True)
         monitored = take_rows(X, spread(X.n_rows, MONITORED_ROWS))
+        if X.n_features == 0:
+            raise ValueError("X has no features to sample: all of its columns are empty lists")
         n_fields = int(fields.max()) + 1
         features_in_rows = _features_in_rows(X, fields, n_fields)
         _note_cost(features_in_rows)
