@@ -45,7 +45,7 @@ def change_header(header: dict[str, Any], choices: Choices) -> None:
     elif how == 6:
         within[key] = choices.text()
     else:
-        within[key] = choices.one_of(STRANGE)
+        within[key] = copy.deepcopy(choices.one_of(STRANGE))
 
 
 def change_array(arrays: dict[str, Any], choices: Choices) -> None:
