@@ -207,7 +207,8 @@ def _read_arrow_lists(column: Any, name: str) -> Lists:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if str(column.type) == "list<item: string_view>":  # has no drop_null
+    if pa.types.is_list(column.type) and str(column.type.value_type) == "string_view":
+        # Arrow cannot drop the missing ones of these.
         column = column.cast(pa.list_(pa.string()))
     present = column.is_valid().to_numpy()
     kind, weights = column.type, None
