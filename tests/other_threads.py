@@ -1,6 +1,7 @@
 """What other threads do while one is busy."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -14,8 +15,12 @@ def in_another_thread(function):
     return found[0]
 
 
-def watched(estimator, X, work, calls):
-    """Return how many calls other threads made while `work` ran, and their errors."""
+def watched(work, calls):
+    """Run `work(wait)` while two threads make calls; return the errors of the calls.
+
+    `wait()` returns when each thread has made each of the calls once more, from beginning to end:
+    how often they come to run otherwise is the machine's affair.
+    """
     errors, counts, done = [], [0, 0], threading.Event()
 
     def read(place):
@@ -27,16 +32,23 @@ def watched(estimator, X, work, calls):
                     errors.append(repr(error))
                 counts[place] += 1
 
+    def wait():
+        enough = [count + len(calls) + 1 for count in counts]
+        end = time.monotonic() + 60
+        while any(count < least for count, least in zip(counts, enough, strict=True)):
+            assert time.monotonic() < end, f"calls in other threads do not return: {counts}"
+            time.sleep(0.001)
+
     threads = [threading.Thread(target=read, args=(place,)) for place in range(2)]
     for thread in threads:
         thread.start()
     try:
-        work()
+        work(wait)
     finally:
         done.set()
         for thread in threads:
             thread.join()
-    return sum(counts), errors
+    return errors
 
 
 def different(columns, seed):
