@@ -103,7 +103,8 @@ def as_arrow(rows: list[Any], choices: Choices) -> Any:
     if any(isinstance(row, dict) for row in rows):
         keys = pa.array([key for row in rows if isinstance(row, dict) for key in row])
         kind = pa.map_(values(keys.type), getattr(pa, choices.one_of(ARROW_WEIGHTS))())
-        rows = [[*row.items()] if isinstance(row, dict) else row for row in rows]
+        # Arrow aborts on maps that hold None instead of a pair.
+        rows = [[*row.items()] if isinstance(row, dict) else None for row in rows]
     else:
         rows = [[*row] if isinstance(row, set | frozenset) else row for row in rows]
         found = pa.array(rows, from_pandas=True).type.value_type

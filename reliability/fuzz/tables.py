@@ -21,6 +21,7 @@ except ImportError:
     pl = None
 
 ROWS = 12
+MANY = 20  # times as many: large tables are read in other ways than small ones
 DAY = datetime.datetime(2024, 2, 29, 23, 59)
 NAMES = ("a", "", "ä=1", "a b", "0", "\U0001f600")
 
@@ -96,10 +97,10 @@ def column(choices: Choices) -> list[Any]:
     return rows
 
 
-def table(names: list[str], choices: Choices) -> Any:
-    """Return a table of columns of these names."""
+def table(names: list[str], times: int, choices: Choices) -> Any:
+    """Return a table of columns of these names, whose rows come so many times."""
     library = choices.one_of(LIBRARIES if pl else LIBRARIES[:3])
-    columns = [column(choices) for _ in names]
+    columns = [column(choices) * times for _ in names]
     if library == "pandas":
         made = [choices.one_of(PANDAS)(rows, choices) for rows in columns]
         frame = pd.concat(made, axis=1)
@@ -112,17 +113,17 @@ def table(names: list[str], choices: Choices) -> Any:
         return pl.DataFrame(dict(zip(names, made, strict=True)))
     if library == "dicts":
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-    objects = np.empty((ROWS, len(columns)), object)
+    objects = np.empty((ROWS * times, len(columns)), object)
     for position, rows in enumerate(columns):
         for row, value in enumerate(rows):
             objects[row, position] = value
     return objects if library == "objects" else objects.tolist()
 
 
-def make(names: list[str], choices: Choices) -> Any:
+def make(names: list[str], times: int, choices: Choices) -> Any:
     """Return a table, or None where its library makes none."""
     try:
-        return table(names, choices)
+        return table(names, times, choices)
     except KeyboardInterrupt:
         raise
     except BaseException:  # Polars ends in a panic where others raise
@@ -160,24 +161,26 @@ def outcome(method: Callable[..., Any], *args: Any) -> Any:
 
 
 def test(data: bytes, folder: Path) -> None:
-    """Fit, perhaps go on with another table, save, load and predict, also the other table."""
+    """Fit, perhaps go on with another table, save, load and predict: this, a part, the other."""
     choices = Choices(data)
     kind = choices.one_of([*KINDS])
     going_on = not choices.below(4) and kind != "sampled"
     names = [choices.one_of(NAMES) + str(number) for number in range(1 + choices.below(3))]
-    model, y = KINDS[kind][0](), targets(kind, ROWS)
+    times = 1 if choices.below(4) else MANY
+    model, y = KINDS[kind][0](), targets(kind, ROWS * times)
     if choices.below(2):
         model.set_params(encoder=encoder(names, choices))
-    X = make(names, choices)
+    X = make(names, times, choices)
     if X is None or isinstance(outcome(model.partial_fit if going_on else model.fit, X, y), str):
         return
-    other = make(names if choices.below(4) else [*names, "new"], choices)
+    other = make(names if choices.below(4) else [*names, "new"], times, choices)
     if going_on and other is not None and outcome(model.partial_fit, other, y) is model:
         X = other  # which may have more columns
     path = folder / "fuzzed.safetensors"
     model.save(path)
     loaded = fm.load(path)
     assert np.array_equal(scores(loaded, X), scores(model, X))
+    assert np.array_equal(scores(model, X[:ROWS]), scores(model, X)[:ROWS])
     assert list(loaded.get_feature_names_out()) == list(model.get_feature_names_out())
     if other is not None:
         was, found = outcome(scores, model, other), outcome(scores, loaded, other)
