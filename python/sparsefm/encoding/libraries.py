@@ -117,7 +117,7 @@ def _read_pandas(series: Any, name: str) -> Column:
     if not isinstance(dtype, pd.StringDtype) and not set(map(type, values)) <= PLAIN:
         return read_objects(values.tolist(), name)
     # Sooner than a dict. Of text alone pandas compares what is before a NUL; beside None, all.
-    codes, uniques = pd.factorize(np.append(values, None))
+    codes, uniques = pd.factorize(np.append(values, np.array([None])))
     return as_column(codes[:-1], uniques.tolist(), name, is_categorical=False)
 
 
