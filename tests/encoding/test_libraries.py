@@ -15,6 +15,7 @@ pl = pytest.importorskip("polars")
 pytest.importorskip("narwhals")
 
 TEXT = ["b", "a", None, "b", "ä", ""]
+ODD_TEXT = ["\0", "", "a", "a\0b", "a\0c", "\ud800", "'\\ud800'", "a"]
 FLAGS = [True, None, False, True, True, None]
 WHOLE = [1, None, 3, 2**53 + 2, -1, 0]
 REAL = [0.5, None, 3.0, -1e300, 2.5, 0.0]
@@ -35,6 +36,12 @@ COLUMNS = {
     "pandas objects, flags": (pd.Series(FLAGS, dtype=object), FLAGS),
     "pandas objects, numbers": (pd.Series(REAL, dtype=object), REAL),
     "pandas objects, gaps": (pd.Series(["a", None, np.nan, pd.NA]), ["a", None, None, None]),
+    "pandas objects, odd text": (pd.Series(ODD_TEXT, dtype=object), ODD_TEXT),
+    "pandas string, odd text": (pd.Series(ODD_TEXT, dtype="string[python]"), ODD_TEXT),
+    "pandas string of PyArrow, odd text": (
+        pd.Series(ODD_TEXT[:5], dtype="string[pyarrow]"),
+        ODD_TEXT[:5],
+    ),
     "pandas boolean": (pd.Series(FLAGS, dtype="boolean"), FLAGS),
     "pandas bool": (pd.Series([True, False]), [True, False]),
     "pandas Int64": (pd.Series(WHOLE, dtype="Int64"), WHOLE),
@@ -56,6 +63,7 @@ COLUMNS = {
     "pandas objects, decimals": (pd.Series([decimal.Decimal("1.5"), None]), [1.5, None]),
     "pandas int64, PyArrow's": (pd.Series(WHOLE, dtype=pd.ArrowDtype(pa.int64())), WHOLE),
     "Polars text": (pl.Series(TEXT), TEXT),
+    "Polars text, odd": (pl.Series(ODD_TEXT[:5]), ODD_TEXT[:5]),
     "Polars categories": (pl.Series(TEXT, dtype=pl.Categorical), TEXT),
     "Polars enum": (pl.Series(TEXT, dtype=pl.Enum(["z", "", "ä", "b", "a"])), TEXT),
     "Polars flags": (pl.Series(FLAGS), FLAGS),
@@ -64,6 +72,7 @@ COLUMNS = {
     "Polars decimal": (pl.Series([decimal.Decimal("1.5"), None]), [1.5, None]),
     "Polars null": (pl.Series([None, None]), [None, None]),
     "Arrow text": (pa.chunked_array([TEXT[:2], TEXT[2:]]), TEXT),
+    "Arrow text, odd": (pa.chunked_array([ODD_TEXT[:5]]), ODD_TEXT[:5]),
     "Arrow text, large": (pa.chunked_array([pa.array(TEXT, pa.large_string())]), TEXT),
     "Arrow dictionary": (
         pa.chunked_array([pa.array(part).dictionary_encode() for part in (TEXT[:3], TEXT[3:])]),

@@ -50,6 +50,7 @@ def test_a_hashed_column_takes_lists_and_single_values():
 def test_a_column_that_was_all_missing_knows_no_list():
     encoder = fm.TableEncoder().fit(frame([None, None]))
     assert encoder.transform(frame([["a"], None, []])).toarray().tolist() == [[0], [1], [0]]
+    assert encoder.transform(frame([[], []])).toarray().tolist() == [[0], [0]]
     strict = fm.TableEncoder(unknown="error").fit(frame([None, None]))
     with pytest.raises(ValueError, match="'t'"):
         strict.transform(frame([["a"]]))

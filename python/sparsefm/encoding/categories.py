@@ -87,7 +87,7 @@ class Categories:
     def _labels(self, column: Column, name: str) -> Labels:
         """Return a column as labels of the kind that is known."""
         if isinstance(column, Lists) and len(self.vocabulary) == 0:  # all of it is unknown
-            begins = column.items.codes[np.minimum(column.indptr[:-1], len(column.items.codes) - 1)]
+            begins = np.append(column.items.codes, 0)[column.indptr[:-1]]
             is_missing = (np.diff(column.indptr) == 1) & (begins < 0)
             return Labels(np.where(is_missing, -1, 0), ["a list"])
         labels = as_labels(column, name)

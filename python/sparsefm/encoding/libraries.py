@@ -110,11 +110,15 @@ def _read_pandas(series: Any, name: str) -> Column:
         categories = series.array.categories
         codes, occurring = _occurring(np.asarray(series.array.codes), len(categories))
         return as_column(codes, categories[occurring].tolist(), name, is_categorical=True)
-    values = series.array if isinstance(dtype, pd.StringDtype) else np.asarray(series, object)
+    if isinstance(dtype, pd.StringDtype) and dtype.storage != "python":
+        codes, uniques = pd.factorize(series.array)
+        return as_column(codes, uniques.tolist(), name, is_categorical=False)
+    values = np.asarray(series, object)
     if not isinstance(dtype, pd.StringDtype) and not set(map(type, values)) <= PLAIN:
         return read_objects(values.tolist(), name)
-    codes, uniques = pd.factorize(values)  # sooner than a dict
-    return as_column(codes, uniques.tolist(), name, is_categorical=False)
+    # Sooner than a dict. Of text alone pandas compares what is before a NUL; beside None, all.
+    codes, uniques = pd.factorize(np.append(values, np.array([None])))
+    return as_column(codes[:-1], uniques.tolist(), name, is_categorical=False)
 
 
 def _read_polars(series: Any, name: str) -> Column:
