@@ -18,7 +18,7 @@ from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, in_dt
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoded, Encoding, Values, n_outputs
 from sparsefm.encoding.multi import Multi
-from sparsefm.encoding.names import Names, input_names
+from sparsefm.encoding.names import Names, distinct_names, input_names
 from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
@@ -200,7 +200,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for encoding, field in zip(self._encodings, fields, strict=True):
             for column, name in encoding.names(field):
                 names[column] = name
-        return names
+        return distinct_names(names)
 
     @property
     @consistent
