@@ -17,6 +17,7 @@ from sparsefm.data.validation import check_choice, check_dtype
 from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, in_dtype
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoded, Encoding, Values, n_outputs
+from sparsefm.encoding.inverse import InverseMixin
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.names import Names, distinct_names, input_names
 from sparsefm.encoding.numeric import Number, is_plain
@@ -31,7 +32,7 @@ from sparsefm.snapshots import aside, consistent
 
 
 @register("encoder")
-class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turn the columns of a table into features for a factorization machine.
 
     Text, categorical and boolean columns become one feature a value. So do columns of lists, whose
