@@ -55,6 +55,20 @@ def typed(table):
     return table.astype(dict.fromkeys(numbers, float))
 
 
+@pytest.mark.parametrize("kind", ["standardize", "log", "spline"])
+def test_whole_numbers_are_whole(kind):
+    encoder, X = encoded(pd.DataFrame({"age": np.arange(18.0, 90.0)}), numeric=kind, n_bins=5)
+    assert encoder.inverse_transform(X)["age"].tolist() == list(range(18, 90))
+
+
+def test_values_that_have_the_separator_are_a_list():
+    encoder, _ = encoded(TABLE[["genres"]], multi={"genres": "|"})
+    lists = pd.DataFrame({"genres": [["a|b", "War"], ["War"]]})
+    encoder.partial_fit(lists)
+    back = encoder.inverse_transform(encoder.transform(lists))
+    assert list(map(sorted, back["genres"])) == [["War", "a|b"], ["War"]]
+
+
 def test_intervals_are_text():
     encoder, X = encoded(TABLE[["age"]], numeric="bin")
     cells = encoder.inverse_transform(X)["age"]
@@ -118,7 +132,7 @@ def test_matrices_come_back_as_matrices(rng):
     assert sparse.issparse(back)
     assert back.dtype == np.float64
     np.testing.assert_allclose(back.toarray(), matrix.toarray(), rtol=1e-14)
-    back.data[:] = 0
+    back.data[:] = back.indices[:] = 0
     np.testing.assert_array_equal(X.toarray(), before)
 
 

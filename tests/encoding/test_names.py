@@ -131,6 +131,7 @@ def test_features_that_would_share_a_name_are_numbered():
     table = pd.DataFrame({"a": ["missing", None], "a=missing (2)": [1.0, 2.0]})
     names = ["a=missing", "a=missing (2)", "a=missing (2) (2)"]
     assert TableEncoder().fit(table).get_feature_names_out().tolist() == names
+    assert distinct_names(np.array(["a", "a (2)", "a"], object)).tolist() == ["a", *NUMBERED_A[:2]]
     assert distinct_names(np.array(["a"] * 4, object)).tolist() == ["a", *NUMBERED_A]
 
 

@@ -65,6 +65,7 @@ def test_bars_lead_from_the_average_to_the_score(fitted):
     assert [name.split("=")[0] for name in labels(axes)[1:-1]] == [
         name.split("=")[0] for name in names
     ]
+    assert not any(text.get_parse_math() for text in axes.get_yticklabels())
     assert labels(axes)[0] == "average row"
     assert labels(axes)[-1] == "score of row 3"
     assert axes.texts[-1].get_text() == f"{fitted.predict(X)[3]:.2f}"
