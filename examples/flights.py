@@ -49,6 +49,8 @@ print(pairs.nlargest(5).round(3).to_string(), "\n")
 latest = probability.argmax()
 print(f"why one flight is expected to be late with a probability of {probability[latest]:.0%}")
 print(model.explain(flights.X_test.iloc[[latest]]).describe(top=12), "\n")
+print("the same by column, against the average flight")
+print(model.explain_fields(flights.X_test.iloc[[latest]]), "\n")
 
 # Sampling takes longer, and predicts better: the mean of many models, from four chains.
 sampled = FMClassifier(solver=Gibbs(chains=4)).fit(flights.X_train, flights.y_train)
@@ -59,6 +61,8 @@ if len(sys.argv) > 1:
     pictures: dict[str, Callable[..., object]] = {
         "learning_curves": plots.learning_curves,
         "race": plots.race,
+        "waterfall": partial(plots.waterfall, X=flights.X_test.iloc[[latest]]),
+        "field_importances": plots.field_importances,
         "field_heatmap": plots.field_heatmap,
         "top_interactions": plots.top_interactions,
         "factors_destination": partial(plots.factors, field="destination"),

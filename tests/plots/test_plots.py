@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from fitted import NAMES, draw_fitted, draw_table, encode, fit_known
+from fitted import NAMES, draw_fitted, draw_table, encode, fit_known, set_parameters
 
 import sparsefm as fm
 from sparsefm.plots.label_placement import place_labels, shorten
@@ -197,8 +197,8 @@ def test_heatmap_shows_each_pair_once(fitted, given):
             a, b = names.index(row), names.index(column)
             assert shown.mask[r, c] == (a <= b)
             assert shown.mask[r, c] or shown[r, c] == strength[a, b]
-    (inset,) = axes.child_axes
-    assert "score" in inset.get_ylabel()
+    (bar,) = set(axes.figure.axes) - {axes}
+    assert "score" in bar.get_ylabel()
 
 
 def test_one_field_has_no_pairs():
@@ -228,10 +228,15 @@ def test_bars_are_the_strongest_pairs(fitted):
     ]
 
 
-def test_no_pairs_make_an_empty_picture():
-    axes = plots.top_interactions(draw_fitted(np.random.default_rng(0), rank=0))
-    assert bars(axes) == []
-    axes.figure.canvas.draw()
+@pytest.mark.parametrize("name", ["field_heatmap", "top_interactions", "factors"])
+def test_without_interactions_there_is_a_word_of_it(fitted, name):
+    axes = DRAW[name](draw_fitted(np.random.default_rng(0), rank=0))
+    assert [text.get_text() for text in axes.texts] == ["no interactions: the model has rank 0"]
+    assert len(axes.figure.axes) == 1  # and no colour bar
+    set_parameters(fitted, 0.0, fitted.w_, np.zeros_like(fitted.V_))
+    if name != "factors":
+        (text,) = DRAW[name](fitted).texts
+        assert text.get_text() == "no interactions: all of them are zero"
 
 
 def test_each_class_has_its_own_picture():
@@ -299,8 +304,6 @@ def test_wrong_fields(fitted):
             plots.factors(fitted, field)
     with pytest.raises(ValueError, match="'distance' has only 1 feature"):
         plots.factors(fitted, "distance")
-    with pytest.raises(ValueError, match="'hour' has rank 0"):
-        plots.factors(draw_fitted(np.random.default_rng(0), rank=0), "hour")
 
 
 # --- names ----------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ from sparsefm.data.validation import check_choice, check_dtype
 from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, in_dtype
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoded, Encoding, Values, n_outputs
+from sparsefm.encoding.inverse import InverseMixin
 from sparsefm.encoding.multi import Multi
-from sparsefm.encoding.names import Names, input_names
+from sparsefm.encoding.names import Names, distinct_names, input_names
 from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
@@ -31,7 +32,7 @@ from sparsefm.snapshots import aside, consistent
 
 
 @register("encoder")
-class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turn the columns of a table into features for a factorization machine.
 
     Text, categorical and boolean columns become one feature a value. So do columns of lists, whose
@@ -200,7 +201,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for encoding, field in zip(self._encodings, fields, strict=True):
             for column, name in encoding.names(field):
                 names[column] = name
-        return names
+        return distinct_names(names)
 
     @property
     @consistent

@@ -90,16 +90,48 @@ def input_names(given: Any, known: Any, n_columns: int) -> list[str]:
     return texts
 
 
-def check_names(known: Names | None, found: Names | None, owner: str) -> None:
+def distinct_names(names: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    """Return names of features, of which those that an earlier feature has get a number.
+
+    The value "c" of a column "a=b" and the value "b=c" of a column "a" would share a name, as would
+    the text "missing" and missing values. Features that come later change no name.
+    """
+    if len(set(names.tolist())) == len(names):
+        return names
+    taken: set[str] = set()
+    following: dict[str, int] = {}
+    distinct: npt.NDArray[np.object_] = names.copy()
+    for place, name in enumerate(names.tolist()):
+        number = following.get(name, 2)
+        while distinct[place] in taken:
+            distinct[place] = f"{name} ({number})"
+            number += 1
+        following[name] = number
+        taken.add(distinct[place])
+    return distinct
+
+
+def check_names(
+    known: Names | None, found: Names | None, owner: str, *, extend: bool = False
+) -> None:
     """Compare the names of a table with those in the fit of an estimator of the class `owner`.
 
-    Names of the same kind must be equal. Where only one has names of text, scikit-learn warns.
+    Names of the same kind must be equal: scikit-learn's own checks of estimators require that a
+    table with its columns in another order is refused. So must be names that are the same text in
+    another order. Where only one has names of text, scikit-learn warns otherwise.
+
+    Parameters
+    ----------
+    known, found : Names, optional
+    owner : str
+    extend : bool
+        Whether there may be new columns after the known ones.
     """
     if known is not None and found is not None:
         if known.texts == found.texts:
             return
-        if known.are_text == found.are_text:
-            raise ValueError(_difference(known.texts, found.texts))
+        if known.are_text == found.are_text or sorted(known.texts) == sorted(found.texts):
+            raise ValueError(_difference(known, found.texts, extend=extend))
     if known is not None and known.are_text:
         problem = f"X does not have valid feature names, but {owner} was fitted with feature names"
     elif found is not None and found.are_text:
@@ -109,10 +141,12 @@ def check_names(known: Names | None, found: Names | None, owner: str) -> None:
     warnings.warn(problem, UserWarning, stacklevel=2)
 
 
-def _difference(known: list[str], found: list[str]) -> str:
-    """Return what is different, in scikit-learn's words."""
+def _difference(known: Names, found: list[str], *, extend: bool) -> str:
+    """Return what is different, in scikit-learn's words, and what to do about the order."""
     message = "The feature names should match those that were passed during fit.\n"
-    unseen, missing = sorted({*found} - {*known}), sorted({*known} - {*found})
+    unseen, missing = sorted({*found} - {*known.texts}), sorted({*known.texts} - {*found})
+    if extend and not missing:
+        unseen = []  # there may be new columns, but not among the known ones
     for names, what in (
         (unseen, "unseen at fit time"),
         (missing, "seen at fit time, yet now missing"),
@@ -120,6 +154,13 @@ def _difference(known: list[str], found: list[str]) -> str:
         if names:
             shown = names[:5] + ["..."] * (len(names) > 5)
             message += f"Feature names {what}:\n" + "".join(f"- {name}\n" for name in shown)
-    if not unseen and not missing:
-        message += "Feature names must be in the same order as they were in fit.\n"
-    return message
+    if unseen or missing:
+        return message
+    pairs = enumerate(zip(known.texts, found, strict=False))
+    place, was, now = next((j, a, b) for j, (a, b) in pairs if a != b)
+    order = "feature_names_in_, such as X[list(model.feature_names_in_)]"
+    return (
+        f"{message}Feature names must be in the same order as they were in fit.\n"
+        f"Column {place} was {was!r}, but is {now!r} now: take the columns in the order of "
+        f"{order if known.are_text else 'the fit'}{', and new ones after them' * extend}.\n"
+    )

@@ -126,7 +126,7 @@ def read(
     n_known, name = owner.n_features_in_, type(owner).__name__
     if extend and shape[1] > n_known and _extends(known, found):
         return Input(data, shape, found)
-    check_names(known, found, name)
+    check_names(known, found, name, extend=extend)
     if shape[1] != n_known:
         raise ValueError(
             f"X has {shape[1]} features, but {name} is expecting {n_known} features as input."

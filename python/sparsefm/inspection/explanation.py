@@ -89,25 +89,7 @@ class Explanation:
 
     def describe(self, row: int = 0, top: int = 10) -> str:
         """Return the score of a row and its `top` strongest contributions as lines of text."""
-        columns = self.to_dict(row)
-        check_integer(top, "top", 1)
-        shown, score = columns["contribution"][:top], columns["contribution"].sum()
-        labels = [
-            first + (f" x {second}" if second else "") if part != "bias" else "(bias)"
-            for part, first, second in zip(
-                *(columns[key][:top].tolist() for key in ("part", "first", "second")), strict=True
-            )
-        ]
-        rest = len(columns["contribution"]) - len(shown)
-        if rest:
-            labels.append(f"({rest:,} others)")
-            shown = np.append(shown, score - shown.sum())
-        width = min(NAME_WIDTH, max(map(len, labels)))
-        lines = [
-            f"{value:+10.4f}  {label if len(label) <= width else label[: width - 3] + '...'}"
-            for value, label in zip(shown, labels, strict=True)
-        ]
-        return "\n".join([*lines, f"{score:+10.4f}  = score of row {row}"])
+        return describe_parts(self.to_dict(row), "(bias)", row, top)
 
     def __str__(self) -> str:
         if not len(self):
@@ -118,6 +100,37 @@ class Explanation:
     def __repr__(self) -> str:
         pairs = len(self.pairwise["row"])
         return f"Explanation({len(self)} rows, {self.linear.nnz} features, {pairs} pairs)"
+
+
+def describe_parts(columns: dict[str, Array], base: str, row: int, top: int) -> str:
+    """Return the score of a row and the `top` first of its parts as lines of text.
+
+    Parameters
+    ----------
+    columns : dict of ndarray
+        "first", "second" and "contribution".
+    base : str
+        What the part without a name is called.
+    row, top : int
+    """
+    check_integer(top, "top", 1)
+    shown, score = columns["contribution"][:top], columns["contribution"].sum()
+    labels = [
+        (first or base) + (f" x {second}" if second else "")
+        for first, second in zip(
+            *(columns[key][:top].tolist() for key in ("first", "second")), strict=True
+        )
+    ]
+    rest = len(columns["contribution"]) - len(shown)
+    if rest:
+        labels.append(f"({rest:,} others)")
+        shown = np.append(shown, score - shown.sum())
+    width = min(NAME_WIDTH, max(map(len, labels)))
+    lines = [
+        f"{value:+10.4f}  {label if len(label) <= width else label[: width - 3] + '...'}"
+        for value, label in zip(shown, labels, strict=True)
+    ]
+    return "\n".join([*lines, f"{score:+10.4f}  = score of row {row}"])
 
 
 def explain_rows(w0: float, w: Array, V: Array, X: sp.csr_matrix, names: Array) -> Explanation:

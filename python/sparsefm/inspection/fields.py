@@ -44,22 +44,17 @@ def field_strengths(V: Array, X: sp.csr_matrix, fields: Array, n_fields: int) ->
     If two fields are independent, centring removes everything that depends on one of them alone. If
     they are not, such as a day and its month, one field alone may explain a part of the strength.
     """
-    if n_fields > MAX_FIELDS:
-        raise ValueError(
-            f"the model has {n_fields:,} fields, one for each input column, and {MAX_FIELDS:,} are "
-            "the most that can be compared: fit a table whose columns are fields, or see "
-            "interactions() for pairs of features"
-        )
+    check_fields(n_fields)
     V = np.asarray(V, np.float64)
     n_rows, rank = X.shape[0], V.shape[1]
     if n_rows == 0 or rank == 0:
         return np.zeros((n_fields, n_fields))
     average = sp.csr_matrix(X.mean(axis=0))
-    center = _sums_by_field(average, V, fields, n_fields)
+    center = sums_by_field(average, V, fields, n_fields)
     step = max(1, NUMBERS_AT_ONCE // (n_fields * max(rank, n_fields)))
     total, square = np.zeros((2, n_fields, n_fields))
     for begin in range(0, n_rows, step):
-        u = _sums_by_field(X[begin : begin + step], V, fields, n_fields) - center
+        u = sums_by_field(X[begin : begin + step], V, fields, n_fields) - center
         products = u @ u.transpose(0, 2, 1)
         total += products.sum(axis=0)
         square += np.einsum("nab,nab->ab", products, products)
@@ -68,7 +63,17 @@ def field_strengths(V: Array, X: sp.csr_matrix, fields: Array, n_fields: int) ->
     return strength
 
 
-def _sums_by_field(X: sp.csr_matrix, V: Array, fields: Array, n_fields: int) -> Array:
+def check_fields(n_fields: int) -> None:
+    """Refuse too many fields."""
+    if n_fields > MAX_FIELDS:
+        raise ValueError(
+            f"the model has {n_fields:,} fields, one for each input column, and {MAX_FIELDS:,} are "
+            "the most that can be compared: fit a table whose columns are fields, or see "
+            "interactions() for pairs of features"
+        )
+
+
+def sums_by_field(X: sp.csr_matrix, V: Array, fields: Array, n_fields: int) -> Array:
     """Return the sum of x_i v_i over the features of each field, shape (n, F, k)."""
     rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
     places = rows * n_fields + fields[X.indices]

@@ -9,7 +9,9 @@ import scipy.sparse as sp
 
 from sparsefm import _core
 from sparsefm.data.csr import as_scipy
+from sparsefm.encoding.reading import read
 from sparsefm.inspection.explanation import Explanation, explain_rows
+from sparsefm.inspection.field_explanation import Background, FieldExplanation
 from sparsefm.inspection.fields import field_strengths
 from sparsefm.inspection.interactions import rank_pairs
 from sparsefm.snapshots import consistent
@@ -18,7 +20,7 @@ Array = npt.NDArray[Any]
 
 
 class InsightMixin:
-    """Gives estimators `interactions`, `field_interactions` and `explain`."""
+    """Gives estimators the methods that show what a model has learnt."""
 
     if TYPE_CHECKING:
         encoder_: Any
@@ -98,6 +100,66 @@ class InsightMixin:
         return explain_rows(w0, w, V, as_scipy(self._encode(X)), self._names())
 
     @consistent
+    def explain_fields(
+        self, X: Any, background: Any = None, target: Any = None
+    ) -> FieldExplanation:
+        """Split the score of each row of `X` by field, against the average row.
+
+        Parameters
+        ----------
+        X : table or matrix
+            Rows to explain, as for ``predict``.
+        background : table or matrix, optional
+            Rows to take the average of. Default: a sample of the training rows, which a loaded
+            estimator has only if it was saved with ``training_rows=True``.
+        target : label, optional
+            The class whose score is meant; needed with more than two classes or softmax loss, and
+            only then.
+
+        Returns
+        -------
+        FieldExplanation
+            The score of the average row, and what each field (a column of the table) and each pair
+            of fields changes. Except for rounding they add up to the scores, as in `explain`.
+        """
+        parameters = self._parameters(target)
+        encoder = self.encoder_
+        rows = self._rows(background, "background")
+        names = np.array(encoder.field_names_, object)
+        split = Background(parameters, rows, np.asarray(encoder.fields_), len(names))
+        data = read(X, self, encoder._names).keeping()
+        cells = list(data.columns())
+        features = encoder._features(data, encoder._encodings, encoder._scales)
+        parts = split.split(as_scipy(features))
+        return FieldExplanation(split.average, *parts, names, cells)
+
+    @consistent
+    def field_importances(self, X: Any = None, target: Any = None) -> npt.NDArray[np.float64]:
+        """Return how much each field changes the scores: its mean absolute contribution.
+
+        The contribution of a field to the score of a row is that of `explain_fields`, against the
+        average of the same rows: what it changes alone, and half of what it changes together with
+        each other field.
+
+        Parameters
+        ----------
+        X : table or matrix, optional
+            Rows to use, as for ``predict``. Default: a sample of the training rows, which a loaded
+            estimator has only if it was saved with ``training_rows=True``.
+        target : label, optional
+            The class whose score is meant; needed with more than two classes or softmax loss, and
+            only then.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_fields,)
+            In units of the score, in the order of ``encoder_.field_names_``.
+        """
+        parameters, rows = self._parameters(target), self._rows(X)
+        fields, n_fields = np.asarray(self.encoder_.fields_), len(self.encoder_.field_names_)
+        return Background(parameters, rows, fields, n_fields).importances(rows)
+
+    @consistent
     def field_interactions(self, X: Any = None, target: Any = None) -> npt.NDArray[np.float64]:
         r"""Return how much the interactions of pairs of fields change the scores.
 
@@ -151,14 +213,14 @@ class InsightMixin:
             raise ValueError(f"target {given}: each class has its own score; pick one of {some}")
         return self._of_score(int(found[0]))
 
-    def _rows(self, X: Any) -> sp.csr_matrix:
+    def _rows(self, X: Any, name: str = "X") -> sp.csr_matrix:
         """Return `X` encoded, or the sample of training rows, in float64."""
         if X is not None:
             return as_scipy(self._encode(X))
         if self._sample is None:
             raise ValueError(
-                "the training rows were not saved with this estimator: pass X=, or save it with "
-                "training_rows=True"
+                f"the training rows were not saved with this estimator: pass {name}=, or save it "
+                "with training_rows=True"
             )
         return sp.csr_matrix(self._sample, dtype=np.float64)
 

@@ -1,5 +1,6 @@
 """Plots of fitted estimators (needs matplotlib)."""
 
+from sparsefm.plots.by_field import field_importances, waterfall
 from sparsefm.plots.figures import (
     convergence,
     factors,
@@ -9,4 +10,13 @@ from sparsefm.plots.figures import (
 )
 from sparsefm.plots.race import race
 
-__all__ = ["convergence", "factors", "field_heatmap", "learning_curves", "race", "top_interactions"]
+__all__ = [
+    "convergence",
+    "factors",
+    "field_heatmap",
+    "field_importances",
+    "learning_curves",
+    "race",
+    "top_interactions",
+    "waterfall",
+]

@@ -15,13 +15,15 @@ from sparsefm.data.validation import check_integer, is_mapping
 from sparsefm.history import Epoch, as_columns
 from sparsefm.inspection.mixin import InsightMixin
 from sparsefm.plots.label_placement import place_labels, shorten
+from sparsefm.plots.labels import FeatureLabels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BLUE, RED, GREY = "#0072b2", "#d55e00", "#8c8c8c"
 TIMES = "\N{MULTIPLICATION SIGN}"
-FIELD_WIDTH, FEATURE_WIDTH = 24, 28  # characters of a name
+MOST_FIELDS = 40  # more make labels smaller, not the figure larger
+FIELD_WIDTH, FEATURE_WIDTH = 24, 32  # characters of a name
 
 
 def learning_curves(estimator_or_history: Any, ax: Axes | None = None) -> Axes:
@@ -133,24 +135,25 @@ def field_heatmap(
     names = _field_names(estimator)
     if len(names) < 2:
         raise ValueError(f"a pair takes two fields, but there is only {names[0]!r}")
-    side = 3.2 + 0.25 * min(len(names), 40)
-    axes = _axes(ax, side + 0.6, side)
+    side = 3.2 + 0.25 * min(len(names), MOST_FIELDS)
+    axes = _axes(ax, side + 1.2, side)
+    if not strength.any():
+        return _say_nothing(axes, estimator)
     pairs = np.ma.masked_where(~np.tri(len(names), dtype=bool, k=-1), strength)[1:, :-1]
-    image = axes.imshow(pairs, cmap="Blues", vmin=0)
+    image = axes.imshow(pairs, cmap="Blues", vmin=0, aspect="auto")  # else labels may be cut
     shown = [shorten(name, FIELD_WIDTH) for name in names]
-    axes.set_xticks(
-        range(len(names) - 1), shown[:-1], rotation=45, ha="right", rotation_mode="anchor"
-    )
-    axes.set_yticks(range(len(names) - 1), shown[1:])
+    text: dict[str, Any] = {"parse_math": False}
+    if len(names) > MOST_FIELDS:
+        text["fontsize"] = 10 * MOST_FIELDS / len(names)
+    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(range(len(names) - 1), shown[:-1], **turned, **text)
+    axes.set_yticks(range(len(names) - 1), shown[1:], **text)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel("field")
     axes.set_ylabel("field")
-    inset = axes.inset_axes((0.9, 0.45, 0.045, 0.5))  # in the triangle that is left free
-    bar = axes.figure.colorbar(image, cax=inset)
+    bar = axes.figure.colorbar(image, ax=axes, shrink=0.8)
     bar.outline.set_visible(False)
-    bar.ax.yaxis.set_ticks_position("left")
-    bar.ax.yaxis.set_label_position("left")
     bar.set_label("strength of the interaction\n(standard deviation, score)")
     return axes
 
@@ -183,11 +186,12 @@ def top_interactions(
     """
     _check_estimator(estimator)
     pairs = estimator.interactions(top, X, target)
-    names = [
-        f"{shorten(first, FEATURE_WIDTH)}  {TIMES}  {shorten(second, FEATURE_WIDTH)}"
-        for first, second in zip(pairs["first"], pairs["second"], strict=True)
-    ]
+    labels = FeatureLabels(estimator.encoder_)
+    first, second = (labels.of(pairs[column], FEATURE_WIDTH) for column in ("first", "second"))
+    names = [f"{a}  {TIMES}  {b}" for a, b in zip(first, second, strict=True)]
     axes = _axes(ax, 8.0, 1.2 + 0.24 * max(len(names), 3))
+    if not pairs["strength"].any():
+        return _say_nothing(axes, estimator)
     place, raises = np.arange(len(names)), pairs["weight"] >= 0
     for chosen, color, label in (
         (raises, RED, "raises the score where both occur"),
@@ -195,15 +199,14 @@ def top_interactions(
     ):
         if chosen.any():
             axes.barh(place[chosen], pairs["strength"][chosen], 0.7, color=color, label=label)
-    axes.set_yticks(place, names, fontsize="small")
+    axes.set_yticks(place, names, fontsize="small", parse_math=False)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.locator_params(axis="x", nbins=6)
-    axes.set_xlabel("strength of the interaction (standard deviation, score)")
+    axes.set_xlabel("strength of the interaction\n(standard deviation, score)")
     axes.set_ylabel("pair of features")
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right"]].set_visible(False)
-    if len(names):
-        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncol=2)
+    axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncol=2)
     return axes
 
 
@@ -245,9 +248,12 @@ def factors(
     f = _find_field(estimator, field)
     members = np.flatnonzero(np.asarray(estimator.encoder_.fields_) == f)
     _, _, V = estimator._parameters(target)
-    if V.shape[1] == 0 or len(members) < 3:
-        found = "rank 0" if V.shape[1] == 0 else f"only {len(members)} feature(s)"
-        raise ValueError(f"field {field!r} has {found}: a map needs factors of three features")
+    if V.shape[1] == 0:
+        return _say_nothing(_axes(ax, 7.0, 6.0), estimator)
+    if len(members) < 3:
+        raise ValueError(
+            f"field {field!r} has only {len(members)} feature(s): a map needs factors of three"
+        )
     rows = estimator._rows(X)
     share = np.bincount(rows.indices, minlength=len(V))[members] / max(rows.shape[0], 1)
     points, explained = _principal_map(np.asarray(V[members], float), share)
@@ -265,10 +271,15 @@ def factors(
     axes.set_xlabel(f"first component of the factors ({explained[0]:.0%} of their variance)")
     axes.set_ylabel(f"second component ({explained[1]:.0%})")
     field_name = _field_names(estimator)[f]
-    axes.set_title(f"{shorten(field_name, 40)}: the larger, the more frequent", fontsize="medium")
+    title = f"{shorten(field_name, 40)}: the larger, the more frequent"
+    axes.set_title(title, fontsize="medium", parse_math=False)
     spread = np.maximum(share, 1e-9) * (points**2).sum(axis=1)
     chosen = np.argsort(-spread, kind="stable")
-    names = [_value_name(name, field_name) for name in estimator._names()[members[chosen]]]
+    features = FeatureLabels(estimator.encoder_)
+    names = [
+        shorten(features.value(place).lstrip("=@ ") or field_name, FEATURE_WIDTH)
+        for place in members[chosen].tolist()
+    ]
     place_labels(axes, points[chosen], size[chosen], names, labels)
     return axes
 
@@ -318,9 +329,13 @@ def _field_names(estimator: Any) -> list[str]:
     return [str(name) for name in estimator.encoder_.field_names_]
 
 
-def _value_name(feature: str, field: str) -> str:
-    """Return the name of a feature without its field, which is in the title."""
-    return shorten(feature.removeprefix(field).lstrip("=@_ ") or feature, FEATURE_WIDTH)
+def _say_nothing(axes: Axes, estimator: Any) -> Axes:
+    """Write that there is nothing to draw, and why."""
+    _, _, V = estimator._of_score(0)
+    why = "the model has rank 0" if V.shape[1] == 0 else "all of them are zero"
+    axes.text(0.5, 0.5, f"no interactions: {why}", ha="center", transform=axes.transAxes)
+    axes.set_axis_off()
+    return axes
 
 
 def _axes(ax: Any, width: float, height: float) -> Axes:

@@ -28,7 +28,9 @@ PLACES = (
 
 
 def shorten(name: str, width: int) -> str:
-    """Return `name`, or its beginning and end if it has more than `width` characters."""
+    """Return `name` in one line; its beginning and end if it has more than `width` characters."""
+    if not name.isprintable():
+        name = " ".join(name.split())
     if len(name) <= width:
         return name
     end = (width - 1) // 3
@@ -88,6 +90,7 @@ def _write(axes: Axes, name: str, point: Array, distance: float, place: tuple[An
         ha=horizontal,
         va=vertical,
         fontsize="small",
+        parse_math=False,
     )
     text.set_in_layout(False)  # it must not change the layout that it was placed in
     return text
