@@ -24,13 +24,21 @@ class RowPass {
   static constexpr Index block = 32;  // rows; it determines the order of addition
 
   RowPass(const Interaction& interaction, std::unique_ptr<const Loss<Real>> loss, Index width)
-      : interaction_(interaction), loss_(std::move(loss)), row_size_(interaction.row_size(width)) {}
+      : interaction_(interaction),
+        loss_(std::move(loss)),
+        width_(width),
+        row_size_(interaction.vectors() * width),
+        sums_size_(interaction.sums_size(width)) {}
 
   /// Allocates scratch for batches of up to `rows` rows.
   void reserve(Index rows) {
     for (auto* scratch : {&scores_, &losses_, &slopes_, &shares_}) scratch->resize(rows);
     T_.resize(row_size_ * rows);
+    sums_.resize(sums_size_ * rows);
     block_sums_.resize(rows / block + 1);
+    if constexpr (Interaction::has_weights) {
+      weight_gradients_.resize(interaction_.weights(), rows / block + 1);
+    }
   }
 
   /// Computes e_r = omega_r dL/ds and T_r of the rows of a batch. omega_r is the row's share of the
@@ -49,6 +57,11 @@ class RowPass {
       }
       score<Pieces>(X, state, rows, begin, end);
       block_sums_[number] = hand_out<Pieces>(segment.targets(step), begin, end);
+      if constexpr (Interaction::has_weights) {
+        interaction_.template weight_gradients<Pieces>(sums_.data() + begin * sums_size_,
+                                                       slopes_.data() + begin, end - begin, width_,
+                                                       &weight_gradients_(0, number));
+      }
     });
     BatchSums sums;
     for (Index number = 0; number * block < size; ++number) {
@@ -61,11 +74,21 @@ class RowPass {
 
   RowTerms<Real> terms() const noexcept { return {slopes_.data(), T_.data(), row_size_}; }
 
+  /// The position in a row's terms of the first number for feature i.
+  Index place(Index i) const noexcept { return interaction_.of(i) * width_; }
+
+  /// The gradient of parameter n of the interaction, over the `rows` rows of the batch.
+  Real weight_gradient(Index n, Index rows) const noexcept {
+    double sum = 0;
+    for (Index number = 0; number * block < rows; ++number) sum += weight_gradients_(n, number);
+    return static_cast<Real>(sum);
+  }
+
   /// omega_r of the rows of the batch.
   const std::vector<Real>& shares() const noexcept { return shares_; }
 
  private:
-  /// s_r and S_r of the rows [begin, end) of a batch.
+  /// s_r, the sums and T_r / e_r of the rows [begin, end) of a batch.
   template <class Pieces, class Values>
   void score(const CsrView<Values>& X, const StateView<Real>& state, std::span<const Index> rows,
              Index begin, Index end) noexcept {
@@ -75,10 +98,16 @@ class RowPass {
       // parameters of these columns.
       if (r + 16 < size) X.offsets.prefetch(rows[r + 16]);
       if (r + 8 < size) X.prefetch(rows[r + 8]);
-      if (r + 2 < size) state.prefetch(X.row(rows[r + 2]));
-      Real* const S = T_.data() + r * row_size_;
-      scores_[r] = interaction_.template score<Pieces>(X.row(rows[r]), state, S);
+      if (r + 2 < size) prefetch(X.row(rows[r + 2]), state);
+      const RowSums<Real> out{sums_.data() + r * sums_size_, T_.data() + r * row_size_};
+      scores_[r] = interaction_.template score<Pieces>(X.row(rows[r]), state, out);
     }
+  }
+
+  template <class Values>
+  void prefetch(const CsrRow<Values>& row, const StateView<Real>& state) const noexcept {
+    state.prefetch(row);
+    for (Index p = 0; p < row.size; ++p) interaction_.prefetch(row.features[p]);
   }
 
   /// e_r and T_r of the rows [begin, end) of a batch.
@@ -92,19 +121,26 @@ class RowPass {
       slopes_[r] *= shares_[r];
       sums.loss += static_cast<double>(shares_[r]) * losses_[r];
       sums.slope += slopes_[r];
-      interaction_.template terms<Pieces>(T_.data() + r * row_size_, row_size_, slopes_[r]);
+      Real* const T = T_.data() + r * row_size_;
+      Pieces::visit(row_size_, [&]<class L>(Index f) { Eigen::Map<L>(T + f) *= slopes_[r]; });
     }
     return sums;
   }
 
   [[no_unique_address]] Interaction interaction_;
   std::unique_ptr<const Loss<Real>> loss_;
-  Index row_size_;  // of S and T
+  Index width_;
+  Index row_size_;  // of T
+  Index sums_size_;
 
   // By row of the batch.
   std::vector<Real> scores_, losses_, slopes_, shares_;
   Eigen::ArrayX<Real> T_;  // (rows, row_size); aligned for vector registers, unlike std::vector
+  Eigen::ArrayX<Real> sums_;  // (rows, sums_size)
+
+  // By block of rows.
   std::vector<BatchSums> block_sums_;
+  Eigen::ArrayXX<Real> weight_gradients_;  // (weights, blocks), columns first
 };
 
 }  // namespace sparsefm
