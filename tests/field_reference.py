@@ -34,9 +34,7 @@ def field_scores(X, fields, w0, w, V, R):
     return s
 
 
-def field_objective(
-    X, y, fields, w0, w, V, R, loss, weights=None, l2_linear=0.0, l2_factors=0.0
-):
+def field_objective(X, y, fields, w0, w, V, R, loss, weights=None, l2_linear=0.0, l2_factors=0.0):
     """Evaluate the objective of a batch; R is not penalised. See `objective`."""
     losses = LOSSES[loss].value(y, field_scores(X, fields, w0, w, V, R))
     penalty_of_feature = l2_linear * w**2 + l2_factors * (V**2).sum(axis=1)

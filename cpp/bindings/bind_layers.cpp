@@ -36,8 +36,8 @@ ModelView<Real> model_view(Index features, double w0, const py::object& w, const
 
 /// Calls `score(out, X, rows, model)` with checked arguments, for the rows of X from `first` on.
 template <class Body>
-void for_scores(const py::object& scores, const Csr& X, Index first, double w0,
-                const py::object& w, const py::object& V, const Body& score) {
+void for_scores(const py::object& scores, const Csr& X, Index first, double w0, const py::object& w,
+                const py::object& V, const Body& score) {
   for_real(scores, [&]<class Real> {
     const auto model = model_view<Real>(X.features(), w0, w, V);
     const auto view = X.view<Real>();

@@ -70,7 +70,7 @@ class FieldWeighted {
   /// Writes sum_r e_r ds_r/dr_ab of some rows, for a <= b, from their S and N.
   template <class Pieces>
   void weight_gradients(const Real* sums, const Real* e, Index rows, Index width,
-                      Real* gradients) const noexcept {
+                        Real* gradients) const noexcept {
     const Index fields = pairs_.fields;
     const Rows block{sums, e, rows, width, sums_size(width)};
     for (Index a = 0; a < fields; ++a) {

@@ -48,16 +48,15 @@ concept ScoresRows = requires(const I interaction, const CsrRow<Ones<Real>>& row
 };
 
 template <class I, class Real>
-concept InteractionOf =
-    ScoresRows<I, Real, MixedPieces<Real>, ModelView<Real>> &&
-    ScoresRows<I, Real, Pieces<Lanes<Real, 16>>, StateView<Real>> &&
-    requires(const I interaction, Index n) {
-      { I::has_weights } -> std::convertible_to<bool>;
-      { interaction.vectors() } noexcept -> std::same_as<Index>;
-      { interaction.of(n) } noexcept -> std::same_as<Index>;
-      { interaction.own(n) } noexcept -> std::convertible_to<double>;
-      { interaction.prefetch(n) } noexcept;
-      { interaction.sums_size(n) } noexcept -> std::same_as<Index>;
-    };
+concept InteractionOf = ScoresRows<I, Real, MixedPieces<Real>, ModelView<Real>> &&
+                        ScoresRows<I, Real, Pieces<Lanes<Real, 16>>, StateView<Real>> &&
+                        requires(const I interaction, Index n) {
+                          { I::has_weights } -> std::convertible_to<bool>;
+                          { interaction.vectors() } noexcept -> std::same_as<Index>;
+                          { interaction.of(n) } noexcept -> std::same_as<Index>;
+                          { interaction.own(n) } noexcept -> std::convertible_to<double>;
+                          { interaction.prefetch(n) } noexcept;
+                          { interaction.sums_size(n) } noexcept -> std::same_as<Index>;
+                        };
 
 }  // namespace sparsefm

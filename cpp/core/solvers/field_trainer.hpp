@@ -22,8 +22,8 @@ void field_scores(Real* scores, const MatrixView<Real>& X, Index first, Index ro
 
 extern template std::unique_ptr<Trainer<float>> make_field_trainer(const StateView<float>&,
                                                                    const FieldPairs<float>&,
-                                                                   const Settings&,
-                                                                   const Settings&, int);
+                                                                   const Settings&, const Settings&,
+                                                                   int);
 extern template std::unique_ptr<Trainer<double>> make_field_trainer(const StateView<double>&,
                                                                     const FieldPairs<double>&,
                                                                     const Settings&,

@@ -116,8 +116,7 @@ class Minibatch final : public Trainer<Real> {
     Real* w = state_.linear_block(i);
     optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + l2_linear_ * share * *w)), missed);
     // The gradient of the penalty is a multiple of v_i, and so is what `self` subtracts.
-    const auto self =
-        static_cast<Real>(interaction_.own(i) * sums.self - l2_factors_ * share);
+    const auto self = static_cast<Real>(interaction_.own(i) * sums.self - l2_factors_ * share);
     const Index place = row_pass_.place(i);
     Real norm = 0;
     Pieces::visit(state_.width, [&]<class L>(Index f) {

@@ -135,7 +135,7 @@ class RowPass {
 
   // By row of the batch.
   std::vector<Real> scores_, losses_, slopes_, shares_;
-  Eigen::ArrayX<Real> T_;  // (rows, row_size); aligned for vector registers, unlike std::vector
+  Eigen::ArrayX<Real> T_;     // (rows, row_size); aligned for vector registers, unlike std::vector
   Eigen::ArrayX<Real> sums_;  // (rows, sums_size)
 
   // By block of rows.

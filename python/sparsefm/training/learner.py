@@ -14,10 +14,12 @@ from sparsefm import _core
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.data.validation import cast
+from sparsefm.field_model import FieldWeightedModel
 from sparsefm.losses import Loss, Softmax
 from sparsefm.model import Model
 from sparsefm.training.class_model import ClassModel
 from sparsefm.training.class_state import ClassState
+from sparsefm.training.field_state import FieldState, first_weights
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.parameters import State
 from sparsefm.training.random import stream
@@ -76,6 +78,9 @@ class Learner:
             for target in dataset.targets:
                 state = State.begin(n_features, rank, solver, dataset.dtype)
                 state.bias[0] = loss.constant(dataset.mean(target))
+                if hyperparameters.variant == "fwfm" and dataset.fields is not None:
+                    R = first_weights(dataset)
+                    state = FieldState.of(state, dataset.fields, R, solver)
                 learner.states.append(state)
         learner.join(dataset.used_features)
         return learner
@@ -99,6 +104,9 @@ class Learner:
             w0 = cast(np.asarray(model.w0), dtype, "w0 of init")
             w, V = cast(model.w, dtype, "w of init"), cast(model.V, dtype, "V of init")
             state.set_parameters(float(w0), w, V)
+            if isinstance(model, FieldWeightedModel):
+                R = cast(model.R, dtype, "R of init")
+                state = FieldState.of(state, model.fields, R, hyperparameters.solver)
             states.append(state)
         return cls(hyperparameters, loss, states, seed)
 
@@ -124,9 +132,7 @@ class Learner:
         They share the parameters and see every change.
         """
         return [
-            ClassModel(state)
-            if isinstance(state, ClassState)
-            else Model._view(float(state.bias[0]), state.w, state.V, self.loss)
+            ClassModel(state) if isinstance(state, ClassState) else state.model(self.loss)
             for state in self.states
         ]
 
