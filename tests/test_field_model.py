@@ -99,9 +99,9 @@ def test_files(tmp_path, dtype, mmap):
     again = fm.load(tmp_path / "model", mmap=mmap)
     assert repr(again) == repr(model)
     for name in ("w0", "w", "V", "R", "fields"):
-        assert np.asarray(getattr(again, name)).tobytes() == np.asarray(
-            getattr(model, name)
-        ).tobytes()
+        assert (
+            np.asarray(getattr(again, name)).tobytes() == np.asarray(getattr(model, name)).tobytes()
+        )
     X, _ = one_hot(30)
     assert again.predict(X).tobytes() == model.predict(X).tobytes()
     for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -180,7 +180,13 @@ def test_fields_are_needed():
     assert fm.train(*one_hot(1), variant="fwfm").n_fields == 4
 
 
-PARTS = {"w0": 0.0, "w": np.zeros(3), "V": np.ones((3, 2)), "fields": [0, 1, 1], "R": np.ones((2, 2))}
+PARTS = {
+    "w0": 0.0,
+    "w": np.zeros(3),
+    "V": np.ones((3, 2)),
+    "fields": [0, 1, 1],
+    "R": np.ones((2, 2)),
+}
 
 
 @pytest.mark.parametrize(
