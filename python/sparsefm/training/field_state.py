@@ -47,6 +47,13 @@ class FieldState(State):
         return cls._joined(state, fields, blocks, learned)
 
     @classmethod
+    def begin_with_fields(cls, state: State, dataset: Dataset, optimizer: Optimizer) -> FieldState:
+        """Return a state with the fields of a dataset, which must have some."""
+        if dataset.fields is None:
+            raise ValueError("there are no fields")
+        return cls.of(state, dataset.fields, first_weights(dataset, dataset.fields), optimizer)
+
+    @classmethod
     def _joined(cls, state: State, fields: Fields, blocks: Array, learned: Array) -> FieldState:
         parts = state.bias, state.scalars, state.factors, state.rank, state.room
         return cls(*parts, fields, blocks, learned)
@@ -115,13 +122,11 @@ class FieldState(State):
         raise ValueError("a field-weighted model cannot have more features: train it anew")
 
 
-def first_weights(dataset: Dataset) -> Array:
+def first_weights(dataset: Dataset, fields: Fields) -> Array:
     """Return the weights that training begins with: 1, and 0 for pairs within a one-hot field.
 
     A field of which no row has several features has no pairs within, so there is nothing to learn.
     """
-    fields = dataset.fields
-    assert fields is not None
     n_fields = int(fields.max(initial=0)) + 1
     if n_fields > MOST_FIELDS:
         raise ValueError(
@@ -153,7 +158,7 @@ def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
             )
     dataset = replace(dataset, fields=fields)
     if model is not None:
-        R = first_weights(dataset).astype(model.dtype)
+        R = first_weights(dataset, fields).astype(model.dtype)
         parameters = model.w0, model.w, model.V
         model = FieldWeightedModel(*parameters, model.task, model.loss, fields=fields, R=R)
     return dataset, replace(start, model=model)

@@ -23,8 +23,6 @@ class Hyperparameters:
     init_scale : float
     batch_size : int or None
         None: the optimizer's default for the number of rows.
-    variant : {"fm", "fwfm"}
-        Whether pairs of fields have weights.
     """
 
     rank: int = Optimizer.default_rank
@@ -32,7 +30,6 @@ class Hyperparameters:
     init: str = "normal"
     init_scale: float = DEFAULT_SCALE["normal"]
     batch_size: int | None = None
-    variant: str = "fm"
 
     def __post_init__(self) -> None:
         check_integer(self.rank, "rank", 0)
@@ -46,7 +43,7 @@ class Hyperparameters:
     def of(cls, start: Start, solver: Optimizer, batch_size: Any) -> Hyperparameters:
         """Return the hyperparameters of a training that starts somewhere."""
         scale = check_init_scale(start.init, start.init_scale)
-        return cls(start.rank, solver, start.init, scale, batch_size, start.variant)
+        return cls(start.rank, solver, start.init, scale, batch_size)
 
     def batch_size_for(self, n_rows: int) -> int:
         """Return the batch size for a number of training rows."""

@@ -19,7 +19,7 @@ from sparsefm.losses import Loss, Softmax
 from sparsefm.model import Model
 from sparsefm.training.class_model import ClassModel
 from sparsefm.training.class_state import ClassState
-from sparsefm.training.field_state import FieldState, first_weights
+from sparsefm.training.field_state import FieldState
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.parameters import State
 from sparsefm.training.random import stream
@@ -60,9 +60,15 @@ class Learner:
 
     @classmethod
     def begin(
-        cls, hyperparameters: Hyperparameters, loss: Loss, dataset: Dataset, seed: int
+        cls,
+        hyperparameters: Hyperparameters,
+        loss: Loss,
+        dataset: Dataset,
+        seed: int,
+        *,
+        weigh_fields: bool = False,
     ) -> Learner:
-        """Return a model at the start of training.
+        """Return a model at the start of training, perhaps with weights of pairs of fields.
 
         w is zero, and w0 is a constant with a low loss. V is random for features that occur
         in a row, and zero for others, so that they never contribute. Class vectors are random
@@ -78,9 +84,8 @@ class Learner:
             for target in dataset.targets:
                 state = State.begin(n_features, rank, solver, dataset.dtype)
                 state.bias[0] = loss.constant(dataset.mean(target))
-                if hyperparameters.variant == "fwfm" and dataset.fields is not None:
-                    R = first_weights(dataset)
-                    state = FieldState.of(state, dataset.fields, R, solver)
+                if weigh_fields:
+                    state = FieldState.begin_with_fields(state, dataset, solver)
                 learner.states.append(state)
         learner.join(dataset.used_features)
         return learner
