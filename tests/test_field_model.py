@@ -117,10 +117,19 @@ def test_training_goes_on_from_a_model():
     plain = fm.train(X, y, rank=4, solver=fm.AdaGrad(), epochs=3)
     begun = fm.train(X, y, init=plain, **settings)
     assert begun.history[0].train_loss < 0.7 * first.history[0].train_loss
+    R = first.R.copy()
+    R[0, 2] = R[2, 0] = 0
+    without = fm.FieldWeightedModel(first.w0, first.w, first.V, fields=first.fields, R=R)
+    kept = fm.train(X, y, init=without, **settings)
+    assert kept.R[0, 2] == kept.R[2, 0] == 0
+    assert (kept.R != first.R)[np.triu_indices(4, 1)].all()
     with pytest.raises(ValueError, match="init has weights of pairs of fields"):
         fm.train(X, y, init=first)
     with pytest.raises(ValueError, match="fields are others than those of init"):
         fm.train(X, y, init=first, fields=FIELDS[::-1], **settings)
+    sampled = fm.train(X, y, solver=fm.Gibbs(), epochs=25, rank=2)
+    with pytest.raises(ValueError, match="init was sampled"):
+        fm.train(X, y, init=sampled, **settings)
 
 
 def test_the_best_epoch_is_restored():

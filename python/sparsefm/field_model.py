@@ -40,7 +40,7 @@ class FieldWeightedModel(Model):
         The field of each feature: 0, 1, ..., F - 1.
     R : ndarray of shape (F, F)
         The weights of pairs of fields, a symmetric matrix. Its diagonal weighs pairs of features of
-        the same field.
+        the same field. A training that starts from the model leaves weights of 0 as they are.
     """
 
     fields: Fields

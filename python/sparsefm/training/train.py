@@ -148,8 +148,6 @@ def train(
     if start.model is not None and start.model.n_features != n_features:
         raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
     check_width(n_features, start.rank, real.itemsize)
-    if start.variant == "fwfm":
-        dataset, start = with_fields(dataset, start)
     if isinstance(solver, Sweeper):
         going_on: Sequence[SampledModel] = ()
         if isinstance(start.model, SampledModel) and solver._random:
@@ -167,6 +165,8 @@ def train(
         )
     else:
         check_start(start)
+        if start.variant == "fwfm":
+            dataset, start = with_fields(dataset, start)
         chosen = Hyperparameters.of(start, solver, batch_size)
         run = _minibatches(dataset, found_loss, chosen, start, seed, threads, shuffle=shuffle)
 
