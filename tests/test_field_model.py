@@ -123,7 +123,7 @@ def test_training_goes_on_from_a_model():
     kept = fm.train(X, y, init=without, **settings)
     assert kept.R[0, 2] == kept.R[2, 0] == 0
     assert (kept.R != first.R)[np.triu_indices(4, 1)].all()
-    with pytest.raises(ValueError, match="init has weights of pairs of fields"):
+    with pytest.raises(ValueError, match="pass variant='fwfm'"):
         fm.train(X, y, init=first)
     with pytest.raises(ValueError, match="fields are others than those of init"):
         fm.train(X, y, init=first, fields=FIELDS[::-1], **settings)
@@ -183,9 +183,9 @@ def test_fields_are_needed():
     X = np.tril(np.ones((5, 5)))
     with pytest.raises(ValueError, match="variant='fwfm' needs fields"):
         fm.train(X, X[:, 0], variant="fwfm")
-    wide = sparse.eye(1500, format="csr")
-    with pytest.raises(ValueError, match="1500 fields are too many"):
-        fm.train(wide, np.arange(1500.0), variant="fwfm", fields=np.arange(1500))
+    wide = sparse.eye(150, format="csr")
+    with pytest.raises(ValueError, match="150 fields are too many"):
+        fm.train(wide, np.arange(150.0), variant="fwfm", fields=np.arange(150))
     assert fm.train(*one_hot(1), variant="fwfm").n_fields == 4
 
 
@@ -196,12 +196,15 @@ PARTS = {
     "fields": [0, 1, 1],
     "R": np.ones((2, 2)),
 }
+SINGLE = {"w": np.zeros(3, "f4"), "V": np.ones((3, 2), "f4")}
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"R": np.ones((2, 3))}, "R must be square"),
+        ({"R": np.ones((2, 2)) * 1j}, "R must hold real numbers"),
+        ({"R": np.ones((2, 2)) * 1e300, **SINGLE}, "R holds 1e.300, too large for float32"),
         ({"R": [[1.0, 2.0], [3.0, 1.0]]}, "R must be finite and symmetric"),
         ({"R": [[1.0, np.nan], [np.nan, 1.0]]}, "R must be finite and symmetric"),
         ({"fields": [0, 1]}, "fields has shape"),
@@ -214,3 +217,50 @@ def test_a_model_checks_its_parameters(change, message):
     fm.FieldWeightedModel(**PARTS)
     with pytest.raises((ValueError, TypeError), match=message):
         fm.FieldWeightedModel(**PARTS | change)
+
+
+def test_a_model_owns_its_fields_and_weights():
+    R = np.array([[0.0, 2.0], [2.0, 1.0]])
+    for given in (R, R.T, np.asfortranarray(R), R[::-1, ::-1][::-1, ::-1]):
+        model = fm.FieldWeightedModel(**PARTS | {"R": given})
+        assert model.predict([[1.0, 1.0, 0.0]]) == [4.0]
+    R[:] = 5
+    assert model.R[0, 1] == 2
+    for array in (model.R, model.fields):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 0
+
+
+def test_training_has_fields_of_its_own():
+    X, y = one_hot(200)
+    first = fm.train(X, y, variant="fwfm", epochs=1)
+
+    def change(epoch):
+        first.fields.setflags(write=True)
+        first.fields[:] = 10**8
+
+    fm.train(X, y, variant="fwfm", init=first, epochs=3, callbacks=[change])
+    with pytest.raises(ValueError, match="there is no such field"):
+        first.predict(X)
+
+
+def test_rows_of_weight_zero_change_nothing():
+    X, y = one_hot(200)
+    odd = np.ones((1, 24))  # several features of each field
+    weights = np.r_[np.ones(200), 0]
+    settings = {"variant": "fwfm", "epochs": 2, "batch_size": 16}
+    for fields in (None, FIELDS):
+        plain = fm.train(X, y, fields=fields, **settings)
+        more = fm.train(
+            np.r_[X, odd], np.r_[y, 9.0], sample_weight=weights, fields=fields, **settings
+        )
+        assert more.R.tobytes() == plain.R.tobytes()
+        assert more.V.tobytes() == plain.V.tobytes()
+
+
+def test_large_values_of_fields_without_pairs_within():
+    parts = {"w0": 0.0, **SINGLE, "fields": [0, 1, 1], "R": [[0, 1], [1, 0]]}
+    parts["V"] = np.full((3, 2), 1e-6, "f4")
+    model = fm.FieldWeightedModel(**parts)
+    score = model.score([[1e20, 1.0, 0.0]])
+    assert score == pytest.approx([2e8], rel=1e-5)

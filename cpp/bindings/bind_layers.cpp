@@ -65,6 +65,7 @@ void bind_forward(py::module_& m) {
                [&]<class Real>(Real* out, const MatrixView<Real>& view, Index rows,
                                const ModelView<Real>& model) {
                  const auto pairs = field_pairs<Real>(field_of, weights, model.features);
+                 std::visit([&](const auto& x) { check_fields(pairs, x, first, rows); }, view);
                  const ReleasedGil released;
                  field_scores(out, view, first, rows, model, pairs, threads);
                });

@@ -5,10 +5,12 @@
 
 #include "../core/model/field_pairs.hpp"
 #include "bind.hpp"
+#include "csr.hpp"
 
 namespace sparsefm {
 
-/// From `field_of` (features,) and `weights` (1, fields, fields), or with moments.
+/// From `field_of` (features,) and `weights` (1, fields, fields), or with moments. The fields of
+/// features are not checked.
 template <class Real>
 FieldPairs<Real> field_pairs(const py::object& field_of, const py::object& weights,
                              Index features) {
@@ -16,10 +18,17 @@ FieldPairs<Real> field_pairs(const py::object& field_of, const py::object& weigh
   require(blocks.ndim() == 3 && blocks.shape(0) >= 1 && blocks.shape(1) == blocks.shape(2),
           "weights must have shape (1 + moments, n_fields, n_fields)");
   const Index fields = blocks.shape(1);
-  const auto* field = input<std::int32_t>(field_of, {features}, "field_of");
-  require(std::all_of(field, field + features, [&](Index a) { return 0 <= a && a < fields; }),
+  return {input<std::int32_t>(field_of, {features}, "field_of"), blocks.data(), fields};
+}
+
+/// Checks the fields of the features of some rows: of one row that takes no time.
+template <class Real, class Values>
+void check_fields(const FieldPairs<Real>& pairs, const CsrView<Values>& X, Index first,
+                  Index rows) {
+  const auto* column = X.columns;
+  require(std::all_of(column + X.offsets[first], column + X.offsets[first + rows],
+                      [&](Index i) { return pairs.has(i); }),
           "there is no such field");
-  return {field, blocks.data(), fields};
 }
 
 /// The same with moments, from a tuple (field_of, weights, learned).
@@ -28,6 +37,7 @@ FieldPairs<Real> field_pairs_in_training(const py::object& parts, Index features
   const auto [field_of, weights, learned] =
       parts.cast<std::tuple<py::object, py::object, py::object>>();
   auto pairs = field_pairs<Real>(field_of, weights, features);
+  for (Index i = 0; i < features; ++i) require(pairs.has(i), "there is no such field");
   pairs.blocks = output<Real>(weights, {1 + moments, pairs.fields, pairs.fields}, "weights");
   pairs.learned = input<Real>(learned, {pairs.fields, pairs.fields}, "learned");
   return pairs;

@@ -14,7 +14,6 @@
 #include <algorithm>
 
 #include "../model/field_pairs.hpp"
-#include "../model/norm.hpp"
 #include "interaction.hpp"
 
 namespace sparsefm {
@@ -49,13 +48,20 @@ class FieldWeighted {
       const Index i = row.features[p], a = of(i);
       const Real x = row.values[p];
       linear += x * theta.linear(i);
+      Real squares = 0;
       Pieces::visit(width, [&]<class L>(Index f) {
-        Eigen::Map<L>(S + a * width + f) += x * Eigen::Map<const L>(theta.factors(i) + f);
+        const L term = x * Eigen::Map<const L>(theta.factors(i) + f);
+        Eigen::Map<L>(S + a * width + f) += term;
+        if constexpr (!Parameters::keeps_norms) squares += term.square().sum();
       });
-      N[a] += x * x * norm_of<Pieces>(theta, i);
+      if constexpr (Parameters::keeps_norms) squares = x * x * theta.squared_norm(i);
+      N[a] += squares;
     }
     Real pairs = 0;
-    for (Index a = 0; a < fields; ++a) pairs -= pairs_.weight(a, a) * N[a];
+    for (Index a = 0; a < fields; ++a) {
+      const Real own = pairs_.weight(a, a);
+      if (own != 0) pairs -= own * N[a];  // N may be infinite
+    }
     Pieces::visit(width, [&]<class L>(Index f) {
       Real* const T = out.terms == nullptr ? nullptr : out.terms + f;
       L sum = L::Zero();
@@ -67,10 +73,10 @@ class FieldWeighted {
     return linear + pairs / 2;
   }
 
-  /// Writes sum_r e_r ds_r/dr_ab of some rows, for a <= b, from their S and N.
+  /// Adds sum_r e_r ds_r/dr_ab of some rows, for a < b, and twice that for a = b, from S and N.
   template <class Pieces>
-  void weight_gradients(const Real* sums, const Real* e, Index rows, Index width,
-                        Real* gradients) const noexcept {
+  void add_weight_gradients(const Real* sums, const Real* e, Index rows, Index width,
+                            Real* gradients) const noexcept {
     const Index fields = pairs_.fields;
     const Rows block{sums, e, rows, width, sums_size(width)};
     for (Index a = 0; a < fields; ++a) {
@@ -78,12 +84,15 @@ class FieldWeighted {
       Index b = a;
       for (; b + tile <= fields; b += tile) products<Pieces, tile>(block, a, b, of_a + b);
       for (; b < fields; ++b) products<Pieces, 1>(block, a, b, of_a + b);
-      for (Index r = 0; r < rows; ++r) of_a[a] -= e[r] * block.of(r)[fields * width + a];
-      of_a[a] /= 2;
+    }
+    for (Index a = 0; a < fields; ++a) {
+      Real squares = 0;
+      for (Index r = 0; r < rows; ++r) squares += e[r] * block.of(r)[fields * width + a];
+      gradients[a * fields + a] -= squares;
     }
   }
 
-  /// Makes a step of the weights. `gradient(a * fields + b)` is dL/dr_ab for a <= b.
+  /// Makes a step of the weights, given the sums of the above over the rows of a batch.
   template <class Optimizer, class Gradient>
   void update(const Optimizer& optimizer, const Gradient& gradient) const noexcept {
     using One = Lanes<Real, 1>;
@@ -92,7 +101,8 @@ class FieldWeighted {
       for (Index b = a; b < fields; ++b) {
         if (pairs_.learned[a * fields + b] == 0) continue;
         Real* const weight = pairs_.blocks + a * fields + b;
-        optimizer.apply(weight, size, One(gradient(a * fields + b)), optimizer.missed(0));
+        const Real sum = gradient(a * fields + b);
+        optimizer.apply(weight, size, One(a == b ? sum / 2 : sum), optimizer.missed(0));
         pairs_.blocks[b * fields + a] = *weight;
       }
     }
@@ -111,12 +121,6 @@ class FieldWeighted {
 
     const Real* of(Index r) const noexcept { return sums + r * stride; }
   };
-
-  template <class Pieces, class Parameters>
-  static Real norm_of(const Parameters& theta, Index i) noexcept {
-    if constexpr (Parameters::keeps_norms) return theta.squared_norm(i);
-    return squared_norm<Pieces>(theta.factors(i), theta.width);
-  }
 
   /// Writes T of the fields a, ..., a + n - 1, for the factors of an L, from S of all fields.
   /// Returns the sum of their S T.
@@ -139,10 +143,9 @@ class FieldWeighted {
     return sum;
   }
 
-  /// sum_r e_r <S_ra, S_rb> for n fields from b on.
+  /// Adds sum_r e_r <S_ra, S_rb> for n fields from b on.
   template <class Pieces, int n>
   static void products(const Rows& rows, Index a, Index b, Real* gradients) noexcept {
-    std::fill_n(gradients, n, Real{0});
     Pieces::visit(rows.width, [&]<class L>(Index f) {
       L sums[n];
       for (int q = 0; q < n; ++q) sums[q] = L::Zero();

@@ -15,8 +15,8 @@
 //                               T_a, unless out.terms is null, and the sums
 //   has_weights                 whether it has parameters of its own; if so, with the sums of rows,
 //   weights()                   how many they are
-//   weight_gradients<Pieces>(sums, e, rows, width, gradients)
-//                               their gradients (weights,), summed over some rows
+//   add_weight_gradients<Pieces>(sums, e, rows, width, gradients)
+//                               adds what `update` needs of some rows to gradients (weights,)
 //   update(optimizer, gradient) makes a step
 // `Pieces` say how to cut a vector of factors for vector registers (`registers.hpp`).
 // theta is a `ModelView` or a `StateView`: bias(), linear(i), factors(i) (width,), and

@@ -18,6 +18,7 @@ struct FieldPairs {
   const Real* learned = nullptr;  // (fields, fields)   0 where r_ab stays as it is
 
   Index size() const noexcept { return fields * fields; }
+  bool has(Index i) const noexcept { return 0 <= field_of[i] && field_of[i] < fields; }
   Real weight(Index a, Index b) const noexcept { return weights[a * fields + b]; }
 };
 

@@ -70,6 +70,7 @@ class Minibatch final : public Trainer<Real> {
       const auto rows = static_cast<Index>(segment_.rows(step).size());
       longest = std::max({longest, rows / row_pass_.block, batch.size() / feature_block});
       work += batch.starts.back() * (state_.width + 1);
+      if constexpr (Interaction::has_weights) work += rows * interaction_.weights() * state_.width;
     }
     return team_size(threads_, longest, work);
   }

@@ -9,9 +9,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsefm import _core
-from sparsefm.data.csr import as_scipy
+from sparsefm.data.csr import as_scipy, take_rows
 from sparsefm.data.dataset import Dataset
-from sparsefm.field_model import MOST_FIELDS, Fields, FieldWeightedModel, field_scores
+from sparsefm.field_model import MOST_FIELDS, Fields, FieldWeightedModel, field_scores, own_fields
 from sparsefm.losses import Loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling.groups import one_hot_fields
@@ -44,7 +44,8 @@ class FieldState(State):
         blocks[0] = R
         blocks[1:] = np.reshape(optimizer._moment_starts, (-1, 1, 1))
         learned = np.ascontiguousarray(R != 0, blocks.dtype)
-        return cls._joined(state, fields, blocks, learned)
+        own = own_fields(fields, state.n_features, len(R))  # which nobody else can change
+        return cls._joined(state, own, blocks, learned)
 
     @classmethod
     def begin_with_fields(cls, state: State, dataset: Dataset, optimizer: Optimizer) -> FieldState:
@@ -133,13 +134,19 @@ def first_weights(dataset: Dataset, fields: Fields) -> Array:
             f"{n_fields} fields are too many: variant='fwfm' has a weight for each pair, so fields "
             f"has at most {MOST_FIELDS}; the columns of a table are fields, their values are not"
         )
-    X, d = as_scipy(dataset.X), len(fields)
+    X, d = as_scipy(training_rows(dataset)), len(fields)
     present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
     in_field = sp.csr_matrix((np.ones(d, np.int32), fields, np.arange(d + 1)), (d, n_fields))
     weights = np.ones((n_fields, n_fields), dataset.dtype)
     most = (present @ in_field).max(axis=0).toarray() if X.nnz else 0
     weights[np.diag_indices(n_fields)] = most > np.ones(n_fields)
     return weights
+
+
+def training_rows(dataset: Dataset) -> _core.Csr:
+    """Return X without the rows that do not take part."""
+    all_take_part = len(dataset.rows) == dataset.X.n_rows
+    return dataset.X if all_take_part else take_rows(dataset.X, dataset.rows)
 
 
 def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
@@ -150,7 +157,7 @@ def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
             raise ValueError("fields are others than those of init: leave fields out")
         return replace(dataset, fields=model.fields), start
     if fields is None:
-        fields = one_hot_fields(dataset.X)
+        fields = one_hot_fields(training_rows(dataset))
         if fields is None:
             raise ValueError(
                 "variant='fwfm' needs fields, the number of the field of each column of X (X is "

@@ -59,7 +59,7 @@ class Start:
         if rank not in (None, init.rank):
             raise ValueError(f"rank is {rank}, but init has rank {init.rank}: leave rank out")
         if isinstance(init, FieldWeightedModel) and variant != "fwfm":
-            raise ValueError(f"init has weights of pairs of fields, but variant is {variant!r}")
+            raise ValueError("init has weights of pairs of fields: pass variant='fwfm'")
         return cls(init.rank, model=init, variant=variant)
 
 

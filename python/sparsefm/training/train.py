@@ -102,8 +102,9 @@ def train(
         smallest.
     variant : {"fm", "fwfm"}
         "fm" is the factorization machine. "fwfm", the field-weighted one, multiplies the
-        interaction of two features by a weight of their pair of fields, which is learned, too; see
-        `FieldWeightedModel`. It needs `fields`, and `Adam` or `AdaGrad`.
+        interaction of two features by a weight of their pair of fields, which is learned, too, and
+        has no penalty; see `FieldWeightedModel`. It needs `fields`, at most 128, and `Adam` or
+        `AdaGrad`.
     fields : array-like of int, shape (d,), optional
         The field of each feature, such as the column of a table: 0, 1, 2 and so on. `Gibbs` has a
         prior for each field, and draws the features of a one-hot field at the same time. Default:
