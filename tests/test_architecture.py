@@ -87,6 +87,7 @@ ORDER = (
         "losses",
         "optimizers",
         "model",
+        "field_model",
         "nn",
         "sampling",
         "training",

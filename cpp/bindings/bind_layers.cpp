@@ -2,8 +2,10 @@
 #include <algorithm>
 
 #include "../core/layers.hpp"
+#include "../core/solvers/field_trainer.hpp"
 #include "bind.hpp"
 #include "csr.hpp"
+#include "fields.hpp"
 
 namespace sparsefm {
 namespace {
@@ -32,18 +34,41 @@ ModelView<Real> model_view(Index features, double w0, const py::object& w, const
           rank};
 }
 
+/// Calls `score(out, X, rows, model)` with checked arguments, for the rows of X from `first` on.
+template <class Body>
+void for_scores(const py::object& scores, const Csr& X, Index first, double w0, const py::object& w,
+                const py::object& V, const Body& score) {
+  for_real(scores, [&]<class Real> {
+    const auto model = model_view<Real>(X.features(), w0, w, V);
+    const auto view = X.view<Real>();
+    const Index rows = as_array<Real>(scores, "scores").size();
+    Real* out = output<Real>(scores, {rows}, "scores");
+    require(0 <= first && first + rows <= X.rows(), "X has no such rows");
+    score(out, view, rows, model);
+  });
+}
+
 void bind_forward(py::module_& m) {
   m.def("forward", [](const py::object& scores, const Csr& X, Index first, double w0,
                       const py::object& w, const py::object& V, int threads) {
-    for_real(scores, [&]<class Real> {
-      const auto model = model_view<Real>(X.features(), w0, w, V);
-      const auto view = X.view<Real>();
-      const Index rows = as_array<Real>(scores, "scores").size();
-      Real* out = output<Real>(scores, {rows}, "scores");
-      require(0 <= first && first + rows <= X.rows(), "X has no such rows");
-      const ReleasedGil released;
-      forward(out, view, first, rows, model, threads);
-    });
+    for_scores(scores, X, first, w0, w, V,
+               [&]<class Real>(Real* out, const MatrixView<Real>& view, Index rows,
+                               const ModelView<Real>& model) {
+                 const ReleasedGil released;
+                 forward(out, view, first, rows, model, threads);
+               });
+  });
+  m.def("field_scores", [](const py::object& scores, const Csr& X, Index first, double w0,
+                           const py::object& w, const py::object& V, const py::object& field_of,
+                           const py::object& weights, int threads) {
+    for_scores(scores, X, first, w0, w, V,
+               [&]<class Real>(Real* out, const MatrixView<Real>& view, Index rows,
+                               const ModelView<Real>& model) {
+                 const auto pairs = field_pairs<Real>(field_of, weights, model.features);
+                 std::visit([&](const auto& x) { check_fields(pairs, x, first, rows); }, view);
+                 const ReleasedGil released;
+                 field_scores(out, view, first, rows, model, pairs, threads);
+               });
   });
 }
 

@@ -1,7 +1,9 @@
 // The trainer, and the norms that it needs in a state.
 #include "../core/solvers/class_trainer.hpp"
+#include "../core/solvers/field_trainer.hpp"
 #include "../core/solvers/trainer.hpp"
 #include "bind.hpp"
+#include "fields.hpp"
 #include "plan.hpp"
 
 namespace sparsefm {
@@ -52,14 +54,20 @@ ClassStateView<Real> class_state_view(const py::object& bias, const py::object& 
 class TrainerHandle {
  public:
   TrainerHandle(const py::object& loss, const py::object& optimizer, const py::object& bias,
-                const py::object& scalars, const py::object& factors, int threads)
-      : alive_{bias, scalars, factors} {
+                const py::object& scalars, const py::object& factors, int threads,
+                const py::object& fields)
+      : alive_{bias, scalars, factors, fields} {
     require(threads >= 1, "threads must be at least 1");
     const auto settings = settings_of(optimizer);
     for_real(factors, [&]<class Real> {
       const auto state = state_view<Real>(bias, scalars, factors, moments_of(settings));
       features_ = state.features;
-      trainer_ = make_trainer(state, settings_of(loss), settings, threads);
+      if (fields.is_none()) {
+        trainer_ = make_trainer(state, settings_of(loss), settings, threads);
+      } else {
+        const auto pairs = field_pairs_in_training<Real>(fields, state.features, state.moments);
+        trainer_ = make_field_trainer(state, pairs, settings_of(loss), settings, threads);
+      }
     });
   }
 
@@ -128,9 +136,9 @@ class TrainerHandle {
 void bind_training(py::module_& m) {
   py::class_<TrainerHandle>(m, "Trainer")
       .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
-                    const py::object&, int>(),
+                    const py::object&, int, const py::object&>(),
            py::arg("loss"), py::arg("optimizer"), py::arg("bias"), py::arg("scalars"),
-           py::arg("factors"), py::arg("threads"))
+           py::arg("factors"), py::arg("threads"), py::arg("fields") = py::none())
       .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
                     int>(),
            py::arg("optimizer"), py::arg("bias"), py::arg("vectors"), py::arg("features"),

@@ -19,8 +19,8 @@ void backward_of(Real* linear, Real* factors, const CsrView<Values>& X, const Re
                  const ModelView<Real>& model, int threads) {
   const Fm interaction;
   using Pieces = MixedPieces<Real>;
-  const Index rank = model.width, row_size = interaction.row_size(rank);
-  const std::unique_ptr<Real[]> T(new Real[X.rows * row_size]);
+  const Index rank = model.width;
+  const std::unique_ptr<Real[]> T(new Real[X.rows * rank]);
   std::vector<Index> rows(X.rows);
   std::iota(rows.begin(), rows.end(), Index{0});
   Slots slots(X.features);
@@ -29,24 +29,23 @@ void backward_of(Real* linear, Real* factors, const CsrView<Values>& X, const Re
   with_team(team_size(threads, X.rows / row_block, X.nonzeros() * (rank + 1)), [&](Team& team) {
     team.for_blocks(X.rows, row_block, [&](Index, Index begin, Index end) {
       for (Index r = begin; r < end; ++r) {
-        Real* S = T.get() + r * row_size;
-        interaction.score<Pieces>(X.row(r), model, S);
-        interaction.terms<Pieces>(S, row_size, slopes[r]);
+        Real* const S = T.get() + r * rank;
+        interaction.score<Pieces>(X.row(r), model, RowSums<Real>{nullptr, S});
+        Pieces::visit(rank, [&]<class L>(Index f) { Eigen::Map<L>(S + f) *= slopes[r]; });
       }
     });
     Gatherer<Real> gatherer;
-    gatherer.template begin<Pieces, Values>(team, batch, {slopes, T.get(), row_size}, rank,
-                                            [&](Index i) { return interaction.place(i); });
+    gatherer.template begin<Pieces, Values>(team, batch, {slopes, T.get(), rank}, rank,
+                                            [](Index) { return Index{0}; });
     team.for_blocks(batch.size(), feature_block, [&](Index, Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
-        const Index i = batch.features[j], place = interaction.place(i);
+        const Index i = batch.features[j];
         const auto sums = gatherer.template scalars<Values>(j);
         linear[i] = static_cast<Real>(sums.linear);
         Pieces::visit(rank, [&]<class L>(Index f) {
-          const L xT = gatherer.template factors<Values, L>(j, place, f);
+          const L xT = gatherer.template factors<Values, L>(j, 0, f);
           const Eigen::Map<const L> v(model.factors(i) + f);
-          Eigen::Map<L>(factors + i * rank + f) =
-              interaction.gradient(xT, static_cast<Real>(sums.self), v);
+          Eigen::Map<L>(factors + i * rank + f) = xT - static_cast<Real>(sums.self) * v;
         });
       }
     });
@@ -65,8 +64,8 @@ void forward(Real* scores, const MatrixView<Real>& X, Index first, Index rows,
           team.for_blocks(rows, row_block, [&](Index, Index begin, Index end) {
             for (Index r = begin; r < end; ++r) {
               if (r + 1 < rows) model.prefetch(x.row(first + r + 1));
-              Real* const no_sums = nullptr;
-              scores[r] = Fm().score<MixedPieces<Real>>(x.row(first + r), model, no_sums);
+              const RowSums<Real> nowhere{};
+              scores[r] = Fm().score<MixedPieces<Real>>(x.row(first + r), model, nowhere);
             }
           });
         });

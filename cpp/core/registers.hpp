@@ -19,10 +19,15 @@ inline void add_product(Lanes<Real, width>& sum, const Lanes<Real, width>& a,
                         const Lanes<Real, width>& b) noexcept {
   namespace packets = Eigen::internal;
   using Packet = typename packets::find_best_packet<Real, width>::type;
-  for (int i = 0; i < width; i += packets::unpacket_traits<Packet>::size) {
-    packets::pstoreu(sum.data() + i, packets::pmadd(packets::ploadu<Packet>(a.data() + i),
-                                                    packets::ploadu<Packet>(b.data() + i),
-                                                    packets::ploadu<Packet>(sum.data() + i)));
+  constexpr int size = packets::unpacket_traits<Packet>::size;
+  if constexpr (width % size != 0) {  // a single number
+    sum += a * b;
+  } else {
+    for (int i = 0; i < width; i += size) {
+      packets::pstoreu(sum.data() + i, packets::pmadd(packets::ploadu<Packet>(a.data() + i),
+                                                      packets::ploadu<Packet>(b.data() + i),
+                                                      packets::ploadu<Packet>(sum.data() + i)));
+    }
   }
 }
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparsefm import nn, plots
 from sparsefm.errors import DivergenceError, FileFormatError
+from sparsefm.field_model import FieldWeightedModel
 from sparsefm.history import Epoch
 from sparsefm.loading import load
 from sparsefm.model import Model, predict
@@ -46,6 +47,7 @@ __all__ = [
     "Epoch",
     "FMClassifier",
     "FMRegressor",
+    "FieldWeightedModel",
     "FileFormatError",
     "Gibbs",
     "LearningRateSchedule",

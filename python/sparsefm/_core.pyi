@@ -72,6 +72,7 @@ class Trainer:
         scalars: Real,
         factors: Real,
         threads: int,
+        fields: tuple[npt.NDArray[np.int32], Real, Real] | None = None,
     ) -> None: ...
     @overload
     def __init__(
@@ -136,6 +137,17 @@ def forward(
     w0: float,
     w: npt.NDArray[Any],
     V: npt.NDArray[Any],
+    threads: int,
+) -> None: ...
+def field_scores(
+    scores: npt.NDArray[Any],
+    X: Csr,
+    first: int,
+    w0: float,
+    w: npt.NDArray[Any],
+    V: npt.NDArray[Any],
+    field_of: npt.NDArray[np.int32],
+    weights: npt.NDArray[Any],
     threads: int,
 ) -> None: ...
 def backward(

@@ -13,6 +13,7 @@ from sparsefm.io.values import shown
 # The module of each class that a file may hold; scikit-learn is imported only for its estimators.
 CLASSES = {
     "model": ("sparsefm.model", "Model"),
+    "field-weighted model": ("sparsefm.field_model", "FieldWeightedModel"),
     "sampled model": ("sparsefm.sampling", "SampledModel"),
     "FMRegressor": ("sparsefm.estimators", "FMRegressor"),
     "FMClassifier": ("sparsefm.estimators", "FMClassifier"),
@@ -42,7 +43,7 @@ def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
 
     Returns
     -------
-    Model, SampledModel, FMRegressor or FMClassifier
+    Model, FieldWeightedModel, SampledModel, FMRegressor or FMClassifier
 
     Raises
     ------

@@ -101,8 +101,15 @@ def test_throughput_says_what_it_measured_and_what_not():
         assert "not measured" in line or f"| 8 | 1 | {side} |" in done.stdout
 
 
+@pytest.mark.slow
+def test_fields():
+    done = bench("fields", "--quick")
+    assert done.returncode == 0, done.stderr
+    assert "| 18 | 256 | 1 | fwfm |" in done.stdout
+
+
 def test_help():
     listed = bench("--help").stdout
-    names = "throughput quality memory-limit exact busy predict scale gibbs"
+    names = "throughput quality memory-limit exact busy predict scale gibbs fields"
     for command in names.split():
         assert command in listed

@@ -4,9 +4,7 @@
 //   s(x) = w0 + sum_i w_i x_i + 1/2 sum_f [ S_f^2 - sum_i v_if^2 x_i^2 ],   S_f = sum_i v_if x_i
 //   ds/dw0 = 1,   ds/dw_i = x_i,   ds/dv_if = x_i S_f - v_if x_i^2
 //
-// O(non-zeros * rank). Over the rows r of a batch, with slopes e_r and T_r = e_r S_r:
-//
-//   dv_i = sum_r x_ri T_r - v_i sum_r e_r x_ri^2
+// O(non-zeros * rank).
 #pragma once
 
 #include "interaction.hpp"
@@ -14,11 +12,17 @@
 namespace sparsefm {
 
 struct Fm {
-  static constexpr Index row_size(Index width) noexcept { return width; }
-  static constexpr Index place(Index) noexcept { return 0; }
+  static constexpr bool has_weights = false;
+
+  static constexpr Index vectors() noexcept { return 1; }
+  static constexpr Index of(Index) noexcept { return 0; }
+  static constexpr Index own(Index) noexcept { return 1; }
+  static constexpr void prefetch(Index) noexcept {}
+  static constexpr Index sums_size(Index) noexcept { return 0; }
 
   template <class Pieces, class Values, class Parameters, class Real>
-  static Real score(const CsrRow<Values>& row, const Parameters& theta, Real* S) noexcept {
+  static Real score(const CsrRow<Values>& row, const Parameters& theta,
+                    const RowSums<Real>& out) noexcept {
     Real linear = theta.bias();
     Real pairs = 0;
     for (Index p = 0; p < row.size; ++p) {
@@ -36,19 +40,9 @@ struct Fm {
         if constexpr (!Parameters::keeps_norms) squares += term.square();
       }
       pairs += (sum.square() - squares).sum();
-      if (S != nullptr) Eigen::Map<L>(S + f) = sum;
+      if (out.terms != nullptr) Eigen::Map<L>(out.terms + f) = sum;
     });
     return linear + pairs / 2;
-  }
-
-  template <class Pieces, class Real>
-  static void terms(Real* S, Index size, Real e) noexcept {
-    Pieces::visit(size, [&]<class L>(Index f) { Eigen::Map<L>(S + f) *= e; });
-  }
-
-  template <class L, class Real, class V>
-  static L gradient(const L& xT, Real self, const V& v) noexcept {
-    return xT - self * v;
   }
 };
 

@@ -1,15 +1,23 @@
 // How a model combines features that occur together.
 //
+// A row has some vectors T_a for its features. Feature i takes number of(i), and its factors have
+// the gradient
+//
+//   dL/dv_i = sum_r e_r (x_ri T_r,of(i) - own(i) x_ri^2 v_i),   e_r = dL/ds of row r
+//
 // An interaction is a class with
-//   row_size(width)             how many numbers a row passes to its features
-//   place(i)                    the position in these of the first number for feature i
-//   score<Pieces>(row, theta, S)
-//                               returns s(x) of a row for the parameters theta; writes the sums
-//                               that the gradient needs into S (row_size,), unless S is null
-//   terms<Pieces>(S, size, e)   turns S into T, which the features add up over their rows, for a
-//                               row with the slope e = dL/ds
-//   gradient(xT, self, v)       dL/dv_i from xT = sum_r x_ri T_r and self = sum_r e_r x_ri^2, for
-//                               some neighbouring factors at a time
+//   vectors()                   how many vectors a row has
+//   of(i), own(i)               as above
+//   prefetch(i)                 asks for the memory that these two will touch
+//   sums_size(width)            how many sums of a row it keeps besides T, if any
+//   score<Pieces>(row, theta, out)
+//                               returns s(x) of a row for the parameters theta; writes the vectors
+//                               T_a, unless out.terms is null, and the sums
+//   has_weights                 whether it has parameters of its own; if so, with the sums of rows,
+//   weights()                   how many they are
+//   add_weight_gradients<Pieces>(sums, e, rows, width, gradients)
+//                               adds what `update` needs of some rows to gradients (weights,)
+//   update(optimizer, gradient) makes a step
 // `Pieces` say how to cut a vector of factors for vector registers (`registers.hpp`).
 // theta is a `ModelView` or a `StateView`: bias(), linear(i), factors(i) (width,), and
 // squared_norm(i) where it `keeps_norms`.
@@ -26,20 +34,29 @@
 
 namespace sparsefm {
 
+/// Where the score of a row leaves its sums.
+template <class Real>
+struct RowSums {
+  Real* sums;   // (sums_size,)
+  Real* terms;  // T (vectors, width); may be null
+};
+
 template <class I, class Real, class Pieces, class Parameters>
 concept ScoresRows = requires(const I interaction, const CsrRow<Ones<Real>>& row,
-                              const Parameters& theta, Real* S, Real e) {
-  { interaction.template score<Pieces>(row, theta, S) } noexcept -> std::same_as<Real>;
-  { interaction.template terms<Pieces>(S, theta.width, e) } noexcept;
+                              const Parameters& theta, const RowSums<Real>& out) {
+  { interaction.template score<Pieces>(row, theta, out) } noexcept -> std::same_as<Real>;
 };
 
 template <class I, class Real>
 concept InteractionOf = ScoresRows<I, Real, MixedPieces<Real>, ModelView<Real>> &&
                         ScoresRows<I, Real, Pieces<Lanes<Real, 16>>, StateView<Real>> &&
-                        requires(const I interaction, Index n, Real e, Lanes<Real, 4> v) {
-                          { interaction.row_size(n) } noexcept -> std::same_as<Index>;
-                          { interaction.place(n) } noexcept -> std::same_as<Index>;
-                          { interaction.gradient(v, e, v) } -> std::convertible_to<Lanes<Real, 4>>;
+                        requires(const I interaction, Index n) {
+                          { I::has_weights } -> std::convertible_to<bool>;
+                          { interaction.vectors() } noexcept -> std::same_as<Index>;
+                          { interaction.of(n) } noexcept -> std::same_as<Index>;
+                          { interaction.own(n) } noexcept -> std::convertible_to<double>;
+                          { interaction.prefetch(n) } noexcept;
+                          { interaction.sums_size(n) } noexcept -> std::same_as<Index>;
                         };
 
 }  // namespace sparsefm

@@ -21,11 +21,11 @@ struct FeatureSums {
   }
 };
 
-/// For each row of a batch: its slope e_r, including its weight, and T_r (row_size,).
+/// For each row of a batch: its slope e_r, including its weight, and e_r T_r (row_size,).
 template <class Real>
 struct RowTerms {
   const Real* slopes;
-  const Real* T;
+  const Real* T;  // (rows, row_size)
   Index row_size;
 };
 
@@ -41,7 +41,7 @@ FeatureSums gather_scalars(const Occurrences<Values>& occurrences,
   return sums;
 }
 
-/// sum_r x_ri T_r for the numbers f, f + 1, ... of an L among those of a row.
+/// sum_r x_ri e_r T_r for the numbers f, f + 1, ... of an L among those of a row.
 template <class L, class Real, class Values>
 L gather_factors(const Occurrences<Values>& occurrences, const RowTerms<Real>& terms,
                  Index f) noexcept {

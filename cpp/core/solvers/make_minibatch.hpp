@@ -13,8 +13,8 @@ std::unique_ptr<Trainer<Real>> make_trainer(const StateView<Real>& state, const 
   auto losses = make_loss<Real>(loss);
   std::unique_ptr<Trainer<Real>> trainer;
   Optimizers<Real>::visit(optimizer.name, [&]<class Optimizer> {
-    trainer = std::make_unique<Minibatch<Real, Optimizer, Fm>>(state, std::move(losses), optimizer,
-                                                               threads);
+    trainer = std::make_unique<Minibatch<Real, Optimizer, Fm>>(state, Fm(), std::move(losses),
+                                                               optimizer, threads);
   });
   return trainer;
 }

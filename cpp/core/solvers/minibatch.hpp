@@ -1,12 +1,12 @@
 // Training with mini-batches. A step uses its batch twice, in two parallel loops:
 //
-//   rows      r:  s_r and S_r,  e_r = omega_r dL/ds,  T_r from S_r and e_r        (`row_pass.hpp`)
-//   features  i:  dw_i = sum_r e_r x_ri,  dv_i from sum_r x_ri T_r and sum_r e_r x_ri^2, their
+//   rows      r:  s_r,  e_r = omega_r dL/ds,  e_r T_r                             (`row_pass.hpp`)
+//   features  i:  dw_i = sum_r e_r x_ri,  dv_i from sum_r e_r x_ri T_r and sum_r e_r x_ri^2, their
 //   update
 //
-// omega_r is the row's share of the batch, weight_r / sum of weights. The interaction defines S, T
-// and dv. Every parameter has one writer and every sum a fixed order, so the result is the same
-// bits on any number of threads.
+// omega_r is the row's share of the batch, weight_r / sum of weights. The interaction defines s and
+// T, and may have weights of its own, which come last. Every parameter has one writer and every sum
+// a fixed order, so the result is the same bits on any number of threads.
 #pragma once
 
 #include <cmath>
@@ -22,14 +22,15 @@ namespace sparsefm {
 template <class Real, OptimizerOf<Real> Optimizer, InteractionOf<Real> Interaction>
 class Minibatch final : public Trainer<Real> {
  public:
-  Minibatch(const StateView<Real>& state, std::unique_ptr<const Loss<Real>> loss,
-            const Settings& optimizer, int threads)
+  Minibatch(const StateView<Real>& state, const Interaction& interaction,
+            std::unique_ptr<const Loss<Real>> loss, const Settings& optimizer, int threads)
       : state_(state),
+        interaction_(interaction),
         optimizer_(optimizer),
         l2_linear_(static_cast<Real>(optimizer["l2_linear"])),
         l2_factors_(static_cast<Real>(optimizer["l2_factors"])),
         threads_(threads),
-        row_pass_(interaction_, std::move(loss), state.width) {}
+        row_pass_(interaction, std::move(loss), state.width) {}
 
   void begin_segment(const Plan<Real>& plan, const Real* targets, std::span<const Index> order,
                      Index t, double learning_rate) override {
@@ -69,6 +70,7 @@ class Minibatch final : public Trainer<Real> {
       const auto rows = static_cast<Index>(segment_.rows(step).size());
       longest = std::max({longest, rows / row_pass_.block, batch.size() / feature_block});
       work += batch.starts.back() * (state_.width + 1);
+      if constexpr (Interaction::has_weights) work += rows * interaction_.weights() * state_.width;
     }
     return team_size(threads_, longest, work);
   }
@@ -83,14 +85,23 @@ class Minibatch final : public Trainer<Real> {
 
     const auto& batch = segment_.batch(step);
     gatherer_.template begin<Pieces, Values>(team, batch, row_pass_.terms(), state_.width,
-                                             [this](Index i) { return interaction_.place(i); });
+                                             [this](Index i) { return row_pass_.place(i); });
     team.for_blocks(batch.size(), feature_block, [&](Index, Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
-        if (j + ahead < batch.size()) state_.prefetch_update(batch.features[j + ahead]);
+        if (j + ahead < batch.size()) {
+          state_.prefetch_update(batch.features[j + ahead]);
+          interaction_.prefetch(batch.features[j + ahead]);
+        }
         update_feature<Pieces, Values>(batch, j, step);
       }
     });
+    if constexpr (Interaction::has_weights) update_weights(step);
     return sums.loss;
+  }
+
+  void update_weights(Index step) noexcept {
+    const auto rows = static_cast<Index>(segment_.rows(step).size());
+    interaction_.update(optimizer_, [&](Index n) { return row_pass_.weight_gradient(n, rows); });
   }
 
   template <class Pieces, class Values>
@@ -106,14 +117,13 @@ class Minibatch final : public Trainer<Real> {
     Real* w = state_.linear_block(i);
     optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + l2_linear_ * share * *w)), missed);
     // The gradient of the penalty is a multiple of v_i, and so is what `self` subtracts.
-    const auto self = static_cast<Real>(sums.self - l2_factors_ * share);
-    const Index place = interaction_.place(i);
+    const auto self = static_cast<Real>(interaction_.own(i) * sums.self - l2_factors_ * share);
+    const Index place = row_pass_.place(i);
     Real norm = 0;
     Pieces::visit(state_.width, [&]<class L>(Index f) {
       Eigen::Map<L> v(state_.factors(i) + f);
       const L xT = gatherer_.template factors<Values, L>(j, place, f);
-      const L gradient = interaction_.gradient(xT, self, v);
-      optimizer_.apply(v.data(), state_.width, gradient, missed);
+      optimizer_.apply(v.data(), state_.width, L(xT - self * v), missed);
       norm += v.square().sum();
     });
     state_.squared_norm(i) = norm;
@@ -141,8 +151,8 @@ class Minibatch final : public Trainer<Real> {
   }
 
   StateView<Real> state_;
-  Optimizer optimizer_;
   [[no_unique_address]] Interaction interaction_;
+  Optimizer optimizer_;
   Real l2_linear_, l2_factors_;
   int threads_;
   RowPass<Real, Interaction> row_pass_;

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.data.validation import check_integer
+from sparsefm.field_model import FieldWeightedModel
 from sparsefm.model import Model
 
 Array = npt.NDArray[Any]
@@ -27,7 +28,8 @@ class Interactions:
     first, second : ndarray of int
         Columns i < j.
     weight : ndarray of float
-        ``<v_i, v_j>``: what the pair adds to the score where both features are 1.
+        What the pair adds to the score where both features are 1: ``<v_i, v_j>``, times the weight
+        of their fields if there is one.
     share : ndarray of float
         Share of the rows that have both features.
     strength : ndarray of float
@@ -63,14 +65,24 @@ def strongest_interactions(model: Model, X: Any, top: int = 20) -> Interactions:
         Number of pairs; there are fewer if fewer occur.
     """
     checked = as_csr(X, model.dtype, n_features=model.n_features)
-    return rank_pairs(model.V, as_scipy(checked), top)
+    weights = None
+    if isinstance(model, FieldWeightedModel):
+        weights = model.fields, model.R
+    return rank_pairs(model.V, as_scipy(checked), top, weights=weights)
 
 
-def rank_pairs(V: Array, X: sp.csr_matrix, top: int, fields: Array | None = None) -> Interactions:
+def rank_pairs(
+    V: Array,
+    X: sp.csr_matrix,
+    top: int,
+    fields: Array | None = None,
+    weights: tuple[Array, Array] | None = None,
+) -> Interactions:
     """Return the `top` strongest pairs of factors `V` (d, k) on the rows `X` (n, d).
 
     See `strongest_interactions`. `X` is of float64, without duplicates or stored zeros. Pairs of
     features of one field, such as the knots of a spline, are left out: `fields` (d,) says which.
+    `weights` are fields (d,), and the weights R of pairs of them, if there are any.
     """
     check_integer(top, "top", 1)
     found = [(np.empty(0, np.int32), np.empty(0, np.int32), *np.empty((3, 0)))]
@@ -83,6 +95,9 @@ def rank_pairs(V: Array, X: sp.csr_matrix, top: int, fields: Array | None = None
                 pairs = tuple(column[between] for column in pairs)
             i, j, share, residual = pairs
             weight = pair_weights(V, i, j)
+            if weights is not None:
+                field_of, R = weights
+                weight *= R[field_of[i], field_of[j]]
             found.append((i, j, weight, share, np.abs(weight) * np.sqrt(residual)))
             found = [_strongest(found, top)]  # the rest is dropped, to bound memory
     return Interactions(*_strongest(found, top))

@@ -14,10 +14,12 @@ from sparsefm import _core
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.data.validation import cast
+from sparsefm.field_model import FieldWeightedModel
 from sparsefm.losses import Loss, Softmax
 from sparsefm.model import Model
 from sparsefm.training.class_model import ClassModel
 from sparsefm.training.class_state import ClassState
+from sparsefm.training.field_state import FieldState
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.parameters import State
 from sparsefm.training.random import stream
@@ -58,9 +60,15 @@ class Learner:
 
     @classmethod
     def begin(
-        cls, hyperparameters: Hyperparameters, loss: Loss, dataset: Dataset, seed: int
+        cls,
+        hyperparameters: Hyperparameters,
+        loss: Loss,
+        dataset: Dataset,
+        seed: int,
+        *,
+        weigh_fields: bool = False,
     ) -> Learner:
-        """Return a model at the start of training.
+        """Return a model at the start of training, perhaps with weights of pairs of fields.
 
         w is zero, and w0 is a constant with a low loss. V is random for features that occur
         in a row, and zero for others, so that they never contribute. Class vectors are random
@@ -76,6 +84,8 @@ class Learner:
             for target in dataset.targets:
                 state = State.begin(n_features, rank, solver, dataset.dtype)
                 state.bias[0] = loss.constant(dataset.mean(target))
+                if weigh_fields:
+                    state = FieldState.begin_with_fields(state, dataset, solver)
                 learner.states.append(state)
         learner.join(dataset.used_features)
         return learner
@@ -99,6 +109,9 @@ class Learner:
             w0 = cast(np.asarray(model.w0), dtype, "w0 of init")
             w, V = cast(model.w, dtype, "w of init"), cast(model.V, dtype, "V of init")
             state.set_parameters(float(w0), w, V)
+            if isinstance(model, FieldWeightedModel):
+                R = cast(model.R, dtype, "R of init")
+                state = FieldState.of(state, model.fields, R, hyperparameters.solver)
             states.append(state)
         return cls(hyperparameters, loss, states, seed)
 
@@ -124,9 +137,7 @@ class Learner:
         They share the parameters and see every change.
         """
         return [
-            ClassModel(state)
-            if isinstance(state, ClassState)
-            else Model._view(float(state.bias[0]), state.w, state.V, self.loss)
+            ClassModel(state) if isinstance(state, ClassState) else state.model(self.loss)
             for state in self.states
         ]
 

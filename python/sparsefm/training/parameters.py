@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.losses import Loss
-from sparsefm.model import score_rows
+from sparsefm.model import Model, score_rows
 from sparsefm.optimizers import Optimizer
 from sparsefm.training.random import feature_normals, feature_uniforms
 
@@ -132,6 +132,10 @@ class State:
     def scores(self, X: _core.Csr, threads: int = 1) -> Array:
         """Return the current scores, shape (n_rows,)."""
         return score_rows(X, float(self.bias[0]), self.w, self.V, threads)
+
+    def model(self, loss: Loss) -> Model:
+        """Return a model that shares the parameters."""
+        return Model._view(float(self.bias[0]), self.w, self.V, loss)
 
     def fix_scores(self) -> None:
         """Do nothing: the one score is determined; see `ClassState.fix_scores`."""

@@ -40,6 +40,8 @@ def check_sweeps(
 ) -> None:
     """Check arguments of `train` that `Gibbs` and `ALS` do not have, or have other limits for."""
     name = type(solver).__name__
+    if start.variant != "fm":
+        raise ValueError(f"variant={start.variant!r} needs solver=Adam() or AdaGrad(), not {name}")
     if batch_size is not None:
         raise ValueError(f"{name} has no batches: leave batch_size out")
     if start.init != "normal":

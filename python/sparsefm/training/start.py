@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparsefm.data.validation import check_choice, check_integer, check_real
+from sparsefm.field_model import FieldWeightedModel
 from sparsefm.model import Model
 
 LARGEST_SCALE = 1e6  # with larger scales float32 scores overflow
+VARIANTS = ("fm", "fwfm")
 DEFAULT_SCALE = {"normal": 0.05, "uniform": 0.3}
 
 
@@ -24,22 +26,27 @@ class Start:
     init_scale : float or None
         None: the solver's default.
     model : Model or None
+    variant : {"fm", "fwfm"}
     """
 
     rank: int
     init: str = "normal"
     init_scale: float | None = None
     model: Model | None = None
+    variant: str = VARIANTS[0]
 
     @classmethod
-    def check(cls, init: Any, init_scale: Any, rank: Any, default_rank: int) -> Start:
+    def check(
+        cls, init: Any, init_scale: Any, rank: Any, default_rank: int, variant: Any = VARIANTS[0]
+    ) -> Start:
         """Check the arguments."""
+        check_choice(variant, "variant", VARIANTS)
         if rank is not None:
             rank = check_integer(rank, "rank", 0)
         if isinstance(init, str):
             scale = check_init_scale(init, init_scale)
             rank = default_rank if rank is None else rank
-            return cls(rank, init, None if init_scale is None else scale)
+            return cls(rank, init, None if init_scale is None else scale, variant=variant)
         if init_scale is not None:
             raise ValueError("init_scale says how to draw V; it has no use with a given init")
         if not isinstance(init, Model):
@@ -51,7 +58,9 @@ class Start:
             init = Model(*init)
         if rank not in (None, init.rank):
             raise ValueError(f"rank is {rank}, but init has rank {init.rank}: leave rank out")
-        return cls(init.rank, model=init)
+        if isinstance(init, FieldWeightedModel) and variant != "fwfm":
+            raise ValueError("init has weights of pairs of fields: pass variant='fwfm'")
+        return cls(init.rank, model=init, variant=variant)
 
 
 def check_init_scale(init: Any, init_scale: Any) -> float:

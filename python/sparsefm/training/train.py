@@ -15,6 +15,7 @@ from sparsefm.sampling import SampledModel, Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import Callback, check_callbacks
 from sparsefm.training.evaluation import evaluate
+from sparsefm.training.field_state import with_fields
 from sparsefm.training.guard import guards_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
@@ -42,6 +43,7 @@ def train(
     init: str | Model | tuple[Any, Any, Any] = "normal",
     init_scale: float | None = None,
     sample_weight: Any = None,
+    variant: str = "fm",
     fields: Any = None,
     seed: int | None = 0,
     n_threads: int | None = None,
@@ -98,6 +100,11 @@ def train(
         precisions: the variance of the noise of a row is divided by its weight, and predicted for
         a row of mean weight. With classes they are repetitions, and must be whole multiples of the
         smallest.
+    variant : {"fm", "fwfm"}
+        "fm" is the factorization machine. "fwfm", the field-weighted one, multiplies the
+        interaction of two features by a weight of their pair of fields, which is learned, too, and
+        has no penalty; see `FieldWeightedModel`. It needs `fields`, at most 128, and `Adam` or
+        `AdaGrad`.
     fields : array-like of int, shape (d,), optional
         The field of each feature, such as the column of a table: 0, 1, 2 and so on. `Gibbs` has a
         prior for each field, and draws the features of a one-hot field at the same time. Default:
@@ -118,7 +125,7 @@ def train(
     Returns
     -------
     Model
-        A `SampledModel` if the solver is `Gibbs`.
+        A `SampledModel` if the solver is `Gibbs`, a `FieldWeightedModel` for variant "fwfm".
 
     Raises
     ------
@@ -138,7 +145,7 @@ def train(
     n_features = dataset.X.n_features
     warn_of_offsets(offset_columns(dataset.X, dataset.weights), None, "")
     validation = dataset.validation(X_val, y_val, task=task)
-    start = Start.check(init, init_scale, rank, solver.default_rank)
+    start = Start.check(init, init_scale, rank, solver.default_rank, variant)
     if start.model is not None and start.model.n_features != n_features:
         raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
     check_width(n_features, start.rank, real.itemsize)
@@ -159,6 +166,8 @@ def train(
         )
     else:
         check_start(start)
+        if start.variant == "fwfm":
+            dataset, start = with_fields(dataset, start)
         chosen = Hyperparameters.of(start, solver, batch_size)
         run = _minibatches(dataset, found_loss, chosen, start, seed, threads, shuffle=shuffle)
 
@@ -193,7 +202,8 @@ def _minibatches(
 ) -> TrainingRun:
     """Return a training with mini-batches."""
     if start.model is None:
-        learner = Learner.begin(chosen, loss, dataset, seed)
+        weigh_fields = start.variant == "fwfm"
+        learner = Learner.begin(chosen, loss, dataset, seed, weigh_fields=weigh_fields)
     else:
         learner = Learner.of_models([start.model], chosen, loss, dataset.dtype, seed)
     run = TrainingRun(

@@ -1,0 +1,171 @@
+"""The parameters of a field-weighted model, in the memory layout of the core."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from sparsefm import _core
+from sparsefm.data.csr import as_scipy, take_rows
+from sparsefm.data.dataset import Dataset
+from sparsefm.field_model import MOST_FIELDS, Fields, FieldWeightedModel, field_scores, own_fields
+from sparsefm.losses import Loss
+from sparsefm.optimizers import Optimizer
+from sparsefm.sampling.groups import one_hot_fields
+from sparsefm.training.parameters import Array, Features, State
+from sparsefm.training.start import Start
+
+
+@dataclass(frozen=True, eq=False)
+class FieldState(State):
+    """Parameters and moments of one output, with those of the pairs of fields (`FieldPairs`).
+
+    Attributes
+    ----------
+    fields : ndarray of int32, shape (d,)
+        The field of each feature.
+    blocks : ndarray of shape (1 + moments, F, F)
+        The weights of pairs of fields, a symmetric matrix, and their moments in the upper half.
+    learned : ndarray of shape (F, F)
+        0 for the pairs whose weight stays as it is, otherwise 1.
+    """
+
+    fields: Fields
+    blocks: Array
+    learned: Array
+
+    @classmethod
+    def of(cls, state: State, fields: Fields, R: Array, optimizer: Optimizer) -> FieldState:
+        """Return a state with fields, and weights of their pairs (F, F); weights of 0 stay 0."""
+        blocks = np.empty((1 + optimizer._moments, *R.shape), state.factors.dtype)
+        blocks[0] = R
+        blocks[1:] = np.reshape(optimizer._moment_starts, (-1, 1, 1))
+        learned = np.ascontiguousarray(R != 0, blocks.dtype)
+        own = own_fields(fields, state.n_features, len(R))  # which nobody else can change
+        return cls._joined(state, own, blocks, learned)
+
+    @classmethod
+    def begin_with_fields(cls, state: State, dataset: Dataset, optimizer: Optimizer) -> FieldState:
+        """Return a state with the fields of a dataset, which must have some."""
+        if dataset.fields is None:
+            raise ValueError("there are no fields")
+        return cls.of(state, dataset.fields, first_weights(dataset, dataset.fields), optimizer)
+
+    @classmethod
+    def _joined(cls, state: State, fields: Fields, blocks: Array, learned: Array) -> FieldState:
+        parts = state.bias, state.scalars, state.factors, state.rank, state.room
+        return cls(*parts, fields, blocks, learned)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        plain = super().copy()
+        return FieldState._joined, (plain, self.fields, self.blocks.copy(), self.learned)
+
+    @property
+    def size(self) -> int:
+        """How many numbers parameters and moments are."""
+        return super().size + self.blocks.size
+
+    @property
+    def R(self) -> Array:
+        """The weights of pairs of fields, a view of shape (F, F)."""
+        return np.asarray(self.blocks[0])
+
+    def is_finite(self, features: Features | None = None) -> bool:
+        """Return whether the parameters and moments of all or some features are finite."""
+        return super().is_finite(features) and bool(np.isfinite(self.blocks).all())
+
+    def scores(self, X: _core.Csr, threads: int = 1) -> Array:
+        """Return the current scores, shape (n_rows,)."""
+        return field_scores(X, self._parameters, self.fields, self.blocks, threads)
+
+    def model(self, loss: Loss) -> FieldWeightedModel:
+        """Return a model that shares the parameters."""
+        return FieldWeightedModel._of(self._parameters, self.fields, self.R, loss)
+
+    def trainer(self, loss: Loss, optimizer: Optimizer, threads: int) -> _core.Trainer:
+        """Return what trains these parameters, in the core."""
+        settings = _core.described(loss), _core.described(optimizer)
+        arrays = self.bias, self.scalars, self.factors
+        fields = self.fields, self.blocks, self.learned
+        return _core.Trainer(*settings, *arrays, threads, fields)
+
+    @property
+    def _parameters(self) -> tuple[float, Array, Array]:
+        return float(self.bias[0]), self.w, self.V
+
+    # --- copies ---------------------------------------------------------------------------------
+
+    def parts(self, features: Any) -> tuple[Array, ...]:
+        """Return copies of all numbers that a training on some features changes."""
+        return *super().parts(features), self.blocks.copy()
+
+    def put_back(self, features: Any, parts: tuple[Array, ...]) -> None:
+        """Restore what `parts` returned."""
+        super().put_back(features, parts[:3])
+        self.blocks[:] = parts[3]
+
+    def copy(self) -> FieldState:
+        """Return a copy with the same alignment."""
+        return FieldState._joined(super().copy(), self.fields, self.blocks.copy(), self.learned)
+
+    def assign(self, other: Any) -> None:
+        """Copy the numbers of a state of the same shape."""
+        arrays = other.bias, other.scalars, other.factors, other.blocks
+        self.put_back(slice(None), arrays)
+
+    def grown(self, n_features: int, optimizer: Optimizer) -> State:
+        """Refuse more features, which would need fields."""
+        if n_features == self.n_features:
+            return self
+        raise ValueError("a field-weighted model cannot have more features: train it anew")
+
+
+def first_weights(dataset: Dataset, fields: Fields) -> Array:
+    """Return the weights that training begins with: 1, and 0 for pairs within a one-hot field.
+
+    A field of which no row has several features has no pairs within, so there is nothing to learn.
+    """
+    n_fields = int(fields.max(initial=0)) + 1
+    if n_fields > MOST_FIELDS:
+        raise ValueError(
+            f"{n_fields} fields are too many: variant='fwfm' has a weight for each pair, so fields "
+            f"has at most {MOST_FIELDS}; the columns of a table are fields, their values are not"
+        )
+    X, d = as_scipy(training_rows(dataset)), len(fields)
+    present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
+    in_field = sp.csr_matrix((np.ones(d, np.int32), fields, np.arange(d + 1)), (d, n_fields))
+    weights = np.ones((n_fields, n_fields), dataset.dtype)
+    most = (present @ in_field).max(axis=0).toarray() if X.nnz else 0
+    weights[np.diag_indices(n_fields)] = most > np.ones(n_fields)
+    return weights
+
+
+def training_rows(dataset: Dataset) -> _core.Csr:
+    """Return X without the rows that do not take part."""
+    all_take_part = len(dataset.rows) == dataset.X.n_rows
+    return dataset.X if all_take_part else take_rows(dataset.X, dataset.rows)
+
+
+def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
+    """Return a dataset that has fields, and the start of a field-weighted model of its rows."""
+    model, fields = start.model, dataset.fields
+    if isinstance(model, FieldWeightedModel):
+        if fields is not None and not np.array_equal(fields, model.fields):
+            raise ValueError("fields are others than those of init: leave fields out")
+        return replace(dataset, fields=model.fields), start
+    if fields is None:
+        fields = one_hot_fields(training_rows(dataset))
+        if fields is None:
+            raise ValueError(
+                "variant='fwfm' needs fields, the number of the field of each column of X (X is "
+                "not one-hot, which would tell)"
+            )
+    dataset = replace(dataset, fields=fields)
+    if model is not None:
+        R = first_weights(dataset, fields).astype(model.dtype)
+        parameters = model.w0, model.w, model.V
+        model = FieldWeightedModel(*parameters, model.task, model.loss, fields=fields, R=R)
+    return dataset, replace(start, model=model)
