@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.encoding.tables import Column, Labels, Lists, Numbers, Value
+from sparsefm.encoding.tables import Column, Dates, Labels, Lists, Numbers, Value
 
 NOTHING, UNKNOWN = -1, -2  # instead of an output column: the value zero, one never seen before
 
@@ -84,6 +84,8 @@ def as_labels(column: Column, name: str) -> Labels:
         return column
     if isinstance(column, Lists):
         raise changed(name, "single values", "lists")
+    if isinstance(column, Dates):
+        raise changed(name, "categories", "dates")
     if (np.abs(column.values) >= 2**53).any():
         raise ValueError(
             f"column {name!r} was categorical in training, but holds numbers of 2**53 or more now, "
@@ -104,6 +106,10 @@ def as_numbers(column: Column, name: str) -> Numbers:
         if not column.items.values:  # nothing but empty lists
             return Numbers(np.full(len(column.indptr) - 1, np.nan))
         raise changed(name, "numbers", "lists")
+    if isinstance(column, Dates):
+        if not np.isnat(column.local).all():
+            raise changed(name, "numbers", "dates")
+        return Numbers(column.seconds)
     if column.values and kind(column.values[0]) == "text":
         raise changed(name, "numbers", "text")
     return Numbers(np.array([*column.values, np.nan], np.float64)[column.codes])
@@ -136,6 +142,24 @@ def text(value: Value) -> str:
 def kind(value: Value) -> str:
     """Return what the values of a column are, of which this is one."""
     return {str: "text", bool: "truth values"}.get(type(value), "numbers")
+
+
+def kind_of_column(column: Column) -> str:
+    """Return what a column holds that is not empty."""
+    if isinstance(column, Lists | Dates):
+        return "lists" if isinstance(column, Lists) else "dates"
+    return "numbers" if isinstance(column, Numbers) else kind(column.values[0])
+
+
+def all_missing(column: Column) -> bool:
+    """Return whether all values of a column are missing."""
+    if isinstance(column, Lists):
+        return False
+    if isinstance(column, Dates):
+        return bool(np.isnat(column.local).all())
+    if isinstance(column, Labels):
+        return bool((column.codes < 0).all())
+    return bool(np.isnan(column.values).all())
 
 
 def changed(name: str, was: str, found: str) -> TypeError:

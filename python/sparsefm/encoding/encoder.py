@@ -1,6 +1,6 @@
 """`TableEncoder`: what users see of the encoding."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,15 +14,16 @@ from sparsefm import _core
 from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
 from sparsefm.data.validation import check_choice, check_dtype
-from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, in_dtype
+from sparsefm.encoding.assembly import assemble, encode, fields_of
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import Encoded, Encoding, Values, n_outputs
+from sparsefm.encoding.columns import Encoding, Values, n_outputs
+from sparsefm.encoding.dates import PARTS
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.names import Names, input_names
 from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
-from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
+from sparsefm.encoding.settings import Kinds, PartsOf, Settings, check_settings, resolved
 from sparsefm.encoding.size import check_size
 from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.encoding.streams import Watch, awakened, warn_of_few_rows
@@ -56,6 +57,11 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
           number has two features, which add up to 1;
         - "bin": a feature for each of `n_bins` intervals of about equal weight;
         - "auto": the estimators choose; an encoder by itself standardises.
+    dates : str, sequence of str, or mapping of str or int to one
+        Which features a column of dates has: some of "linear" (time as a number, standardised),
+        "dayofyear" (sine and cosine), "year", "month", "day", "weekday" and "hour" (a feature for
+        each value). "auto" is "linear", and of "month", "weekday" and "hour" those that differ
+        between rows. A mapping names columns, as in `numeric`.
     n_bins : int or "auto"
         At least 2. "auto" is 32, unless an estimator chooses another.
     clip : bool or "auto"
@@ -110,6 +116,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self,
         *,
         numeric: Kinds = "auto",
+        dates: PartsOf = "auto",
         n_bins: int | str = "auto",
         clip: bool | str = "auto",
         unknown: str = "ignore",
@@ -119,6 +126,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         dtype: str = "float32",
     ) -> None:
         self.numeric = numeric
+        self.dates = dates
         self.n_bins = n_bins
         self.clip = clip
         self.unknown = unknown
@@ -247,7 +255,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         known = self._encodings or []
         if all(isinstance(one, Categories | Hashed | Multi) or is_plain(one) for one in known):
             return None
-        plain: TableEncoder = clone(self).set_params(numeric="standardize", clip=False)
+        options = {"numeric": "standardize", "clip": False, "dates": PARTS}
+        plain: TableEncoder = clone(self).set_params(**options)
         return plain
 
     @property
@@ -335,7 +344,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return scales.apply(data.as_csr(), dtype)
         shape = (data.shape[0], n_outputs(encodings))
         lengths = [encoding.n_entries for encoding in encodings]
-        return assemble(self._encoded(data, encodings), shape, lengths, dtype)
+        encoded = encode(data, encodings, dtype, strict=self.unknown == "error")
+        return assemble(encoded, shape, lengths, dtype)
 
     def _grow(self, data: Input, weights: Values | None, known: list[Encoding]) -> list[Encoding]:
         """Return the encodings of all columns, with what is new to those that are known."""
@@ -361,26 +371,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             check_size(encoding, before, name, end)
             encodings.append(encoding)
         return encodings
-
-    def _encoded(self, data: Input, encodings: list[Encoding]) -> Iterator[Encoded]:
-        """Yield what each column encodes to."""
-        dtype = check_dtype(self.dtype)
-        columns = data.columns(last=True)
-        for column, encoding, name in zip(columns, encodings, data.field_names, strict=True):
-            encoded = encoding.encode(column, name)
-            row = first_unknown(encoded) if self.unknown == "error" else None
-            if row is not None:
-                raise ValueError(
-                    f"column {name!r} holds {column.show(row)} in row {row}, which training never "
-                    "saw: train with it, or use unknown='ignore'"
-                )
-            encoded, row = in_dtype(encoded, dtype)
-            if row is not None:
-                raise ValueError(
-                    f"column {name!r} holds {column.show(row)} in row {row}, too far from the "
-                    f"training data for {dtype}"
-                )
-            yield encoded
 
     def _input_names(self, given: Any) -> list[str]:
         """Return the names of the input columns, which may be given if there are none."""

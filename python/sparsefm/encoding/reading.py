@@ -20,7 +20,8 @@ from sparsefm.encoding.columns import as_numbers
 from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.names import Names, check_names, made_up
 from sparsefm.encoding.objects import array_table, record_table
-from sparsefm.encoding.tables import Column, Numbers, Table, temporal
+from sparsefm.encoding.tables import Column, Numbers, Table
+from sparsefm.encoding.times import read_dates, read_durations
 from sparsefm.io.labels import NUMBERS
 
 FAST = set(NUMBERS)  # types of arrays that are taken as they are
@@ -171,7 +172,8 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
     if array.dtype.kind in "OUTS":
         return array_table(array)
     if array.dtype.kind in "mM":
-        raise temporal(made_up(1)[0], array.dtype)
+        read_column = read_dates if array.dtype.kind == "M" else read_durations
+        return Table(list(array.T), None, array.shape, read_column)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: X holds {array.dtype}")
     if array.dtype.kind not in "fiub":
