@@ -86,16 +86,26 @@ def as_labels(column: Column, name: str) -> Labels:
         raise changed(name, "single values", "lists")
     if isinstance(column, Dates):
         raise changed(name, "categories", "dates")
-    if (np.abs(column.values) >= 2**53).any():
+    source = column.values if column.exact is None else column.exact
+    if column.exact is None and (np.abs(source) >= 2**53).any():
         raise ValueError(
-            f"column {name!r} was categorical in training, but holds numbers of 2**53 or more now, "
-            "which are not told apart: make it categorical as it was"
+            f"column {name!r} is categorical, but holds floating-point numbers of 2**53 or more, "
+            "which are not told apart: make them integers or text"
         )
     present = ~np.isnan(column.values)
-    values, inverse = np.unique(column.values[present], return_inverse=True)
+    values, inverse = np.unique(source[present], return_inverse=True)
+    if len(values) and not -(2**63) <= int(values[0]) <= int(values[-1]) < 2**64:
+        raise ValueError(f"column {name!r} holds integers beyond 64 bits: make them text")
+    if is_whole(values):
+        values = values.astype(np.int64)
     codes = np.full(len(column.values), -1)
     codes[present] = inverse
     return Labels(codes, values.tolist())
+
+
+def is_whole(values: npt.NDArray[Any]) -> bool:
+    """Return whether floating-point numbers, none of them missing, have no fractions."""
+    return values.dtype.kind == "f" and bool((values == np.floor(values)).all())
 
 
 def as_numbers(column: Column, name: str) -> Numbers:

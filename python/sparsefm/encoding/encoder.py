@@ -1,6 +1,6 @@
 """`TableEncoder`: what users see of the encoding."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,17 +16,25 @@ from sparsefm.data.memory import check_width
 from sparsefm.data.validation import check_choice, check_dtype
 from sparsefm.encoding.assembly import assemble, encode, fields_of
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import Encoding, Values, n_outputs
+from sparsefm.encoding.columns import Encoding, n_outputs
 from sparsefm.encoding.dates import PARTS
+from sparsefm.encoding.learning import learn
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.names import Names, input_names
 from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
-from sparsefm.encoding.settings import Kinds, PartsOf, Settings, check_settings, resolved
-from sparsefm.encoding.size import check_size
+from sparsefm.encoding.settings import (
+    Kinds,
+    PartsOf,
+    Settings,
+    check_settings,
+    named_and_others,
+    refuse_names,
+    resolved,
+)
 from sparsefm.encoding.statistics import scaled_weights
-from sparsefm.encoding.streams import Watch, awakened, warn_of_few_rows
+from sparsefm.encoding.streams import Watch, warn_of_few_rows
 from sparsefm.io.values import register
 from sparsefm.snapshots import aside, consistent
 
@@ -37,9 +45,10 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     Text, categorical and boolean columns become one feature a value. So do columns of lists, whose
     rows have the features of all their values. Numeric columns are standardised, or become several
-    features: see `numeric`. Integers count as numbers, so cast identifiers and codes to text or to
-    a categorical type first. Missing values become features of their own: "column=missing", beside
-    the column's mean if it is standardised.
+    features: see `numeric`. Integers count as numbers, unless `categorical` names their column;
+    there is a warning where they look like identifiers. Dates become parts of the calendar: see
+    `dates`. Missing values become features of their own: "column=missing", beside the column's mean
+    if it is standardised.
 
     Parameters
     ----------
@@ -71,10 +80,12 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     unknown : {"ignore", "error"}
         What a category that training never saw does, and a missing value where nothing was missing:
         contribute nothing, or raise ValueError.
+    categorical : sequence of str or int, optional
+        The columns, by name or position, whose whole numbers are categories, such as identifiers.
     hashed : mapping of str or int to int, optional
-        Number of features for each of these categorical columns, given by name or position. Their
-        values are distributed by a hash: memory is bounded, no value is unknown, some share a
-        feature.
+        Number of features for each of these columns of categories or whole numbers, given by name
+        or position. Their values are distributed by a hash: memory is bounded, no value is unknown,
+        some share a feature.
     multi : mapping of str or int to str, optional
         The separator of each column of text that holds several values in a row, such as
         ``{"genres": "|"}``, by name or position. Columns of lists need no mention.
@@ -111,6 +122,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     _names: Names | None = None  # also those that are not text
+    _warns: bool | None = None  # of identifiers; None: if `numeric` is "auto"
 
     def __init__(
         self,
@@ -120,6 +132,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         n_bins: int | str = "auto",
         clip: bool | str = "auto",
         unknown: str = "ignore",
+        categorical: Sequence[str | int] | None = None,
         hashed: Mapping[str | int, int] | None = None,
         multi: Mapping[str | int, str] | None = None,
         combiner: str = "mean",
@@ -130,6 +143,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.n_bins = n_bins
         self.clip = clip
         self.unknown = unknown
+        self.categorical = categorical
         self.hashed = hashed
         self.multi = multi
         self.combiner = combiner
@@ -248,6 +262,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             n_bins=n_bins if self.n_bins == "auto" else self.n_bins,
             clip=clip if self.clip == "auto" else self.clip,
         )
+        _, others = named_and_others(self.numeric)
+        fixed._warns = others == "auto" if self._warns is None else self._warns
         return fixed
 
     def _plain(self) -> "TableEncoder | None":
@@ -257,6 +273,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return None
         options = {"numeric": "standardize", "clip": False, "dates": PARTS}
         plain: TableEncoder = clone(self).set_params(**options)
+        plain._warns = False
         return plain
 
     @property
@@ -320,11 +337,14 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not anew:
             encodings, scales = self._encodings, self._scales
         if encodings is None:
+            refuse_names(self)
             check_width(data.shape[1], 0, np.dtype(np.float64).itemsize)  # the scales
             grown = scales.grown(data.as_csr(), weights)
             self._watch.check_matrix(data.as_csr(), weights, scales, data.names)
             return None, grown
-        return self._grow(data, weights, encodings), scales
+        settings = Settings.of(self, data.field_names)
+        warns = settings.others == "auto" if self._warns is None else self._warns
+        return learn(data, weights, encodings, settings, self._watch, warns=warns), scales
 
     def _remember(
         self, data: Input, encodings: list[Encoding] | None, scales: Scales, owner: Any
@@ -346,31 +366,6 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         lengths = [encoding.n_entries for encoding in encodings]
         encoded = encode(data, encodings, dtype, strict=self.unknown == "error")
         return assemble(encoded, shape, lengths, dtype)
-
-    def _grow(self, data: Input, weights: Values | None, known: list[Encoding]) -> list[Encoding]:
-        """Return the encodings of all columns, with what is new to those that are known."""
-        names = data.field_names
-        settings = Settings.of(self, names)
-        counted = None
-        if weights is not None and not weights.all():
-            counted = weights > 0
-            weights = weights[counted]
-        end = n_outputs(known)
-        encodings = []
-        for position, (column, name) in enumerate(zip(data.columns(), names, strict=True)):
-            if counted is not None:
-                column = column.take(counted)
-            if position < len(known):
-                encoding, before = known[position], known[position].n_outputs
-                encoding = awakened(encoding, position, column, weights, end, settings)
-                self._watch.check_column(encoding, column, name)
-            else:
-                encoding, before = settings.begin(position, column, weights, end), 0
-            encoding = encoding.grown(column, name, end + encoding.n_outputs - before)
-            end += encoding.n_outputs - before
-            check_size(encoding, before, name, end)
-            encodings.append(encoding)
-        return encodings
 
     def _input_names(self, given: Any) -> list[str]:
         """Return the names of the input columns, which may be given if there are none."""

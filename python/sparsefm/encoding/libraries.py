@@ -8,9 +8,11 @@ has more values than the column has rows, only those that occur are read.
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsefm.encoding.names import Names
 from sparsefm.encoding.objects import distinct, no_weights, read_objects, read_weights
@@ -98,7 +100,7 @@ def _read_pandas(series: Any, name: str) -> Column:
     is_native = isinstance(dtype, np.dtype)
     if dtype.kind in "iuf":
         missing = {} if is_native else {"na_value": np.nan}
-        return as_finite(series.to_numpy(np.float64, **missing), name)
+        return as_finite(series.to_numpy(np.float64, **missing), name, _pandas_integers(series))
     if dtype.kind == "b":
         codes = series.to_numpy(np.int8) if is_native else series.to_numpy(np.int8, na_value=-1)
         return Labels(codes, [False, True])
@@ -118,6 +120,15 @@ def _read_pandas(series: Any, name: str) -> Column:
         return read_objects(values.tolist(), name)
     codes, uniques = pd.factorize(values)  # sooner than a dict
     return as_column(codes, uniques.tolist(), name, is_categorical=False)
+
+
+def _pandas_integers(series: Any) -> Callable[[], npt.NDArray[Any]] | None:
+    """Return what returns the integers of a column, if they are such."""
+    dtype = series.dtype
+    if dtype.kind == "f":
+        return None
+    plain = np.dtype(f"{dtype.kind}8")
+    return lambda: series.fillna(0).to_numpy(plain)
 
 
 def _read_pandas_times(series: Any, name: str) -> Column:
@@ -152,7 +163,9 @@ def _read_polars(series: Any, name: str) -> Column:
 
     dtype = series.dtype
     if dtype.is_numeric():
-        return as_finite(series.cast(pl.Float64).to_numpy(), name)
+        fits = dtype.is_integer() and dtype not in (pl.Int128, getattr(pl, "UInt128", pl.Int128))
+        integers = (lambda: series.fill_null(0).to_numpy()) if fits else None
+        return as_finite(series.cast(pl.Float64).to_numpy(), name, integers)
     if dtype == pl.Boolean:
         return Labels(series.cast(pl.Int8).fill_null(-1).to_numpy(), [False, True])
     if dtype == pl.Null:
@@ -238,7 +251,9 @@ def _read_arrow(column: Any, name: str) -> Column:
     if not (is_text or is_number or is_decimal or is_flag):
         raise unsupported(name, kind)
     if value_kind is kind and (is_number or is_decimal):
-        return as_finite((column.cast(pa.float64()) if is_decimal else column).to_numpy(), name)
+        numbers = (column.cast(pa.float64()) if is_decimal else column).to_numpy()
+        integers = (lambda: column.fill_null(0).to_numpy()) if is_a.is_integer(kind) else None
+        return as_finite(numbers, name, integers)
     if value_kind is kind and is_flag:
         return Labels(column.cast(pa.int8()).fill_null(-1).to_numpy(), [False, True])
     if len(column) <= FEW_ROWS:

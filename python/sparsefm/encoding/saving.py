@@ -36,6 +36,8 @@ def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
     for name in ("dates", "hashed", "multi", "numeric"):
         if isinstance(parameters[name], Mapping):
             parameters[name] = dict(parameters[name])
+    if parameters["categorical"] is not None:
+        parameters["categorical"] = list(parameters["categorical"])
     names = encoder._names
     header: dict[str, Any] = {
         "settings": {name: to_json(value) for name, value in parameters.items()},

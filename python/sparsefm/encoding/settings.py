@@ -1,6 +1,6 @@
 """What the parameters of a `TableEncoder` say of each column, and the encoding to begin with."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, TypeAlias
@@ -33,6 +33,8 @@ class Settings:
     names : list of str
     buckets : dict of int to int
         The number of buckets of each hashed column, by position.
+    categorical : set of int
+        The columns, by position, whose numbers are categories.
     kinds : dict of int to str
         What numbers become in the columns that the user names, by position.
     others : str
@@ -50,6 +52,7 @@ class Settings:
 
     names: list[str]
     buckets: dict[int, int]
+    categorical: set[int]
     kinds: dict[int, str]
     others: str
     parts: dict[int, Parts]
@@ -64,20 +67,26 @@ class Settings:
         """Return those of an encoder."""
         hashed = _by_position(encoder.hashed or {}, "hashed", names)
         buckets = {position: int(count) for position, count in hashed.items()}
-        named, others = _named(encoder.numeric)
+        columns = dict.fromkeys([] if encoder.categorical is None else encoder.categorical)
+        categorical = set(_by_position(columns, "categorical", names))
+        named, others = named_and_others(encoder.numeric)
         kinds = _by_position(named, "numeric", names)
-        named, other_parts = _named(encoder.dates)
+        named, other_parts = named_and_others(encoder.dates)
         parts = _by_position(named, "dates", names)
         separators = _by_position(encoder.multi or {}, "multi", names)
         n_bins = 32 if encoder.n_bins == "auto" else int(encoder.n_bins)
         clip = encoder.clip == "auto" or bool(encoder.clip)
         calendar = parts, other_parts
         lists = separators, encoder.combiner
-        return cls(names, buckets, kinds, others, *calendar, *lists, n_bins, clip)
+        return cls(names, buckets, categorical, kinds, others, *calendar, *lists, n_bins, clip)
 
     def kind(self, position: int) -> str:
         """Return what numbers become in the column at a position, perhaps "auto"."""
         return self.kinds.get(position, self.others)
+
+    def is_named(self, position: int) -> bool:
+        """Return whether the user has said what numbers are in the column at a position."""
+        return position in {*self.buckets, *self.categorical, *self.kinds}
 
     def begin(self, position: int, column: Column, weights: Values | None, first: int) -> Encoding:
         """Return an encoding for a column, output columns from `first` on; `grown` completes it."""
@@ -88,7 +97,7 @@ class Settings:
             return Multi(single, self.combiner, separator)
         if isinstance(column, Dates):
             return self.calendar(position, column, weights, first)
-        if isinstance(column, Numbers) and buckets is None:
+        if isinstance(column, Numbers) and buckets is None and position not in self.categorical:
             kind = self.kind(position).replace("auto", KINDS[0])
             return numeric.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
         return single
@@ -109,16 +118,28 @@ class Settings:
 
     def _check_kind(self, position: int, column: Column) -> None:
         """Refuse a column that a parameter names for what it is not."""
+        name = self.names[position]
+        if position in self.categorical and position in self.kinds:
+            raise ValueError(f"categorical and numeric both name column {name!r}: leave one out")
         for parameter, named, kinds, remedy in (
-            ("hashed", self.buckets, (Labels, Lists), "make it text"),
+            ("hashed", self.buckets, (Labels, Lists, Numbers), "make it text"),
+            ("categorical", self.categorical, (Labels, Lists, Numbers), "make it text"),
             ("multi", self.separators, (Labels, Lists), "make it text"),
             ("numeric", self.kinds, (Numbers,), "make it numbers"),
             ("dates", self.parts, (Dates,), "make it dates"),
         ):
             if position in named and not isinstance(column, kinds) and not all_missing(column):
                 raise TypeError(
-                    f"{parameter} names column {self.names[position]!r}, which holds "
+                    f"{parameter} names column {name!r}, which holds "
                     f"{kind_of_column(column)}: {remedy}, or leave it out"
+                )
+        if isinstance(column, Numbers) and position in {*self.buckets, *self.categorical}:
+            fractions = column.values[column.values % 1 > 0]
+            if len(fractions):
+                parameter = "categorical" if position in self.categorical else "hashed"
+                raise TypeError(
+                    f"{parameter} names column {name!r}, which holds numbers with fractions, such "
+                    f"as {fractions[0]:g}: make it text, or leave it out"
                 )
 
 
@@ -131,6 +152,9 @@ def check_settings(encoder: Any) -> None:
         name = "numeric" if key is None else f"numeric[{key!r}]"
         check_choice(kind, name, ("auto", *KINDS))
     _check_dates(encoder.dates)
+    columns = encoder.categorical
+    if columns is not None and (isinstance(columns, str) or not isinstance(columns, Collection)):
+        raise TypeError(f"categorical must be a list of columns, got {columns!r:.80}")
     if not isinstance(encoder.n_bins, str) or encoder.n_bins != "auto":
         check_integer(encoder.n_bins, "n_bins", 2)
     if not isinstance(encoder.clip, bool | np.bool_):
@@ -153,6 +177,17 @@ def check_settings(encoder: Any) -> None:
             raise ValueError(f"multi[{key!r}] must not be empty: it separates values")
     for key, count in (encoder.hashed or {}).items():
         check_integer(count, f"hashed[{key!r}]", 1)
+
+
+def refuse_names(encoder: Any) -> None:
+    """Refuse parameters that name columns of categories, for a sparse matrix, which has none."""
+    for parameter in ("categorical", "hashed", "multi"):
+        named = getattr(encoder, parameter)
+        if named is not None and len(named):
+            raise ValueError(
+                f"{parameter} names columns, but the columns of a sparse matrix are features "
+                "already: pass a table, or leave it out"
+            )
 
 
 def _check_dates(given: Any) -> None:
@@ -178,12 +213,12 @@ def resolved(kinds: Kinds, kind: str) -> Kinds:
     """Return the parameter `numeric` with `kind` in place of "auto"."""
     if isinstance(kinds, str):
         return kind if kinds == "auto" else kinds
-    named, others = _named(kinds)
+    named, others = named_and_others(kinds)
     known = {**named, OTHERS: others}
     return {key: kind if value == "auto" else value for key, value in known.items()}
 
 
-def _named(kinds: Any) -> tuple[dict[str | int, Any], Any]:
+def named_and_others(kinds: Any) -> tuple[dict[str | int, Any], Any]:
     """Return what a parameter says of the columns that it names, and of the others."""
     if not is_mapping(kinds):
         return {}, kinds

@@ -11,6 +11,7 @@ from sparsefm.data.offsets import offset_columns, warn_of_offsets
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values, all_missing, as_numbers
 from sparsefm.encoding.dates import Calendar
+from sparsefm.encoding.identifiers import reason
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.numeric import Bins, Number, Spline
 from sparsefm.encoding.scales import Scales, column_scales
@@ -159,6 +160,17 @@ class Watch:
         """Warn if numbers are far from what the encoding of their column is made for."""
         if name not in self._told:
             self.tell(name, contradiction(encoding, column, name))
+
+    def check_identifier(self, column: Column, name: str) -> None:
+        """Warn if numbers look like identifiers."""
+        why = reason(column.values, name) if isinstance(column, Numbers) else None
+        if why is not None:
+            self.tell(
+                f"{name} identifies",
+                f"column {name!r} holds numbers, but looks like an identifier ({why}): pass "
+                f"TableEncoder(categorical=[{name!r}]) or drop it; "
+                f"numeric={{{name!r}: 'standardize'}} keeps it as numbers without this warning",
+            )
 
     def check_matrix(
         self, X: _core.Csr, weights: Values | None, scales: Scales, names: Any

@@ -25,9 +25,12 @@ class Numbers:
     ----------
     values : ndarray of float64, shape (n,)
         NaN where missing.
+    exact : ndarray of int, shape (n,), optional
+        The same, if they are integers that float64 does not tell apart.
     """
 
     values: npt.NDArray[np.float64]
+    exact: npt.NDArray[Any] | None = None
 
     @property
     def n_rows(self) -> int:
@@ -36,7 +39,7 @@ class Numbers:
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "Numbers":
         """Return the column of some of the rows."""
-        return Numbers(self.values[rows])
+        return Numbers(self.values[rows], None if self.exact is None else self.exact[rows])
 
     def show(self, row: int) -> str:
         """Return what a row holds, for an error message."""
@@ -221,8 +224,13 @@ class Table:
         return map(self.read_column, self.series, names)
 
 
-def as_finite(numbers: Any, name: str) -> Numbers:
-    """Return the numbers of the column of that name, NaN where missing; none may be infinite."""
+def as_finite(
+    numbers: Any, name: str, integers: Callable[[], npt.NDArray[Any]] | None = None
+) -> Numbers:
+    """Return the numbers of the column of that name, NaN where missing; none may be infinite.
+
+    `integers` returns the numbers as integers, anything where missing, if they are such.
+    """
     column = Numbers(np.ascontiguousarray(numbers, np.float64))
     infinite = np.isinf(column.values)
     if infinite.any():
@@ -230,6 +238,8 @@ def as_finite(numbers: Any, name: str) -> Numbers:
             "Input X contains infinity or a value too large for dtype('float64'): "
             f"column {name!r}, row {int(np.argmax(infinite))}"
         )
+    if integers is not None and (np.abs(column.values) >= 2**53).any():
+        return Numbers(column.values, integers())
     return column
 
 
@@ -257,7 +267,10 @@ def as_column(codes: Integers, found: list[Any], name: str, *, is_categorical: b
         )
     if kinds == {"number"} and not is_categorical:
         try:
-            return as_finite(np.array([*map(float, found), np.nan], np.float64)[codes], name)
+            numbers = np.array([*map(float, found), np.nan], np.float64)[codes]
+            are_integers = all(issubclass(kind, Integral) for kind in examples)
+            integers = (lambda: np.array([*found, 0], object)[codes]) if are_integers else None
+            return as_finite(numbers, name, integers)
         except OverflowError:
             raise ValueError(
                 f"column {name!r} holds a number too large for float64: make the column text"
