@@ -207,7 +207,7 @@ def test_what_becomes_of_columns(X, names, options):
 
 @pytest.mark.parametrize(("X", "remedy"), lines(REFUSED))
 def test_what_is_refused(X, remedy):
-    with pytest.raises((TypeError, ValueError), match="column 'c'|X must be two-") as caught:
+    with pytest.raises((TypeError, ValueError), match=r"column 'c'|X must be two-") as caught:
         TableEncoder().fit(X)
     assert re.search(remedy, str(caught.value))
 
