@@ -94,7 +94,7 @@ def test_numbers_in_a_column_of_text():
     pytest.importorskip("narwhals")
     fitted = TableEncoder(multi={"g": "|"}).fit(pd.DataFrame({"g": ["1|2", "12"]}))
     assert fitted.transform(pd.DataFrame({"g": [12, 2]})).indices.tolist() == [1, 2]
-    with pytest.raises(TypeError, match="multi names column 'g', which is numeric: make it text"):
+    with pytest.raises(TypeError, match="multi names column 'g', which holds numbers: make"):
         TableEncoder(multi={"g": "|"}).fit(pd.DataFrame({"g": [12, 2]}))
 
 
@@ -106,7 +106,7 @@ def test_numbers_in_a_column_of_text():
         ({"multi": {"g": 3}}, TypeError, r"multi\['g'\] must be text, the separator of values"),
         ({"multi": {"h": "|"}}, ValueError, "multi names a column 'h', but X has no such column"),
         ({"combiner": "max"}, ValueError, "combiner must be one of"),
-        ({"numeric": {"g": "log"}}, TypeError, "numeric names column 'g', which is not numeric"),
+        ({"numeric": {"g": "log"}}, TypeError, "numeric names column 'g', which holds lists"),
     ],
 )
 def test_settings_are_checked(options, error, match):

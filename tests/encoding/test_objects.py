@@ -173,7 +173,7 @@ def test_labels(rows, codes, found):
         ([[decimal.Decimal("sNaN")]], "column 'x' holds objects that are not plain values"),
         ([b"a"], "column 'x' holds objects of type bytes"),
         ([1j], "column 'x' holds objects of type complex"),
-        ([np.datetime64("2024-01-01")], "column 'x' holds dates or times"),
+        ([np.datetime64("2024-01-01"), "a"], r"several types \(datetime64, str\): make them all"),
         ([decimal.Decimal("sNaN")], "column 'x' holds objects that are not plain values"),
     ],
 )

@@ -130,7 +130,7 @@ def test_columns_may_be_added_at_the_end(table):
         (None, ValueError, "Expected 2D array, got scalar"),
         (["a", "b"], ValueError, "Expected 2D array, got 1D array"),
         (np.array([("a", 1)], dtype=[("s", "U1"), ("n", int)]), ValueError, "X is a structured"),
-        (np.array([["2024-01-01"]], "M8[D]"), TypeError, "column 'x0' holds dates or times"),
+        (np.array([[1]], "m8[M]"), TypeError, "column 'x0' holds dates or times in a form"),
         (np.array([[b"a"]]), TypeError, "column 'x0' holds objects of type bytes"),
     ],
 )

@@ -10,11 +10,40 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm import _core
-from sparsefm.encoding.columns import NOTHING, UNKNOWN, Codes, Encoded, Ragged, Spans
+from sparsefm.encoding.columns import NOTHING, UNKNOWN, Codes, Encoded, Encoding, Ragged, Spans
+from sparsefm.encoding.reading import Input
 
 Offsets = npt.NDArray[np.int64]
 
 ROWS_AT_ONCE = 1 << 14  # bounds temporary arrays
+
+
+def encode(
+    data: Input, encodings: list[Encoding], dtype: npt.DTypeLike, *, strict: bool
+) -> Iterator[Encoded]:
+    """Yield what each column encodes to, the values in `dtype`.
+
+    Raises
+    ------
+    ValueError
+        If a value is too far from the training data for `dtype`, or, with `strict`, is unknown.
+    """
+    columns = data.columns(last=True)
+    for column, encoding, name in zip(columns, encodings, data.field_names, strict=True):
+        encoded = encoding.encode(column, name)
+        row = first_unknown(encoded) if strict else None
+        if row is not None:
+            raise ValueError(
+                f"column {name!r} holds {column.show(row)} in row {row}, which training never "
+                "saw: train with it, or use unknown='ignore'"
+            )
+        encoded, row = in_dtype(encoded, dtype)
+        if row is not None:
+            raise ValueError(
+                f"column {name!r} holds {column.show(row)} in row {row}, too far from the "
+                f"training data for {np.dtype(dtype)}"
+            )
+        yield encoded
 
 
 def assemble(
@@ -69,7 +98,7 @@ def first_unknown(encoded: Encoded) -> int | None:
     if isinstance(encoded, Ragged):
         return encoded.unknown
     codes = encoded[0]
-    unknown = (codes if codes.ndim == 1 else codes[:, 0]) == UNKNOWN  # the first entry tells
+    unknown = codes == UNKNOWN if codes.ndim == 1 else (codes == UNKNOWN).any(axis=1)
     return int(np.argmax(unknown)) if unknown.any() else None
 
 

@@ -11,6 +11,7 @@ from sparsefm.encoding.columns import (
     UNKNOWN,
     Codes,
     Spans,
+    all_missing,
     as_labels,
     changed,
     grown_missing,
@@ -19,7 +20,7 @@ from sparsefm.encoding.columns import (
     text,
     with_missing,
 )
-from sparsefm.encoding.tables import Column, Labels, Lists, Value
+from sparsefm.encoding.tables import Column, Dates, Labels, Lists, Value
 from sparsefm.encoding.vocabulary import Vocabulary
 
 
@@ -90,6 +91,8 @@ class Categories:
             begins = np.append(column.items.codes, 0)[column.indptr[:-1]]
             is_missing = (np.diff(column.indptr) == 1) & (begins < 0)
             return Labels(np.where(is_missing, -1, 0), ["a list"])
+        if isinstance(column, Dates) and (len(self.vocabulary) == 0 or all_missing(column)):
+            return Labels(np.where(np.isnat(column.local), -1, 0), ["a date"])
         labels = as_labels(column, name)
         if len(self.vocabulary) == 0 or not labels.values:
             return labels

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.encoding.tables import Column, Labels, Lists, Numbers, Value
+from sparsefm.encoding.tables import Column, Dates, Labels, Lists, Numbers, Value
 
 NOTHING, UNKNOWN = -1, -2  # instead of an output column: the value zero, one never seen before
 
@@ -84,16 +84,28 @@ def as_labels(column: Column, name: str) -> Labels:
         return column
     if isinstance(column, Lists):
         raise changed(name, "single values", "lists")
-    if (np.abs(column.values) >= 2**53).any():
+    if isinstance(column, Dates):
+        raise changed(name, "categories", "dates")
+    source = column.values if column.exact is None else column.exact
+    if column.exact is None and (np.abs(source) >= 2**53).any():
         raise ValueError(
-            f"column {name!r} was categorical in training, but holds numbers of 2**53 or more now, "
-            "which are not told apart: make it categorical as it was"
+            f"column {name!r} is categorical, but holds floating-point numbers of 2**53 or more, "
+            "which are not told apart: make them integers or text"
         )
     present = ~np.isnan(column.values)
-    values, inverse = np.unique(column.values[present], return_inverse=True)
+    values, inverse = np.unique(source[present], return_inverse=True)
+    if len(values) and not -(2**63) <= int(values[0]) <= int(values[-1]) < 2**64:
+        raise ValueError(f"column {name!r} holds integers beyond 64 bits: make them text")
+    if is_whole(values):
+        values = values.astype(np.int64)
     codes = np.full(len(column.values), -1)
     codes[present] = inverse
     return Labels(codes, values.tolist())
+
+
+def is_whole(values: npt.NDArray[Any]) -> bool:
+    """Return whether floating-point numbers, none of them missing, have no fractions."""
+    return values.dtype.kind == "f" and bool((values == np.floor(values)).all())
 
 
 def as_numbers(column: Column, name: str) -> Numbers:
@@ -104,6 +116,10 @@ def as_numbers(column: Column, name: str) -> Numbers:
         if not column.items.values:  # nothing but empty lists
             return Numbers(np.full(len(column.indptr) - 1, np.nan))
         raise changed(name, "numbers", "lists")
+    if isinstance(column, Dates):
+        if not np.isnat(column.local).all():
+            raise changed(name, "numbers", "dates")
+        return Numbers(column.seconds)
     if column.values and kind(column.values[0]) == "text":
         raise changed(name, "numbers", "text")
     return Numbers(np.array([*column.values, np.nan], np.float64)[column.codes])
@@ -136,6 +152,24 @@ def text(value: Value) -> str:
 def kind(value: Value) -> str:
     """Return what the values of a column are, of which this is one."""
     return {str: "text", bool: "truth values"}.get(type(value), "numbers")
+
+
+def kind_of_column(column: Column) -> str:
+    """Return what a column holds that is not empty."""
+    if isinstance(column, Lists | Dates):
+        return "lists" if isinstance(column, Lists) else "dates"
+    return "numbers" if isinstance(column, Numbers) else kind(column.values[0])
+
+
+def all_missing(column: Column) -> bool:
+    """Return whether all values of a column are missing."""
+    if isinstance(column, Lists):
+        return False
+    if isinstance(column, Dates):
+        return bool(np.isnat(column.local).all())
+    if isinstance(column, Labels):
+        return bool((column.codes < 0).all())
+    return bool(np.isnan(column.values).all())
 
 
 def changed(name: str, was: str, found: str) -> TypeError:

@@ -1,6 +1,6 @@
 """`TableEncoder`: what users see of the encoding."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,19 +14,28 @@ from sparsefm import _core
 from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
 from sparsefm.data.validation import check_choice, check_dtype
-from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, in_dtype
+from sparsefm.encoding.assembly import assemble, encode, fields_of
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import Encoded, Encoding, Values, n_outputs
+from sparsefm.encoding.columns import Encoding, n_outputs
+from sparsefm.encoding.dates import PARTS
 from sparsefm.encoding.inverse import InverseMixin
+from sparsefm.encoding.learning import learn
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.names import Names, distinct_names, input_names
 from sparsefm.encoding.numeric import Number, is_plain
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
-from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
-from sparsefm.encoding.size import check_size
+from sparsefm.encoding.settings import (
+    Kinds,
+    PartsOf,
+    Settings,
+    check_settings,
+    named_and_others,
+    refuse_names,
+    resolved,
+)
 from sparsefm.encoding.statistics import scaled_weights
-from sparsefm.encoding.streams import Watch, awakened, warn_of_few_rows
+from sparsefm.encoding.streams import Watch, warn_of_few_rows
 from sparsefm.io.values import register
 from sparsefm.snapshots import aside, consistent
 
@@ -37,9 +46,10 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
 
     Text, categorical and boolean columns become one feature a value. So do columns of lists, whose
     rows have the features of all their values. Numeric columns are standardised, or become several
-    features: see `numeric`. Integers count as numbers, so cast identifiers and codes to text or to
-    a categorical type first. Missing values become features of their own: "column=missing", beside
-    the column's mean if it is standardised.
+    features: see `numeric`. Integers count as numbers, unless `categorical` names their column;
+    there is a warning where they look like identifiers. Dates become parts of the calendar: see
+    `dates`. Missing values become features of their own: "column=missing", beside the column's mean
+    if it is standardised.
 
     Parameters
     ----------
@@ -57,6 +67,11 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
           number has two features, which add up to 1;
         - "bin": a feature for each of `n_bins` intervals of about equal weight;
         - "auto": the estimators choose; an encoder by itself standardises.
+    dates : str, sequence of str, or mapping of str or int to one
+        Which features a column of dates has: some of "linear" (time as a number, standardised),
+        "dayofyear" (sine and cosine), "year", "month", "day", "weekday" and "hour" (a feature for
+        each value). "auto" is "linear", and of "month", "weekday" and "hour" those that differ
+        between rows. A mapping names columns, as in `numeric`.
     n_bins : int or "auto"
         At least 2. "auto" is 32, unless an estimator chooses another.
     clip : bool or "auto"
@@ -66,10 +81,12 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
     unknown : {"ignore", "error"}
         What a category that training never saw does, and a missing value where nothing was missing:
         contribute nothing, or raise ValueError.
+    categorical : sequence of str or int, optional
+        The columns, by name or position, whose whole numbers are categories, such as identifiers.
     hashed : mapping of str or int to int, optional
-        Number of features for each of these categorical columns, given by name or position. Their
-        values are distributed by a hash: memory is bounded, no value is unknown, some share a
-        feature.
+        Number of features for each of these columns of categories or whole numbers, given by name
+        or position. Their values are distributed by a hash: memory is bounded, no value is unknown,
+        some share a feature.
     multi : mapping of str or int to str, optional
         The separator of each column of text that holds several values in a row, such as
         ``{"genres": "|"}``, by name or position. Columns of lists need no mention.
@@ -106,23 +123,28 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
     """
 
     _names: Names | None = None  # also those that are not text
+    _warns: bool | None = None  # of identifiers; None: if `numeric` is "auto"
 
     def __init__(
         self,
         *,
         numeric: Kinds = "auto",
+        dates: PartsOf = "auto",
         n_bins: int | str = "auto",
         clip: bool | str = "auto",
         unknown: str = "ignore",
+        categorical: Sequence[str | int] | None = None,
         hashed: Mapping[str | int, int] | None = None,
         multi: Mapping[str | int, str] | None = None,
         combiner: str = "mean",
         dtype: str = "float32",
     ) -> None:
         self.numeric = numeric
+        self.dates = dates
         self.n_bins = n_bins
         self.clip = clip
         self.unknown = unknown
+        self.categorical = categorical
         self.hashed = hashed
         self.multi = multi
         self.combiner = combiner
@@ -241,6 +263,8 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
             n_bins=n_bins if self.n_bins == "auto" else self.n_bins,
             clip=clip if self.clip == "auto" else self.clip,
         )
+        _, others = named_and_others(self.numeric)
+        fixed._warns = others == "auto" if self._warns is None else self._warns
         return fixed
 
     def _plain(self) -> "TableEncoder | None":
@@ -248,7 +272,9 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         known = self._encodings or []
         if all(isinstance(one, Categories | Hashed | Multi) or is_plain(one) for one in known):
             return None
-        plain: TableEncoder = clone(self).set_params(numeric="standardize", clip=False)
+        options = {"numeric": "standardize", "clip": False, "dates": PARTS}
+        plain: TableEncoder = clone(self).set_params(**options)
+        plain._warns = False
         return plain
 
     @property
@@ -312,11 +338,14 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         if not anew:
             encodings, scales = self._encodings, self._scales
         if encodings is None:
+            refuse_names(self)
             check_width(data.shape[1], 0, np.dtype(np.float64).itemsize)  # the scales
             grown = scales.grown(data.as_csr(), weights)
             self._watch.check_matrix(data.as_csr(), weights, scales, data.names)
             return None, grown
-        return self._grow(data, weights, encodings), scales
+        settings = Settings.of(self, data.field_names)
+        warns = settings.others == "auto" if self._warns is None else self._warns
+        return learn(data, weights, encodings, settings, self._watch, warns=warns), scales
 
     def _remember(
         self, data: Input, encodings: list[Encoding] | None, scales: Scales, owner: Any
@@ -336,52 +365,8 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
             return scales.apply(data.as_csr(), dtype)
         shape = (data.shape[0], n_outputs(encodings))
         lengths = [encoding.n_entries for encoding in encodings]
-        return assemble(self._encoded(data, encodings), shape, lengths, dtype)
-
-    def _grow(self, data: Input, weights: Values | None, known: list[Encoding]) -> list[Encoding]:
-        """Return the encodings of all columns, with what is new to those that are known."""
-        names = data.field_names
-        settings = Settings.of(self, names)
-        counted = None
-        if weights is not None and not weights.all():
-            counted = weights > 0
-            weights = weights[counted]
-        end = n_outputs(known)
-        encodings = []
-        for position, (column, name) in enumerate(zip(data.columns(), names, strict=True)):
-            if counted is not None:
-                column = column.take(counted)
-            if position < len(known):
-                encoding, before = known[position], known[position].n_outputs
-                encoding = awakened(encoding, position, column, weights, end, settings)
-                self._watch.check_column(encoding, column, name)
-            else:
-                encoding, before = settings.begin(position, column, weights, end), 0
-            encoding = encoding.grown(column, name, end + encoding.n_outputs - before)
-            end += encoding.n_outputs - before
-            check_size(encoding, before, name, end)
-            encodings.append(encoding)
-        return encodings
-
-    def _encoded(self, data: Input, encodings: list[Encoding]) -> Iterator[Encoded]:
-        """Yield what each column encodes to."""
-        dtype = check_dtype(self.dtype)
-        columns = data.columns(last=True)
-        for column, encoding, name in zip(columns, encodings, data.field_names, strict=True):
-            encoded = encoding.encode(column, name)
-            row = first_unknown(encoded) if self.unknown == "error" else None
-            if row is not None:
-                raise ValueError(
-                    f"column {name!r} holds {column.show(row)} in row {row}, which training never "
-                    "saw: train with it, or use unknown='ignore'"
-                )
-            encoded, row = in_dtype(encoded, dtype)
-            if row is not None:
-                raise ValueError(
-                    f"column {name!r} holds {column.show(row)} in row {row}, too far from the "
-                    f"training data for {dtype}"
-                )
-            yield encoded
+        encoded = encode(data, encodings, dtype, strict=self.unknown == "error")
+        return assemble(encoded, shape, lengths, dtype)
 
     def _input_names(self, given: Any) -> list[str]:
         """Return the names of the input columns, which may be given if there are none."""

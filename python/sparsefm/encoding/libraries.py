@@ -8,14 +8,17 @@ has more values than the column has rows, only those that occur are read.
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsefm.encoding.names import Names
 from sparsefm.encoding.objects import distinct, no_weights, read_objects, read_weights
 from sparsefm.encoding.tables import (
     Column,
+    Dates,
     Integers,
     Labels,
     Lists,
@@ -25,9 +28,11 @@ from sparsefm.encoding.tables import (
     as_finite,
     as_items,
     multi_valued,
+    nested,
     temporal,
     unsupported,
 )
+from sparsefm.encoding.times import read_dates, read_durations, zone_name
 
 FEW_ROWS = 200  # up to so many
 PLAIN = {str, float, type(None)}  # can be hashed, and are different from each other
@@ -95,12 +100,12 @@ def _read_pandas(series: Any, name: str) -> Column:
     is_native = isinstance(dtype, np.dtype)
     if dtype.kind in "iuf":
         missing = {} if is_native else {"na_value": np.nan}
-        return as_finite(series.to_numpy(np.float64, **missing), name)
+        return as_finite(series.to_numpy(np.float64, **missing), name, _pandas_integers(series))
     if dtype.kind == "b":
         codes = series.to_numpy(np.int8) if is_native else series.to_numpy(np.int8, na_value=-1)
         return Labels(codes, [False, True])
-    if dtype.kind in "mM":
-        raise temporal(name, dtype)
+    if dtype.kind in "mM" or isinstance(dtype, pd.PeriodDtype):
+        return _read_pandas_times(series, name)
     if dtype.kind != "O":
         raise unsupported(name, dtype)
     if len(series) <= FEW_ROWS:
@@ -121,18 +126,60 @@ def _read_pandas(series: Any, name: str) -> Column:
     return as_column(codes[:-1], uniques.tolist(), name, is_categorical=False)
 
 
+def _pandas_integers(series: Any) -> Callable[[], npt.NDArray[Any]] | None:
+    """Return what returns the integers of a column, if they are such."""
+    dtype = series.dtype
+    if dtype.kind == "f":
+        return None
+    plain = np.dtype(f"{dtype.kind}8")
+    return lambda: series.fillna(0).to_numpy(plain)
+
+
+def _read_pandas_times(series: Any, name: str) -> Column:
+    import pandas as pd
+
+    dtype = series.dtype
+    if isinstance(dtype, pd.PeriodDtype):
+        return _read_periods(series, name)
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        clock, utc = series.dt.tz_localize(None), series.dt.tz_convert(None)
+        return read_dates(clock.to_numpy(), name, zone_name(dtype.tz), utc.to_numpy())
+    return (read_dates if dtype.kind == "M" else read_durations)(np.asarray(series), name)
+
+
+def _read_periods(series: Any, name: str) -> Dates:
+    """Return when periods begin, also where nanoseconds do not reach."""
+    moments = series.dt.asfreq("s", how="start").dt
+    missing = series.isna().to_numpy()
+    year, month, day, hour, minute, second = (
+        np.where(missing, 1, getattr(moments, part).to_numpy())
+        for part in ("year", "month", "day", "hour", "minute", "second")
+    )
+    months = (year - 1970).astype("M8[Y]").astype("M8[M]") + (month - 1)
+    seconds = (months.astype("M8[D]") + (day - 1)).astype("M8[s]")
+    seconds += hour * 3600 + minute * 60 + second
+    seconds[missing] = np.datetime64("NaT")
+    return read_dates(seconds, name)
+
+
 def _read_polars(series: Any, name: str) -> Column:
     import polars as pl
 
     dtype = series.dtype
     if dtype.is_numeric():
-        return as_finite(series.cast(pl.Float64).to_numpy(), name)
+        fits = dtype.is_integer() and dtype not in (pl.Int128, getattr(pl, "UInt128", pl.Int128))
+        integers = (lambda: series.fill_null(0).to_numpy()) if fits else None
+        return as_finite(series.cast(pl.Float64).to_numpy(), name, integers)
     if dtype == pl.Boolean:
         return Labels(series.cast(pl.Int8).fill_null(-1).to_numpy(), [False, True])
     if dtype == pl.Null:
         return Numbers(np.full(len(series), np.nan))
     if dtype.is_temporal():
-        raise temporal(name, dtype)
+        return _read_polars_times(series, name)
+    if dtype == pl.Object:
+        return read_objects(series.to_list(), name)
+    if isinstance(dtype, pl.Struct):
+        raise nested(name, dtype)
     if isinstance(dtype, pl.List | pl.Array):
         return _read_polars_lists(series, name)
     if dtype not in (pl.String, pl.Categorical, pl.Enum):
@@ -145,12 +192,29 @@ def _read_polars(series: Any, name: str) -> Column:
     return as_column(codes, found, name, is_categorical=True)
 
 
+def _read_polars_times(series: Any, name: str) -> Column:
+    import polars as pl
+
+    dtype = series.dtype
+    if dtype == pl.Duration:
+        return read_durations(series.to_numpy(), name)
+    if dtype == pl.Time:
+        return as_finite(series.cast(pl.Int64).to_numpy() / 1e9, name)
+    if dtype == pl.Date or dtype.time_zone is None:
+        return read_dates(series.to_numpy(), name)
+    clock = series.dt.replace_time_zone(None).to_numpy()
+    utc = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy()
+    return read_dates(clock, name, zone_name(dtype.time_zone), utc)
+
+
 def _read_polars_lists(series: Any, name: str) -> Lists:
     import polars as pl
 
     inner = series.dtype.inner
     if isinstance(inner, pl.List | pl.Array | pl.Struct | pl.Object):
         raise multi_valued(name, series.dtype)
+    if inner.is_temporal():
+        raise temporal(name, series.dtype)
     lists = series.arr.to_list() if isinstance(series.dtype, pl.Array) else series
     present = lists.is_not_null().to_numpy()
     lists = lists.drop_nulls()
@@ -168,6 +232,8 @@ def _read_arrow(column: Any, name: str) -> Column:
     import pyarrow as pa
 
     kind, is_a = column.type, pa.types
+    if is_a.is_run_end_encoded(kind):
+        return _read_arrow(_decoded(column), name)
     value_kind = kind.value_type if is_a.is_dictionary(kind) else kind
     if is_a.is_map(kind) or any(is_list(kind) for is_list in _arrow_lists()):
         return _read_arrow_lists(column, name)
@@ -178,14 +244,20 @@ def _read_arrow(column: Any, name: str) -> Column:
         return Numbers(np.full(len(column), np.nan))
     if is_a.is_null(value_kind):
         return Labels(np.full(len(column), -1), [])
-    if is_a.is_temporal(value_kind):
-        raise temporal(name, kind)
-    if is_a.is_nested(value_kind) and not (is_a.is_struct(value_kind) or is_a.is_union(value_kind)):
+    if is_a.is_temporal(kind):
+        return _read_arrow_times(column, name)
+    if is_a.is_struct(value_kind):
+        raise nested(name, kind)
+    if is_a.is_nested(value_kind) and not is_a.is_union(value_kind):
         raise multi_valued(name, kind)
+    if is_a.is_temporal(value_kind) and "interval" not in str(value_kind):
+        is_text = True  # categories stay categories
     if not (is_text or is_number or is_decimal or is_flag):
         raise unsupported(name, kind)
     if value_kind is kind and (is_number or is_decimal):
-        return as_finite((column.cast(pa.float64()) if is_decimal else column).to_numpy(), name)
+        numbers = (column.cast(pa.float64()) if is_decimal else column).to_numpy()
+        integers = (lambda: column.fill_null(0).to_numpy()) if is_a.is_integer(kind) else None
+        return as_finite(numbers, name, integers)
     if value_kind is kind and is_flag:
         return Labels(column.cast(pa.int8()).fill_null(-1).to_numpy(), [False, True])
     if len(column) <= FEW_ROWS:
@@ -199,6 +271,33 @@ def _read_arrow(column: Any, name: str) -> Column:
     encoded = column.unify_dictionaries().combine_chunks()
     codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy()
     return as_column(codes, encoded.dictionary.to_pylist(), name, is_categorical=True)
+
+
+def _decoded(column: Any) -> Any:
+    """Return a column that is encoded in runs without these."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    chunks = [pc.run_end_decode(chunk) for chunk in column.chunks]
+    return pa.chunked_array(chunks, column.type.value_type)
+
+
+def _read_arrow_times(column: Any, name: str) -> Column:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_duration(kind):
+        return read_durations(column.to_numpy(), name)
+    if pa.types.is_time(kind):
+        ticks = column.cast(pa.time64("ns")).cast(pa.int64())
+        return as_finite(ticks.cast(pa.float64(), safe=False).to_numpy() / 1e9, name)
+    if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
+        raise temporal(name, kind)
+    if pa.types.is_date(kind) or kind.tz is None:
+        return read_dates(column.to_numpy(), name)
+    clock = pc.local_timestamp(column).to_numpy()
+    return read_dates(clock, name, zone_name(kind.tz), column.to_numpy())
 
 
 def _arrow_lists() -> list[Any]:
@@ -224,6 +323,8 @@ def _read_arrow_lists(column: Any, name: str) -> Lists:
     value_kind = kind.key_type if is_map else kind.value_type
     if pa.types.is_nested(value_kind):
         raise multi_valued(name, kind)
+    if pa.types.is_temporal(value_kind):
+        raise temporal(name, kind)
     if is_map and pa.types.is_nested(kind.item_type):
         raise no_weights(name, kind)
     if is_map:
@@ -240,7 +341,7 @@ def _read_arrow_lists(column: Any, name: str) -> Lists:
     if pa.types.is_float16(value_kind):
         flat = flat.cast(pa.float32())
     is_number = pa.types.is_primitive(value_kind) or pa.types.is_decimal(value_kind)
-    if is_number and not pa.types.is_temporal(value_kind):
+    if is_number:
         flat = flat.dictionary_encode()  # numbers are categories here
     return Lists.of(present, lengths, as_items(_read_arrow(flat, name), name), weights)
 

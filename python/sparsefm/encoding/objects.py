@@ -23,10 +23,13 @@ from sparsefm.encoding.tables import (
     as_column,
     as_finite,
     as_items,
+    is_missing,
     kind_of,
     multi_valued,
+    temporal,
     unsupported,
 )
+from sparsefm.encoding.times import is_temporal, read_temporal
 
 
 def array_table(rows: npt.NDArray[Any]) -> Table:
@@ -54,7 +57,7 @@ def record_table(rows: Sequence[Mapping[Any, Any]], known: Names | None) -> Tabl
 
 
 def read_objects(rows: list[Any], name: str, *, is_categorical: bool = False) -> Column:
-    """Return a column of objects: of text, of bools, of numbers, or of lists of these."""
+    """Return a column of objects: of text, bools, numbers, dates, times, or of lists."""
     if not is_categorical:
         kinds = set(map(type, rows))
         if kinds == {float}:  # sooner than a dict
@@ -64,6 +67,8 @@ def read_objects(rows: list[Any], name: str, *, is_categorical: bool = False) ->
         several = set(filter(has_several, kinds))
         if several:
             return _read_lists(rows, several, name)
+        if any(map(is_temporal, kinds)):
+            return read_temporal(rows, name)
     try:
         codes, found = distinct(rows)
     except TypeError:
@@ -87,16 +92,6 @@ def distinct(rows: Sequence[Any]) -> tuple[Integers, list[Any]]:
         if is_value:
             found.append(value)
     return np.fromiter(map(code_of.__getitem__, keys), np.int64, len(keys)), found
-
-
-def is_missing(value: Any) -> bool:
-    """Return whether a value is None, NaN, or pandas' NA or NaT."""
-    if value is None or type(value).__name__ == "NAType":
-        return True
-    try:
-        return bool(value != value)
-    except (TypeError, ValueError):  # such as of an array
-        return False
 
 
 @lru_cache(maxsize=256)
@@ -134,8 +129,11 @@ def _read_lists(rows: list[Any], several: set[type], name: str) -> Lists:
         raise multi_valued(name, "arrays that are not one-dimensional")
     lengths = np.fromiter(map(len, cells), np.int64, len(cells))
     flat = list(chain.from_iterable(cells))
-    for inner in filter(has_several, set(map(type, flat))):
-        raise multi_valued(name, f"{inner.__name__} in {type(cells[0]).__name__}")
+    for inner in set(map(type, flat)):
+        if has_several(inner):
+            raise multi_valued(name, f"{inner.__name__} in {type(cells[0]).__name__}")
+        if is_temporal(inner):
+            raise temporal(name, f"{inner.__name__} in {type(cells[0]).__name__}")
     try:
         codes, found = distinct(flat)
     except TypeError:

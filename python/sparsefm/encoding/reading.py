@@ -20,7 +20,8 @@ from sparsefm.encoding.columns import as_numbers
 from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.names import Names, check_names, made_up
 from sparsefm.encoding.objects import array_table, record_table
-from sparsefm.encoding.tables import Column, Numbers, Table, temporal
+from sparsefm.encoding.tables import Column, Numbers, Table, as_finite
+from sparsefm.encoding.times import read_dates, read_durations
 from sparsefm.io.labels import NUMBERS
 
 FAST = set(NUMBERS)  # types of arrays that are taken as they are
@@ -68,8 +69,11 @@ class Input:
         elif isinstance(self.data, Table):
             yield from self.data.columns(self.field_names)
         else:
+            names = self.field_names
             for position in range(self.shape[1]):
-                yield Numbers(self.data[:, position].astype(np.float64))
+                numbers = self.data[:, position]
+                are_integers = numbers.dtype.kind in "iu" and numbers.dtype.itemsize == 8
+                yield as_finite(numbers, names[position], numbers.copy if are_integers else None)
 
     def keeping(self) -> "Input":
         """Return the same, its columns read once for all."""
@@ -162,6 +166,11 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
     if array.dtype.names is not None:
         raise ValueError("X is a structured array: pass pandas.DataFrame(X)")
     if array.ndim != 2:
+        if type(X).__name__ == "Series":
+            raise ValueError(
+                "X must be two-dimensional. Expected 2D array, got a Series instead. Reshape your "
+                "data: X.to_frame() is one column, and table.iloc[[0]] is one row of a table"
+            )
         found = "scalar" if array.ndim == 0 else f"{array.ndim}D"
         raise ValueError(
             f"X must be two-dimensional. Expected 2D array, got {found} array instead, of shape "
@@ -171,7 +180,8 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
     if array.dtype.kind in "OUTS":
         return array_table(array)
     if array.dtype.kind in "mM":
-        raise temporal(made_up(1)[0], array.dtype)
+        read_column = read_dates if array.dtype.kind == "M" else read_durations
+        return Table(list(array.T), None, array.shape, read_column)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: X holds {array.dtype}")
     if array.dtype.kind not in "fiub":

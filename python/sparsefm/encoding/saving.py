@@ -10,6 +10,7 @@ import numpy as np
 from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
+from sparsefm.encoding.dates import CATEGORIES, PARTS, WEEKDAYS, Calendar, Cycle, Part
 from sparsefm.encoding.encoder import TableEncoder
 from sparsefm.encoding.multi import COMBINERS, Multi
 from sparsefm.encoding.names import Names
@@ -32,9 +33,11 @@ NUMBERS = {bool: "bool", int: "int64", float: "float64"}  # of categories that a
 def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
     """Return the parameters and all that is fitted: a header of JSON values, and arrays."""
     parameters = encoder.get_params() | {"dtype": np.dtype(encoder.dtype).name}
-    for name in ("hashed", "multi", "numeric"):
+    for name in ("dates", "hashed", "multi", "numeric"):
         if isinstance(parameters[name], Mapping):
             parameters[name] = dict(parameters[name])
+    if parameters["categorical"] is not None:
+        parameters["categorical"] = list(parameters["categorical"])
     names = encoder._names
     header: dict[str, Any] = {
         "settings": {name: to_json(value) for name, value in parameters.items()},
@@ -109,10 +112,25 @@ def _encoding_to_content(encoding: Encoding) -> tuple[dict[str, Any], Arrays]:
         single, arrays = _encoding_to_content(encoding.single)
         stored = {"combiner": encoding.combiner, "separator": encoding.separator}
         return {"kind": "multi", "single": single, **stored}, add_prefix("single.", arrays)
+    if isinstance(encoding, Calendar):
+        return _calendar_to_content(encoding)
     header = {"kind": KINDS[type(encoding)], **vars(encoding)}
     if seen := header.pop("seen", ()):
         header["seen"] = list(seen)
     arrays = {name: header.pop(name) for name in ("edges", "knots") if name in header}
+    return header, arrays
+
+
+def _calendar_to_content(calendar: Calendar) -> tuple[dict[str, Any], Arrays]:
+    header: dict[str, Any] = {"kind": "dates", "zone": calendar.zone, "missing": calendar.missing}
+    header |= {"parts": list(calendar.parts), "waiting": calendar.waiting}
+    arrays: Arrays = {}
+    for name, part in calendar.parts.items():
+        if isinstance(part, Cycle):
+            header[name] = vars(part)
+            continue
+        header[name], stored = _encoding_to_content(part)
+        arrays |= add_prefix(f"{name}.", stored)
     return header, arrays
 
 
@@ -124,6 +142,8 @@ def _read_encoding(reader: Reader) -> Encoding:
     if kind == "multi":
         return _read_multi(reader)
     missing = reader.integer("missing", UNKNOWN, MAX_FEATURES)
+    if kind == "dates":
+        return _read_calendar(reader, missing)
     if kind == "number":
         return Number(**_read_number(reader), missing=missing)
     if kind == "log":
@@ -153,6 +173,40 @@ def _read_multi(reader: Reader) -> Multi:
     if not isinstance(single, Categories | Hashed) or combiner not in COMBINERS or separator == "":
         raise FileFormatError("has an encoder with a damaged column of lists")
     return Multi(single, combiner, separator)
+
+
+def _read_calendar(reader: Reader, missing: int) -> Calendar:
+    """Return the encoding of a column of dates."""
+    names, waiting = reader.entry("parts", list), reader.entry("waiting", dict)
+    values = (value for value in waiting.values() if value is not None)
+    if (
+        names != [part for part in PARTS if part in names]
+        or not waiting.keys() <= {*CATEGORIES} - {*names}
+        or any(type(value) is not int or abs(value) > 2**53 for value in values)
+    ):
+        raise FileFormatError("has an encoder with a damaged column of dates")
+    parts: dict[str, Part] = {}
+    for name in names:
+        part = reader.part(name)
+        if name == "dayofyear":
+            sine, cosine = (part.integer(key, 0, MAX_FEATURES) for key in ("sine", "cosine"))
+            parts[name] = Cycle(sine, cosine)
+            continue
+        found = _read_encoding(part)
+        if not isinstance(found, Number if name == "linear" else Categories):
+            raise FileFormatError(f"has an encoder with a damaged {name} of a column of dates")
+        assert isinstance(found, Number | Categories)
+        if isinstance(found, Categories) and not _are_values(found, name):
+            raise FileFormatError(f"has an encoder with a damaged {name} of a column of dates")
+        parts[name] = found
+    zone = reader.entry("zone", str) if reader.has_entry("zone") else None
+    return Calendar(parts, waiting, zone, missing)
+
+
+def _are_values(found: Categories, part: str) -> bool:
+    """Return whether categories are whole numbers, which for weekdays have names."""
+    low, high = (0, len(WEEKDAYS) - 1) if part == "weekday" else (-(2**53), 2**53)
+    return all(type(value) is int and low <= value <= high for value in found.values)
 
 
 def _read_number(reader: Reader) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What the parameters of a `TableEncoder` say of each column, and the encoding to begin with."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, TypeAlias
@@ -8,17 +8,20 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sparsefm.data.validation import check_choice, check_dtype, check_integer, is_mapping
-from sparsefm.encoding import numeric
+from sparsefm.encoding import dates, numeric
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import Encoding, Values
+from sparsefm.encoding.columns import Encoding, Values, all_missing, kind_of_column
+from sparsefm.encoding.dates import PARTS, Calendar
 from sparsefm.encoding.multi import COMBINERS, Multi
-from sparsefm.encoding.tables import Column, Lists, Numbers
+from sparsefm.encoding.tables import Column, Dates, Labels, Lists, Numbers
 from sparsefm.encoding.vocabulary import Vocabulary
 
 KINDS = ("standardize", "log", "spline", "bin")  # of encodings of numbers
 OTHERS = "*"  # instead of a column: those that are not named
 
 Kinds: TypeAlias = str | Mapping[str | int, str]
+Parts: TypeAlias = str | Sequence[str]  # of dates
+PartsOf: TypeAlias = Parts | Mapping[str | int, Parts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +33,15 @@ class Settings:
     names : list of str
     buckets : dict of int to int
         The number of buckets of each hashed column, by position.
+    categorical : set of int
+        The columns, by position, whose numbers are categories.
     kinds : dict of int to str
         What numbers become in the columns that the user names, by position.
     others : str
+        What they become in the others.
+    parts : dict of int to str or sequence of str
+        What dates become in the columns that the user names, by position.
+    other_parts : str or sequence of str
         What they become in the others.
     separators : dict of int to str
         The separator of values in each column of text that holds several in a row, by position.
@@ -43,8 +52,11 @@ class Settings:
 
     names: list[str]
     buckets: dict[int, int]
+    categorical: set[int]
     kinds: dict[int, str]
     others: str
+    parts: dict[int, Parts]
+    other_parts: Parts
     separators: dict[int, str]
     combiner: str
     n_bins: int
@@ -55,16 +67,26 @@ class Settings:
         """Return those of an encoder."""
         hashed = _by_position(encoder.hashed or {}, "hashed", names)
         buckets = {position: int(count) for position, count in hashed.items()}
-        named, others = _named(encoder.numeric)
+        columns = dict.fromkeys([] if encoder.categorical is None else encoder.categorical)
+        categorical = set(_by_position(columns, "categorical", names))
+        named, others = named_and_others(encoder.numeric)
         kinds = _by_position(named, "numeric", names)
+        named, other_parts = named_and_others(encoder.dates)
+        parts = _by_position(named, "dates", names)
         separators = _by_position(encoder.multi or {}, "multi", names)
         n_bins = 32 if encoder.n_bins == "auto" else int(encoder.n_bins)
         clip = encoder.clip == "auto" or bool(encoder.clip)
-        return cls(names, buckets, kinds, others, separators, encoder.combiner, n_bins, clip)
+        calendar = parts, other_parts
+        lists = separators, encoder.combiner
+        return cls(names, buckets, categorical, kinds, others, *calendar, *lists, n_bins, clip)
 
     def kind(self, position: int) -> str:
         """Return what numbers become in the column at a position, perhaps "auto"."""
         return self.kinds.get(position, self.others)
+
+    def is_named(self, position: int) -> bool:
+        """Return whether the user has said what numbers are in the column at a position."""
+        return position in {*self.buckets, *self.categorical, *self.kinds}
 
     def begin(self, position: int, column: Column, weights: Values | None, first: int) -> Encoding:
         """Return an encoding for a column, output columns from `first` on; `grown` completes it."""
@@ -73,30 +95,52 @@ class Settings:
         single = Categories(Vocabulary()) if buckets is None else Hashed(first, buckets)
         if separator is not None or isinstance(column, Lists):
             return Multi(single, self.combiner, separator)
-        if isinstance(column, Numbers) and buckets is None:
+        if isinstance(column, Dates):
+            return self.calendar(position, column, weights, first)
+        if isinstance(column, Numbers) and buckets is None and position not in self.categorical:
             kind = self.kind(position).replace("auto", KINDS[0])
             return numeric.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
         return single
 
+    def calendar(
+        self,
+        position: int,
+        column: Dates,
+        weights: Values | None,
+        first: int,
+        spare: int | None = None,
+    ) -> Calendar:
+        """Return an encoding for a column of dates; `spare` is an output column to use first."""
+        self._check_kind(position, column)
+        parts = self.parts.get(position, self.other_parts)
+        chosen = None if isinstance(parts, str) and parts == "auto" else _several(parts)
+        return dates.begin(column, weights, first, chosen, clip=self.clip, spare=spare)
+
     def _check_kind(self, position: int, column: Column) -> None:
         """Refuse a column that a parameter names for what it is not."""
         name = self.names[position]
-        if isinstance(column, Numbers):
-            found = [
-                parameter
-                for parameter, named in (("hashed", self.buckets), ("multi", self.separators))
-                if position in named and not np.isnan(column.values).all()
-            ]
-            if found:
+        if position in self.categorical and position in self.kinds:
+            raise ValueError(f"categorical and numeric both name column {name!r}: leave one out")
+        for parameter, named, kinds, remedy in (
+            ("hashed", self.buckets, (Labels, Lists, Numbers), "make it text"),
+            ("categorical", self.categorical, (Labels, Lists, Numbers), "make it text"),
+            ("multi", self.separators, (Labels, Lists), "make it text"),
+            ("numeric", self.kinds, (Numbers,), "make it numbers"),
+            ("dates", self.parts, (Dates,), "make it dates"),
+        ):
+            if position in named and not isinstance(column, kinds) and not all_missing(column):
                 raise TypeError(
-                    f"{found[0]} names column {name!r}, which is numeric: make it text, or leave "
-                    "it out"
+                    f"{parameter} names column {name!r}, which holds "
+                    f"{kind_of_column(column)}: {remedy}, or leave it out"
                 )
-        elif position in self.kinds and (isinstance(column, Lists) or column.values):
-            raise TypeError(
-                f"numeric names column {name!r}, which is not numeric: make it numbers, or leave "
-                "it out"
-            )
+        if isinstance(column, Numbers) and position in {*self.buckets, *self.categorical}:
+            fractions = column.values[column.values % 1 > 0]
+            if len(fractions):
+                parameter = "categorical" if position in self.categorical else "hashed"
+                raise TypeError(
+                    f"{parameter} names column {name!r}, which holds numbers with fractions, such "
+                    f"as {fractions[0]:g}: make it text, or leave it out"
+                )
 
 
 def check_settings(encoder: Any) -> None:
@@ -107,6 +151,10 @@ def check_settings(encoder: Any) -> None:
     for key, kind in kinds.items():
         name = "numeric" if key is None else f"numeric[{key!r}]"
         check_choice(kind, name, ("auto", *KINDS))
+    _check_dates(encoder.dates)
+    columns = encoder.categorical
+    if columns is not None and (isinstance(columns, str) or not isinstance(columns, Collection)):
+        raise TypeError(f"categorical must be a list of columns, got {columns!r:.80}")
     if not isinstance(encoder.n_bins, str) or encoder.n_bins != "auto":
         check_integer(encoder.n_bins, "n_bins", 2)
     if not isinstance(encoder.clip, bool | np.bool_):
@@ -131,18 +179,48 @@ def check_settings(encoder: Any) -> None:
         check_integer(count, f"hashed[{key!r}]", 1)
 
 
+def refuse_names(encoder: Any) -> None:
+    """Refuse parameters that name columns of categories, for a sparse matrix, which has none."""
+    for parameter in ("categorical", "hashed", "multi"):
+        named = getattr(encoder, parameter)
+        if named is not None and len(named):
+            raise ValueError(
+                f"{parameter} names columns, but the columns of a sparse matrix are features "
+                "already: pass a table, or leave it out"
+            )
+
+
+def _check_dates(given: Any) -> None:
+    """Refuse what dates cannot become."""
+    if isinstance(given, str) or not is_mapping(given):
+        given = {None: given}
+    for key, parts in given.items():
+        name = "dates" if key is None else f"dates[{key!r}]"
+        if isinstance(parts, str):
+            check_choice(parts, name, ("auto", *PARTS))
+            continue
+        if not isinstance(parts, Sequence) or not parts:
+            raise TypeError(f"{name} must name parts of dates, or be 'auto'; got {parts!r:.80}")
+        for part in parts:
+            check_choice(part, f"a part in {name}", PARTS)
+
+
+def _several(parts: Parts) -> tuple[str, ...]:
+    return (parts,) if isinstance(parts, str) else tuple(parts)
+
+
 def resolved(kinds: Kinds, kind: str) -> Kinds:
     """Return the parameter `numeric` with `kind` in place of "auto"."""
     if isinstance(kinds, str):
         return kind if kinds == "auto" else kinds
-    named, others = _named(kinds)
+    named, others = named_and_others(kinds)
     known = {**named, OTHERS: others}
     return {key: kind if value == "auto" else value for key, value in known.items()}
 
 
-def _named(kinds: Kinds) -> tuple[dict[str | int, str], str]:
-    """Return what numbers become in the columns that are named, and in the others."""
-    if isinstance(kinds, str):
+def named_and_others(kinds: Any) -> tuple[dict[str | int, Any], Any]:
+    """Return what a parameter says of the columns that it names, and of the others."""
+    if not is_mapping(kinds):
         return {}, kinds
     named = {key: kind for key, kind in kinds.items() if key != OTHERS}
     return named, kinds.get(OTHERS, "auto")

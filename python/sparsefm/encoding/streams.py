@@ -9,12 +9,14 @@ import numpy as np
 from sparsefm import _core
 from sparsefm.data.offsets import offset_columns, warn_of_offsets
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import Encoding, Values, as_numbers
+from sparsefm.encoding.columns import Encoding, Values, all_missing, as_numbers
+from sparsefm.encoding.dates import Calendar
+from sparsefm.encoding.identifiers import reason
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.numeric import Bins, Number, Spline
 from sparsefm.encoding.scales import Scales, column_scales
 from sparsefm.encoding.settings import Settings
-from sparsefm.encoding.tables import Column, Labels, Lists, Numbers
+from sparsefm.encoding.tables import Column, Dates, Lists, Numbers
 from sparsefm.encoding.vocabulary import Vocabulary
 
 FEW_ROWS = 10  # so few say little about a column
@@ -53,6 +55,8 @@ def awakened(
     """
     if isinstance(column, Lists):
         return _of_lists(encoding, column, settings.combiner)
+    if isinstance(column, Dates):
+        return _of_dates(encoding, position, column, weights, end, settings)
     if isinstance(encoding, Number) and encoding.is_waiting:
         if isinstance(column, Numbers):
             kind = settings.kind(position)
@@ -85,9 +89,32 @@ def _of_lists(encoding: Encoding, column: Lists, combiner: str) -> Encoding:
     return encoding
 
 
+def _of_dates(
+    encoding: Encoding,
+    position: int,
+    column: Dates,
+    weights: Values | None,
+    end: int,
+    settings: Settings,
+) -> Encoding:
+    """Return an encoding of dates in the place of one that knows nothing of its column yet."""
+    if isinstance(encoding, Calendar):
+        return encoding.awakened(column, weights, clip=settings.clip)
+    if all_missing(column):
+        return encoding
+    if isinstance(encoding, Number) and encoding.is_waiting and not encoding.seen:
+        spare: int | None = encoding.column
+    elif isinstance(encoding, Categories) and len(encoding.vocabulary) == 0:
+        spare = None
+    else:
+        return encoding
+    begun = settings.calendar(position, column, weights, end, spare=spare)
+    return replace(begun, missing=encoding.missing)
+
+
 def contradiction(encoding: Encoding, column: Column, name: str) -> str | None:
     """Return what to warn of if a column is far from what the first rows said of it."""
-    if isinstance(column, Labels | Lists) or not isinstance(encoding, Number | Bins | Spline):
+    if not isinstance(column, Numbers) or not isinstance(encoding, Number | Bins | Spline):
         return None
     numbers = as_numbers(column, name).values
     numbers = numbers[~np.isnan(numbers)]
@@ -133,6 +160,17 @@ class Watch:
         """Warn if numbers are far from what the encoding of their column is made for."""
         if name not in self._told:
             self.tell(name, contradiction(encoding, column, name))
+
+    def check_identifier(self, column: Column, name: str) -> None:
+        """Warn if numbers look like identifiers."""
+        why = reason(column.values, name) if isinstance(column, Numbers) else None
+        if why is not None:
+            self.tell(
+                f"{name} identifies",
+                f"column {name!r} holds numbers, but looks like an identifier ({why}): pass "
+                f"TableEncoder(categorical=[{name!r}]) or drop it; "
+                f"numeric={{{name!r}: 'standardize'}} keeps it as numbers without this warning",
+            )
 
     def check_matrix(
         self, X: _core.Csr, weights: Values | None, scales: Scales, names: Any
@@ -196,6 +234,8 @@ def warn_of_few_rows(encoder: Any, n_rows: int, *others: str) -> None:
 
 
 def _has_statistics(encoding: Encoding) -> bool:
+    if isinstance(encoding, Calendar):
+        return encoding.linear is not None and encoding.linear.is_informative
     if isinstance(encoding, Number):
         return encoding.is_informative
     return isinstance(encoding, Bins | Spline)

@@ -1,4 +1,4 @@
-"""Columns as they are read from a table: numbers, or codes with their distinct values."""
+"""Columns as they are read from a table: numbers, dates, or codes with their distinct values."""
 
 import math
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -25,13 +25,21 @@ class Numbers:
     ----------
     values : ndarray of float64, shape (n,)
         NaN where missing.
+    exact : ndarray of int, shape (n,), optional
+        The same, if they are integers that float64 does not tell apart.
     """
 
     values: npt.NDArray[np.float64]
+    exact: npt.NDArray[Any] | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.values)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "Numbers":
         """Return the column of some of the rows."""
-        return Numbers(self.values[rows])
+        return Numbers(self.values[rows], None if self.exact is None else self.exact[rows])
 
     def show(self, row: int) -> str:
         """Return what a row holds, for an error message."""
@@ -54,6 +62,11 @@ class Labels:
 
     codes: Integers
     values: list[Value]
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.codes)
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "Labels":
         """Return the column of some of the rows."""
@@ -127,6 +140,11 @@ class Lists:
             weights = spread
         return cls(indptr, Labels(codes, items.values), weights)
 
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.indptr) - 1
+
     def take(self, rows: npt.NDArray[np.bool_] | Integers) -> "Lists":
         """Return the column of some of the rows, in any order."""
         chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
@@ -145,7 +163,40 @@ class Lists:
         return f"[{', '.join(shown)}{', ...' if len(codes) > 5 else ''}]"
 
 
-Column: TypeAlias = Numbers | Labels | Lists
+@dataclass(frozen=True, eq=False)
+class Dates:
+    """A column of dates, with or without a time of day.
+
+    Attributes
+    ----------
+    local : ndarray of datetime64[s], shape (n,)
+        What the clock on the wall showed, in whole seconds; NaT where missing.
+    seconds : ndarray of float64, shape (n,)
+        Seconds since 1970 in UTC, or of that clock if its time zone is not known.
+    zone : str or None
+        The time zone of the clock; "" if it differs from row to row, None if it is not known.
+    """
+
+    local: npt.NDArray[np.datetime64]
+    seconds: npt.NDArray[np.float64]
+    zone: str | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.local)
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> "Dates":
+        """Return the column of some of the rows."""
+        return Dates(self.local[rows], self.seconds[rows], self.zone)
+
+    def show(self, row: int) -> str:
+        """Return what a row holds, for an error message."""
+        value = self.local[row]
+        return "nothing (a missing value)" if np.isnat(value) else str(value).replace("T", " ")
+
+
+Column: TypeAlias = Numbers | Labels | Lists | Dates
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,8 +224,13 @@ class Table:
         return map(self.read_column, self.series, names)
 
 
-def as_finite(numbers: Any, name: str) -> Numbers:
-    """Return the numbers of the column of that name, NaN where missing; none may be infinite."""
+def as_finite(
+    numbers: Any, name: str, integers: Callable[[], npt.NDArray[Any]] | None = None
+) -> Numbers:
+    """Return the numbers of the column of that name, NaN where missing; none may be infinite.
+
+    `integers` returns the numbers as integers, anything where missing, if they are such.
+    """
     column = Numbers(np.ascontiguousarray(numbers, np.float64))
     infinite = np.isinf(column.values)
     if infinite.any():
@@ -182,6 +238,8 @@ def as_finite(numbers: Any, name: str) -> Numbers:
             "Input X contains infinity or a value too large for dtype('float64'): "
             f"column {name!r}, row {int(np.argmax(infinite))}"
         )
+    if integers is not None and (np.abs(column.values) >= 2**53).any():
+        return Numbers(column.values, integers())
     return column
 
 
@@ -209,7 +267,10 @@ def as_column(codes: Integers, found: list[Any], name: str, *, is_categorical: b
         )
     if kinds == {"number"} and not is_categorical:
         try:
-            return as_finite(np.array([*map(float, found), np.nan], np.float64)[codes], name)
+            numbers = np.array([*map(float, found), np.nan], np.float64)[codes]
+            are_integers = all(issubclass(kind, Integral) for kind in examples)
+            integers = (lambda: np.array([*found, 0], object)[codes]) if are_integers else None
+            return as_finite(numbers, name, integers)
         except OverflowError:
             raise ValueError(
                 f"column {name!r} holds a number too large for float64: make the column text"
@@ -220,11 +281,21 @@ def as_column(codes: Integers, found: list[Any], name: str, *, is_categorical: b
 
 
 def temporal(name: str, kind: object) -> TypeError:
-    """Return the error that a column holds dates or times."""
+    """Return the error that a column holds dates or times of a kind that is not known."""
     return TypeError(
-        f"column {name!r} holds dates or times ({kind}): make numbers of it (such as days since a "
-        "date) or text (such as the day of the week), or drop it"
+        f"column {name!r} holds dates or times in a form that is not supported ({kind}): make "
+        "dates, numbers or text of them, or drop the column"
     )
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a value is None, NaN, or pandas' NA or NaT."""
+    if value is None or type(value).__name__ == "NAType":
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):  # such as of an array
+        return False
 
 
 def as_items(column: Column, name: str) -> Labels:
@@ -249,6 +320,15 @@ def multi_valued(name: str, kind: object) -> TypeError:
     )
 
 
+def nested(name: str, kind: object) -> TypeError:
+    """Return the error that a column holds records."""
+    return TypeError(
+        f"column {name!r} holds records ({kind}): make a column of each of their parts, with "
+        f"X.unnest({name!r}) in Polars, X.flatten() in Arrow, or X[{name!r}].struct.explode() in "
+        "pandas"
+    )
+
+
 def unsupported(name: str, kind: object) -> TypeError:
     """Return the error that a column is of a type that is neither numbers nor categories."""
     return TypeError(
@@ -263,10 +343,13 @@ def kind_of(value: Any, name: str) -> str:
         return "text"
     if isinstance(value, bool | np.bool_):
         return "bool"
+    kinds = (date, time, timedelta, np.datetime64, np.timedelta64)
+    if isinstance(value, kinds) or type(value).__name__ == "Period":
+        return "date"
     if isinstance(value, Real | Decimal):
         return "number"
-    if isinstance(value, date | time | timedelta | np.datetime64 | np.timedelta64):
-        raise temporal(name, type(value).__name__)
+    if type(value).__name__ == "Interval":  # of pandas
+        return "interval"
     if isinstance(value, Collection) and not isinstance(value, bytes | bytearray | Mapping):
         raise multi_valued(name, type(value).__name__)
     raise TypeError(  # "argument ..." is what scikit-learn's own checks look for
@@ -281,6 +364,8 @@ def _plain(value: Any, name: str) -> Value:
         return str.__str__(value)
     if isinstance(value, bool | np.bool_):
         return bool(value)
+    if kind_of(value, name) in ("date", "interval"):
+        return str(value)
     if not isinstance(value, Integral):
         number = float(value)
         if math.isinf(number):

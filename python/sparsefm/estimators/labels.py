@@ -14,7 +14,7 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import column_or_1d
 
 from sparsefm.data.validation import check_length, read_array
-from sparsefm.encoding.objects import is_missing
+from sparsefm.encoding.tables import is_missing
 from sparsefm.estimators.weighting import proportions
 from sparsefm.io.labels import NUMBERS
 

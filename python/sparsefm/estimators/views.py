@@ -49,6 +49,7 @@ class Views:
         self._encoder = owner.encoder_
         clip = "auto" if owner.encoder is None else owner.encoder.clip  # the first view has none
         self._open = clone(self._encoder).set_params(clip=clip)
+        self._open._warns = False  # the first encoder has warned
         self._current: tuple[Dataset, Dataset | None] | None = self._parts(dataset)
 
     def choices(self) -> Sequence[NumericChoice]:

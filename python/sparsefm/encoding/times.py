@@ -1,0 +1,147 @@
+"""Dates, times of day and durations as they are read: wall clocks, and numbers of seconds."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm.encoding.tables import Column, Dates, Numbers, as_finite, is_missing, temporal
+
+SECONDS = {"Y": 31_556_952, "M": 2_629_746, "W": 604_800, "D": 86_400, "h": 3600, "m": 60}
+FARTHEST = 2**53  # seconds; until then float64 holds each of them
+SECOND = np.timedelta64(1, "s")
+
+
+def read_dates(values: Any, name: str, zone: str | None = None, utc: Any = None) -> Dates:
+    """Return a column of dates.
+
+    Parameters
+    ----------
+    values : ndarray of datetime64, shape (n,)
+        What a clock on the wall showed.
+    name : str
+    zone : str, optional
+        The time zone of that clock, "" if there are several; None if it is not known.
+    utc : ndarray of datetime64, shape (n,), optional
+        The same in UTC, if a zone is known.
+    """
+    local = _whole_seconds(values, name)
+    return Dates(local, _since_1970(local, values) if utc is None else _exact(utc, name), zone)
+
+
+def read_durations(values: npt.NDArray[Any], name: str) -> Numbers:
+    """Return durations as numbers of seconds."""
+    unit = np.datetime_data(values.dtype)[0]
+    if unit in ("Y", "M") or (unit == "generic" and not np.isnat(values).all()):
+        raise temporal(name, values.dtype)
+    return as_finite(values / SECOND, name)
+
+
+def zone_name(zone: Any) -> str:
+    """Return the name of a time zone; "" if it is only so many hours from UTC."""
+    text = str(zone)
+    is_offset = text.removeprefix("UTC")[:1] in ("+", "-")
+    return "" if is_offset else text
+
+
+@lru_cache(maxsize=256)
+def is_temporal(kind: type) -> bool:
+    """Return whether objects of a type are dates, times or durations."""
+    if kind.__name__ == "NaTType":  # is a datetime, but says nothing
+        return False
+    known = (date, time, timedelta, np.datetime64, np.timedelta64)
+    return issubclass(kind, known) or kind.__name__ == "Period"
+
+
+def read_temporal(rows: Sequence[Any], name: str) -> Column:
+    """Return a column of Python's or NumPy's dates, times or durations, some of them missing."""
+    missing = np.fromiter(map(is_missing, rows), bool, len(rows))
+    found = [value for value, lost in zip(rows, missing, strict=True) if not lost]
+    kinds = set(map(type, found)) or set(map(type, rows))
+    for family, read in ((timedelta, _seconds), (np.timedelta64, _seconds), (time, _clock)):
+        if all(issubclass(kind, family) for kind in kinds):
+            seconds = np.full(len(rows), np.nan)
+            seconds[~missing] = [read(value, name) for value in found]
+            return as_finite(seconds, name)
+    if not all(
+        issubclass(kind, date | np.datetime64) or kind.__name__ == "Period" for kind in kinds
+    ):
+        listed = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise TypeError(
+            f"column {name!r} holds values of several types ({listed}): make them all dates, all "
+            "durations, or all text"
+        )
+    return _read_date_objects(found, missing, name)
+
+
+def _is_date(kind: type) -> bool:
+    return issubclass(kind, date | np.datetime64) or kind.__name__ == "Period"
+
+
+def _read_date_objects(found: list[Any], missing: npt.NDArray[np.bool_], name: str) -> Dates:
+    zones = {value.tzinfo for value in found if isinstance(value, datetime)}
+    aware = [isinstance(value, datetime) and value.tzinfo is not None for value in found]
+    if any(aware) and not all(aware):
+        raise TypeError(
+            f"column {name!r} holds dates with a time zone beside dates without: convert all of "
+            "them to one kind"
+        )
+    local = np.full(len(missing), np.datetime64("NaT"), "M8[us]")
+    utc = None
+    local[~missing] = np.array([_wall_clock(value, name) for value in found], "M8[us]")
+    if not any(aware):
+        return read_dates(local, name)
+    utc = local.copy()
+    utc[~missing] -= np.array([value.utcoffset() for value in found], "m8[us]")
+    names = {zone_name(zone) for zone in zones}
+    return read_dates(local, name, names.pop() if len(names) == 1 else "", utc)
+
+
+def _wall_clock(value: Any, name: str) -> Any:
+    """Return a date as what NumPy makes datetime64 of."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None)
+    if isinstance(value, date):
+        return value
+    if isinstance(value, np.datetime64):
+        return _whole_seconds(np.array([value]), name, 2**43)[0] + (value - value.astype("M8[s]"))
+    return np.datetime64(value.asfreq("s", how="start").strftime("%Y-%m-%dT%H:%M:%S"), "us")
+
+
+def _seconds(value: Any, name: str) -> float:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return float(read_durations(np.array([value]), name).values[0])
+
+
+def _clock(value: time, name: str) -> float:
+    return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
+
+
+def _whole_seconds(
+    values: npt.NDArray[Any], name: str, farthest: int = FARTHEST
+) -> npt.NDArray[Any]:
+    """Return dates in whole seconds, rounded down; they reach 285 million years."""
+    unit, steps = np.datetime_data(values.dtype)
+    ticks = values.astype(np.int64)
+    limit = farthest // (SECONDS.get(unit, 1) * steps)
+    if unit in (*SECONDS, "s") and (np.abs(ticks[~np.isnat(values)]) > limit).any():
+        raise ValueError(f"column {name!r} holds a date too far from now")
+    return values.astype("M8[s]")
+
+
+def _since_1970(local: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return dates as numbers of seconds, with what is left of `values` beside whole ones."""
+    missing = np.isnat(local)
+    seconds = local.view(np.int64).astype(np.float64)
+    if np.datetime_data(values.dtype)[0] in ("ms", "us", "ns", "ps", "fs", "as"):
+        seconds += (values - local) / SECOND
+    seconds[missing] = np.nan
+    return seconds
+
+
+def _exact(values: npt.NDArray[Any], name: str) -> npt.NDArray[np.float64]:
+    return _since_1970(_whole_seconds(values, name), values)
