@@ -24,7 +24,7 @@ from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
 from sparsefm.encoding.size import check_size
-from sparsefm.encoding.statistics import scaled_weights
+from sparsefm.encoding.statistics import scaled_weights, stream_weights
 from sparsefm.encoding.streams import Watch, awakened, warn_of_few_rows
 from sparsefm.io.values import register
 from sparsefm.snapshots import aside, consistent
@@ -105,6 +105,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     _names: Names | None = None  # also those that are not text
+    _follows = False  # whether statistics follow the rows of a stream
 
     def __init__(
         self,
@@ -140,6 +141,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         sample_weight : array-like of shape (n,), optional
             Rows of weight zero count for nothing.
         """
+        self._follows = False
         data = self._read(X, self, anew=True)
         self._remember(data, *self._learn(data, sample_weight, anew=True), self)
         return self
@@ -154,6 +156,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Other statistics stay; there is a warning, once a column, if rows are far from them.
         """
         anew = not hasattr(self, "n_features_in_")
+        self._follows = True
         data = self._read(X, self, anew=anew)
         self._remember(data, *self._learn(data, sample_weight, anew=anew), self)
         if anew:
@@ -303,7 +306,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self, data: Input, sample_weight: Any, *, anew: bool
     ) -> tuple[list[Encoding] | None, Scales]:
         """Return the encodings of all columns, or the scales of a sparse matrix."""
-        weights = scaled_weights(sample_weight, data.shape[0])
+        weigh = stream_weights if self._follows else scaled_weights
+        weights = weigh(sample_weight, data.shape[0])
         if anew or "_watch" not in vars(self):
             self._watch = Watch()
         encodings: list[Encoding] | None = None if data.is_sparse else []

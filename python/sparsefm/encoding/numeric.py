@@ -1,7 +1,7 @@
 """Numbers as features: standardised, as logarithms, in bins, or between the knots of a spline."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar, TypeVar
 
 import numpy as np
@@ -19,10 +19,12 @@ from sparsefm.encoding.columns import (
     text,
     with_missing,
 )
+from sparsefm.encoding.following import Seen
 from sparsefm.encoding.statistics import LARGEST, Distribution, scale_down
 from sparsefm.encoding.tables import Column, Numbers
 
 ENOUGH_ROWS = 30  # for the statistics of a column that was constant until then
+TOO_MANY = 0.05  # of the weight beyond the range that numbers are clipped to
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Number:
     high: float = LARGEST
     missing: int = UNKNOWN
     seen: tuple[float, ...] = ()
+    followed: Seen | None = field(default=None, compare=False)
 
     @classmethod
     def fitted(cls, distribution: Distribution, column: int, *, clip: bool) -> "Number":
@@ -81,10 +84,42 @@ class Number:
         if len(together) < ENOUGH_ROWS or len(distribution.values) < 2:
             std = self.std if distribution.is_binary else 0.0  # numbers wait for their statistics
             return replace(self, std=std, seen=tuple(together[:ENOUGH_ROWS].tolist()))
-        if distribution.is_binary:
-            return Number(self.column, missing=self.missing)
         cls = Logarithm if kind == "log" else Number
-        return replace(cls.fitted(distribution, self.column, clip=clip), missing=self.missing)
+        new = cls.fitted(distribution, self.column, clip=clip)
+        if distribution.is_binary:
+            new = Number(self.column)
+        return replace(new, missing=self.missing).following(distribution, kind, clip=clip)
+
+    def following(self, distribution: Distribution, kind: str, *, clip: bool) -> "Number":
+        """Return the encoding after more rows of a stream, perhaps with other statistics."""
+        if self.followed is None:
+            return replace(self, followed=Seen.of(self.scaled(distribution), self.low, self.high))
+        seen = self.followed.joined(self.scaled(distribution), self.low, self.high)
+        if not seen.is_due:
+            return replace(self, followed=seen)
+        if self.is_binary:
+            if seen.sample.is_binary or seen.weight < ENOUGH_ROWS:
+                return replace(self, followed=seen)
+            cls = Logarithm if kind == "log" else Number
+            new = replace(cls.fitted(seen.sample, self.column, clip=clip), missing=self.missing)
+            sample = new.scaled(seen.sample)
+            return replace(new, followed=Seen.of(sample, new.low, new.high))
+        low, high = self.low, self.high
+        if clip and seen.sample.share_beyond(low, high) > TOO_MANY:
+            low, high = seen.sample.usual_range()
+            seen = Seen.of(seen.sample, low, high)
+        if seen.std == 0:
+            return replace(self, followed=seen)
+        moments = {"exponent": seen.exponent, "mean": seen.mean, "std": seen.std}
+        return replace(self, low=low, high=high, followed=seen.taken(), **moments)
+
+    def scaled(self, distribution: Distribution) -> Distribution:
+        """Return the distribution of what is standardised."""
+        return distribution
+
+    def standardised(self, numbers: Values) -> Values:
+        """Return what the numbers of a distribution, or their logarithms, are encoded to."""
+        return self._standardised(np.minimum(np.maximum(numbers, self.low), self.high))
 
     @property
     def n_outputs(self) -> int:
@@ -141,6 +176,10 @@ class Logarithm(Number):
         scale = distribution.median_size()
         logarithms = Distribution(_logarithm(distribution.values, scale), distribution.weights)
         return cls(**vars(Number.fitted(logarithms, column, clip=clip)), scale=scale)
+
+    def scaled(self, distribution: Distribution) -> Distribution:
+        """Return the distribution of the logarithms."""
+        return Distribution(_logarithm(distribution.values, self.scale), distribution.weights)
 
     def encode(self, column: Column, name: str) -> tuple[Codes, Values]:
         """Standardise the logarithms."""
@@ -296,6 +335,14 @@ def begin(
     if kind == "bin":
         return Bins(first, distribution.quantiles(n_bins))
     return Spline(first, distribution.knots(n_bins))
+
+
+def followed(encoding: Encoding, column: Numbers, weights: Values | None) -> Encoding:
+    """Return an encoding of the first rows whose statistics will follow those to come."""
+    if not isinstance(encoding, Number) or encoding.is_waiting:
+        return encoding
+    distribution = Distribution.of(column.values, weights)
+    return encoding.following(distribution, "standardize", clip=False)  # there is nothing to merge
 
 
 def _waiting(distribution: Distribution, first: int, *, clip: bool) -> Number:

@@ -39,6 +39,8 @@ class Settings:
     combiner : str
     n_bins : int
     clip : bool
+    follows : bool
+        Whether the statistics of numbers follow the rows of a stream.
     """
 
     names: list[str]
@@ -49,6 +51,7 @@ class Settings:
     combiner: str
     n_bins: int
     clip: bool
+    follows: bool
 
     @classmethod
     def of(cls, encoder: Any, names: list[str]) -> "Settings":
@@ -60,7 +63,10 @@ class Settings:
         separators = _by_position(encoder.multi or {}, "multi", names)
         n_bins = 32 if encoder.n_bins == "auto" else int(encoder.n_bins)
         clip = encoder.clip == "auto" or bool(encoder.clip)
-        return cls(names, buckets, kinds, others, separators, encoder.combiner, n_bins, clip)
+        follows = encoder._follows
+        return cls(
+            names, buckets, kinds, others, separators, encoder.combiner, n_bins, clip, follows
+        )
 
     def kind(self, position: int) -> str:
         """Return what numbers become in the column at a position, perhaps "auto"."""
@@ -75,7 +81,8 @@ class Settings:
             return Multi(single, self.combiner, separator)
         if isinstance(column, Numbers) and buckets is None:
             kind = self.kind(position).replace("auto", KINDS[0])
-            return numeric.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
+            begun = numeric.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
+            return numeric.followed(begun, column, weights) if self.follows else begun
         return single
 
     def _check_kind(self, position: int, column: Column) -> None:

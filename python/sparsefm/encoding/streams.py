@@ -14,6 +14,7 @@ from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.numeric import Bins, Number, Spline
 from sparsefm.encoding.scales import Scales, column_scales
 from sparsefm.encoding.settings import Settings
+from sparsefm.encoding.statistics import Distribution
 from sparsefm.encoding.tables import Column, Labels, Lists, Numbers
 from sparsefm.encoding.vocabulary import Vocabulary
 
@@ -65,6 +66,10 @@ def awakened(
         begun = settings.begin(position, column, weights, end)
         if isinstance(begun, Number | Bins | Spline):
             return replace(begun, missing=encoding.missing)  # type: ignore[attr-defined]
+    if settings.follows and isinstance(encoding, Number) and encoding.followed is not None:
+        numbers = as_numbers(column, settings.names[position]).values
+        distribution = Distribution.of(numbers, weights)
+        return encoding.following(distribution, settings.kind(position), clip=settings.clip)
     return encoding
 
 
@@ -91,7 +96,7 @@ def contradiction(encoding: Encoding, column: Column, name: str) -> str | None:
         return None
     numbers = as_numbers(column, name).values
     numbers = numbers[~np.isnan(numbers)]
-    if isinstance(encoding, Number) and encoding.is_binary:
+    if isinstance(encoding, Number) and encoding.is_binary and encoding.followed is None:
         others = numbers[(numbers != 0) & (numbers != 1)]
         are_many = len(numbers) >= FEW_ROWS and len(others) > SOME * len(numbers)
         if are_many or (np.abs(others) > FAR).any():

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.data.distinct import distinct_values
-from sparsefm.encoding.statistics import Distribution, scale_down
+from sparsefm.encoding.following import Seen
+from sparsefm.encoding.statistics import LARGEST, MOST_WEIGHT, Distribution, scale_down
 from sparsefm.encoding.streams import FAR, FEW_ROWS
 from sparsefm.estimators.bounds import levels_of
 
@@ -34,6 +35,7 @@ class Numbers:
     mean: float
     std: float
     levels: tuple[float, ...] = ()
+    followed: Seen | None = None
 
     @classmethod
     def learn(cls, y: Array, weights: Array | None) -> Numbers:
@@ -50,8 +52,29 @@ class Numbers:
         seen = y if weights is None else y[weights > 0]
         return replace(self, levels=levels_of(np.append(self.levels, seen)))
 
+    def following(self, y: Array, weights: Array | None) -> Numbers:
+        """Return this encoding after more rows of a stream, perhaps with other statistics."""
+        if weights is not None:
+            y, weights = y[weights > 0], np.minimum(weights[weights > 0], MOST_WEIGHT)
+        distribution = Distribution.of(y, weights)
+        if self.followed is None:
+            return replace(self, followed=Seen.of(distribution, -LARGEST, LARGEST))
+        seen = self.followed.joined(distribution, -LARGEST, LARGEST)
+        if not seen.is_due or seen.std == 0:
+            return replace(self, followed=seen)
+        return replace(
+            self, exponent=seen.exponent, mean=seen.mean, std=seen.std, followed=seen.taken()
+        )
+
+    def line(self, new: Numbers) -> tuple[float, float]:
+        """Return factor and offset: these codes are the factor times the new ones and the offset."""
+        shift = float(np.ldexp(1.0, new.exponent - self.exponent))
+        return new.std * shift / self.std, (new.mean * shift - self.mean) / self.std
+
     def contradiction(self, y: Array, weights: Array | None) -> str | None:
         """Return what to warn of if targets are far from those that this encoding is made of."""
+        if self.followed is not None:
+            return None
         seen = y if weights is None else y[weights > 0]
         with np.errstate(over="ignore"):  # infinity is far, too
             if len(seen) < FEW_ROWS or np.median(np.abs(self.codes(seen))) <= FAR:

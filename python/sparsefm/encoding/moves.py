@@ -1,0 +1,48 @@
+"""How features of numbers that follow a stream relate to what they were."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sparsefm.encoding.columns import Encoding
+from sparsefm.encoding.numeric import Number
+
+Move = tuple[int, int, float, float]
+
+
+def moves(before: Sequence[Encoding], after: Sequence[Encoding]) -> list[Move]:
+    """Return what changed: each a feature, that of missing values, and a factor and an offset.
+
+    The old value is the factor times the new one, plus the offset.
+    """
+    return [
+        (new.column, new.missing, *_line(old, new))
+        for old, new in zip(before, after, strict=False)
+        if isinstance(old, Number) and isinstance(new, Number)
+        if old.std > 0 and new.std > 0 and _statistics(old) != _statistics(new)
+    ]
+
+
+def _statistics(number: Number) -> tuple[float, ...]:
+    return number.exponent, number.mean, number.std, number.low, number.high
+
+
+def _line(old: Number, new: Number) -> tuple[float, float]:
+    """Return factor and offset; where there is no such line, the one with the least squares.
+
+    There is none where the old encoding clips what the new one does not.
+    """
+    widened = new.low < old.low or new.high > old.high
+    if old.is_binary or not widened or new.followed is None:
+        points = np.array([0.0, 1.0])
+        if not old.is_binary or type(new) is Number:
+            shift = float(np.ldexp(1.0, new.exponent - old.exponent))
+            return new.std * shift / old.std, (new.mean * shift - old.mean) / old.std
+        zero, one = new.deviations(points)
+        return float(1 / (one - zero)), float(-zero / (one - zero))
+    sample = new.followed.sample
+    x, y = new.standardised(sample.values), old.standardised(sample.values)
+    share = sample.weights / sample.weights.sum()
+    mean_x, mean_y = share @ x, share @ y
+    factor = share @ ((x - mean_x) * (y - mean_y)) / (share @ (x - mean_x) ** 2)
+    return float(factor), float(mean_y - factor * mean_x)
