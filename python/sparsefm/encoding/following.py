@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from sparsefm.encoding.statistics import Distribution, scale_down
+from sparsefm.encoding.statistics import LARGEST_EXPONENT, Distribution, scale_down
+from sparsefm.errors import FileFormatError
+from sparsefm.io.container import Arrays
+from sparsefm.io.reader import Reader
 
 GROWTH = 1.25  # new statistics once so many times the weight has been seen
 POINTS = 512  # of a sample, at most; then every other is left out
@@ -61,10 +65,31 @@ class Seen:
         weight = self.weight + added
         share, rest = added / weight, self.weight / weight
         distance = mean - own_mean
-        variance = rest * own_std**2 + share * std**2 + rest * share * distance**2
+        variance = float(rest * own_std**2 + share * std**2 + rest * share * distance**2)
         sample = _thinned(self.sample.joined(more))
         merged_mean = float(own_mean + share * distance)
-        return Seen(sample, weight, unit, merged_mean, float(np.sqrt(variance)), self.since)
+        return Seen(sample, weight, unit, merged_mean, variance**0.5, self.since)
+
+    def to_content(self) -> tuple[dict[str, Any], Arrays]:
+        """Return it as the content of a file: a header of JSON values, and arrays."""
+        header = {name: value for name, value in vars(self).items() if name != "sample"}
+        return header, {"values": self.sample.values, "weights": self.sample.weights}
+
+    @classmethod
+    def read(cls, reader: Reader) -> Seen:
+        """Return what `to_content` made this of; it is not trusted."""
+        values = reader.numbers("values", (None,), ("float64",))
+        weights = reader.numbers("weights", (len(values),), ("float64",))
+        if len(values) > POINTS or (np.diff(values) <= 0).any() or (weights <= 0).any():
+            raise FileFormatError("has a damaged sample of a column that follows a stream")
+        return cls(
+            Distribution(values, weights),
+            reader.real("weight", least=0.0),
+            reader.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT),
+            reader.real("mean"),
+            reader.real("std", least=0.0),
+            reader.real("since", least=0.0),
+        )
 
     def taken(self) -> Seen:
         """Return this, of which the encoding has the statistics now."""

@@ -11,11 +11,13 @@ from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
 from sparsefm.encoding.encoder import TableEncoder
+from sparsefm.encoding.following import Seen
 from sparsefm.encoding.multi import COMBINERS, Multi
 from sparsefm.encoding.names import Names
 from sparsefm.encoding.numeric import ENOUGH_ROWS, Bins, Logarithm, Number, Spline
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import check_settings
+from sparsefm.encoding.statistics import LARGEST_EXPONENT
 from sparsefm.encoding.tables import Value
 from sparsefm.encoding.vocabulary import Vocabulary
 from sparsefm.errors import FileFormatError
@@ -24,7 +26,6 @@ from sparsefm.io.reader import Reader, add_prefix
 from sparsefm.io.strings import read_strings, strings_to_arrays
 from sparsefm.io.values import parameters_from_json, shown, to_json
 
-LARGEST_EXPONENT = 1100  # beyond those of float64
 KINDS = {Number: "number", Logarithm: "log", Bins: "bins", Spline: "spline", Hashed: "hashed"}
 NUMBERS = {bool: "bool", int: "int64", float: "float64"}  # of categories that are not text
 
@@ -112,7 +113,11 @@ def _encoding_to_content(encoding: Encoding) -> tuple[dict[str, Any], Arrays]:
     header = {"kind": KINDS[type(encoding)], **vars(encoding)}
     if seen := header.pop("seen", ()):
         header["seen"] = list(seen)
+    followed = header.pop("followed", None)
     arrays = {name: header.pop(name) for name in ("edges", "knots") if name in header}
+    if followed is not None:
+        header["followed"], stored = followed.to_content()
+        arrays |= add_prefix("followed.", stored)
     return header, arrays
 
 
@@ -166,6 +171,7 @@ def _read_number(reader: Reader) -> dict[str, Any]:
         "low": low,
         "high": reader.real("high", least=low),
         "seen": _read_seen(reader),
+        "followed": Seen.read(reader.part("followed")) if reader.has_entry("followed") else None,
     }
 
 

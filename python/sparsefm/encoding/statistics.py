@@ -17,6 +17,7 @@ from sparsefm.data.validation import as_vector, as_weights
 Array = npt.NDArray[np.float64]
 
 LARGEST = float(np.finfo(np.float64).max)
+LARGEST_EXPONENT = 1100  # beyond those of float64
 MOST_WEIGHT = 1e200  # of a row, so that the sum over a stream does not overflow
 
 

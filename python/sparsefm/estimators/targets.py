@@ -13,6 +13,8 @@ from sparsefm.encoding.following import Seen
 from sparsefm.encoding.statistics import LARGEST, MOST_WEIGHT, Distribution, scale_down
 from sparsefm.encoding.streams import FAR, FEW_ROWS
 from sparsefm.estimators.bounds import levels_of
+from sparsefm.io.container import Arrays
+from sparsefm.io.reader import add_prefix
 
 Array = npt.NDArray[Any]
 
@@ -84,6 +86,15 @@ class Numbers:
             f"{self.offset:g} and the standard deviation {self.scale:g} of the first rows, which "
             "training is in units of: begin with rows that are typical"
         )
+
+    def to_content(self) -> tuple[dict[str, Any], Arrays]:
+        """Return it as the content of a file: a header of JSON values, and arrays."""
+        header = {**vars(self), "levels": list(self.levels)}
+        followed = header.pop("followed")
+        if followed is None:
+            return header, {}
+        header["followed"], arrays = followed.to_content()
+        return header, add_prefix("followed.", arrays)
 
     @property
     def offset(self) -> float:
