@@ -73,27 +73,34 @@ class Number:
         return self.std == 0 or len(self.seen) > 0
 
     def awakened(
-        self, values: Values, weights: Values | None, kind: str, *, clip: bool
-    ) -> "Number":
-        """Return the encoding that more rows make of one that is waiting, once there are enough."""
+        self,
+        values: Values,
+        weights: Values | None,
+        kind: str,
+        *,
+        end: int,
+        n_bins: int,
+        clip: bool,
+    ) -> Encoding:
+        """Return the encoding that more rows make of one that is waiting, once there are enough.
+
+        Further output columns of bins and splines are those from `end` on.
+        """
         present = ~np.isnan(values)
         weights = np.ones(len(values)) if weights is None else weights
         together = np.concatenate([self.seen, values[present]])
         weights = np.concatenate([np.ones(len(self.seen)), weights[present]])
         distribution = Distribution.of(together, weights)
         if len(together) < ENOUGH_ROWS or len(distribution.values) < 2:
-            std = self.std if distribution.is_binary else 0.0  # numbers wait for their statistics
+            std = 0.0 if distribution.values.any() else self.std  # nothing is learned meanwhile
             return replace(self, std=std, seen=tuple(together[:ENOUGH_ROWS].tolist()))
-        cls = Logarithm if kind == "log" else Number
-        new = cls.fitted(distribution, self.column, clip=clip)
-        if distribution.is_binary:
-            new = Number(self.column)
-        return replace(new, missing=self.missing).following(distribution, kind, clip=clip)
+        new = _of_kind(distribution, self.column, end, kind, n_bins, clip=clip)
+        new = replace(new, missing=self.missing)
+        return _begin_following(new, distribution)
 
     def following(self, distribution: Distribution, kind: str, *, clip: bool) -> "Number":
         """Return the encoding after more rows of a stream, perhaps with other statistics."""
-        if self.followed is None:
-            return replace(self, followed=Seen.of(self.scaled(distribution), self.low, self.high))
+        assert self.followed is not None
         seen = self.followed.joined(self.scaled(distribution), self.low, self.high)
         if not seen.is_due:
             return replace(self, followed=seen)
@@ -203,6 +210,8 @@ class Bins:
     edges : ndarray of float64
         Each begins an interval, which it belongs to.
     missing : int
+    rest : int
+        The output column of numbers from ``edges[0]`` on, before those of the other intervals.
     """
 
     n_entries: ClassVar[int] = 1
@@ -210,6 +219,10 @@ class Bins:
     first: int
     edges: Values
     missing: int = UNKNOWN
+    rest: int = UNKNOWN
+
+    def __post_init__(self) -> None:
+        _set_rest(self)
 
     @property
     def n_outputs(self) -> int:
@@ -218,15 +231,14 @@ class Bins:
 
     def spans(self) -> Spans:
         """Return the span of the intervals."""
-        return with_missing(
-            np.array([[self.first, self.first + len(self.edges) + 1]]), self.missing
-        )
+        return _spans(self, len(self.edges) + 1)
 
     def names(self, name: str) -> Iterator[tuple[int, str]]:
         """Yield ``name in [a, b)``."""
         edges = ["-inf", *map(text, self.edges.tolist()), "inf"]
         for bin in range(len(edges) - 1):
-            yield self.first + bin, f"{name} in [{edges[bin]}, {edges[bin + 1]})"
+            interval = f"{name} in [{edges[bin]}, {edges[bin + 1]})"
+            yield self.first if bin == 0 else self.rest + bin - 1, interval
         yield from missing_name(self.missing, name)
 
     def grown(self, column: Column, name: str, end: int) -> "Bins":
@@ -236,7 +248,7 @@ class Bins:
     def encode(self, column: Column, name: str) -> tuple[Codes, None]:
         """Find the interval of each number."""
         numbers = as_numbers(column, name).values
-        bins = self.first + np.searchsorted(self.edges, numbers, side="right")
+        bins = _at(self, np.searchsorted(self.edges, numbers, side="right"))
         return np.where(np.isnan(numbers), self.missing, bins).astype(np.int32), None
 
 
@@ -255,6 +267,8 @@ class Spline:
     knots : ndarray of float64
         At least two, ascending.
     missing : int
+    rest : int
+        The output column of ``knots[1]``, before those of the knots after it.
     """
 
     n_entries: ClassVar[int] = 2
@@ -262,6 +276,10 @@ class Spline:
     first: int
     knots: Values
     missing: int = UNKNOWN
+    rest: int = UNKNOWN
+
+    def __post_init__(self) -> None:
+        _set_rest(self)
 
     @property
     def n_outputs(self) -> int:
@@ -270,12 +288,12 @@ class Spline:
 
     def spans(self) -> Spans:
         """Return the span of the knots."""
-        return with_missing(np.array([[self.first, self.first + len(self.knots)]]), self.missing)
+        return _spans(self, len(self.knots))
 
     def names(self, name: str) -> Iterator[tuple[int, str]]:
         """Yield ``name@knot``."""
         for place, knot in enumerate(self.knots.tolist()):
-            yield self.first + place, f"{name}@{text(knot)}"
+            yield self.first if place == 0 else self.rest + place - 1, f"{name}@{text(knot)}"
         yield from missing_name(self.missing, name)
 
     def grown(self, column: Column, name: str, end: int) -> "Spline":
@@ -294,12 +312,31 @@ class Spline:
         values[:, 1] = (inside * units[places] - begins[places]) / widths[places]
         values[:, 0] = 1 - values[:, 1]
         columns = np.empty(values.shape, np.int32)
-        columns[:, 0] = self.first + places
-        columns[:, 1] = columns[:, 0] + 1
+        columns[:, 0], columns[:, 1] = _at(self, places), _at(self, places + 1)
         missing = np.isnan(numbers)
         if missing.any():
             columns[missing], values[missing] = (self.missing, NOTHING), (1, 0)
         return columns, values
+
+
+def _set_rest(encoding: Bins | Spline) -> None:
+    """Put the output columns side by side, unless they were begun later than the first."""
+    if encoding.rest == UNKNOWN:
+        object.__setattr__(encoding, "rest", encoding.first + 1)
+
+
+def _at(encoding: Bins | Spline, places: Codes) -> Codes:
+    """Return the output columns of intervals or knots."""
+    return np.where(places == 0, encoding.first, encoding.rest - 1 + places)
+
+
+def _spans(encoding: Bins | Spline, n_columns: int) -> Spans:
+    """Return the spans of the output columns, one if they are side by side."""
+    first, rest = encoding.first, encoding.rest
+    spans = [[first, rest - 1 + n_columns]]
+    if rest != first + 1:
+        spans = [[first, first + 1], [rest, rest - 1 + n_columns]]
+    return with_missing(np.array(spans[: 1 + (n_columns > 1)]), encoding.missing)
 
 
 def is_plain(encoding: Encoding) -> bool:
@@ -326,23 +363,40 @@ def begin(
     distribution = Distribution.of(column.values, weights)
     if set(distribution.values[:2].tolist()) != {1.0} and len(distribution.values) < 2:
         return _waiting(distribution, first, clip=clip)
+    return _of_kind(distribution, first, first + 1, kind, n_bins, clip=clip)
+
+
+def _of_kind(
+    distribution: Distribution, first: int, rest: int, kind: str, n_bins: int, *, clip: bool
+) -> "Number | Bins | Spline":
+    """Return an encoding of at least two values, or of ones."""
     if distribution.is_binary:
         return Number(first)
-    if kind == "standardize":
+    if kind in ("standardize", "auto"):
         return Number.fitted(distribution, first, clip=clip)
     if kind == "log":
         return Logarithm.fitted(distribution, first, clip=clip)
     if kind == "bin":
-        return Bins(first, distribution.quantiles(n_bins))
-    return Spline(first, distribution.knots(n_bins))
+        return Bins(first, distribution.quantiles(n_bins), rest=rest)
+    return Spline(first, distribution.knots(n_bins), rest=rest)
 
 
 def followed(encoding: Encoding, column: Numbers, weights: Values | None) -> Encoding:
-    """Return an encoding of the first rows whose statistics will follow those to come."""
+    """Return an encoding of the first rows of a stream, which will follow those to come.
+
+    Bins and knots cannot. If there are few rows, they wait for more.
+    """
+    values = column.values[~np.isnan(column.values)]
+    if isinstance(encoding, Bins | Spline) and len(values) < ENOUGH_ROWS:
+        return Number(encoding.first, std=0.0, seen=tuple(np.sort(values).tolist()))
+    return _begin_following(encoding, Distribution.of(column.values, weights))
+
+
+def _begin_following(encoding: Encoding, distribution: Distribution) -> Encoding:
     if not isinstance(encoding, Number) or encoding.is_waiting:
         return encoding
-    distribution = Distribution.of(column.values, weights)
-    return encoding.following(distribution, "standardize", clip=False)  # there is nothing to merge
+    seen = Seen.of(encoding.scaled(distribution), encoding.low, encoding.high)
+    return replace(encoding, followed=seen)
 
 
 def _waiting(distribution: Distribution, first: int, *, clip: bool) -> Number:

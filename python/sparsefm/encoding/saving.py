@@ -136,12 +136,13 @@ def _read_encoding(reader: Reader) -> Encoding:
         return Logarithm(**_read_number(reader), missing=missing, scale=scale)
     if kind == "bins":
         edges = _read_ascending(reader, "edges")
-        return Bins(reader.integer("first", 0, MAX_FEATURES), edges, missing)
+        return Bins(reader.integer("first", 0, MAX_FEATURES), edges, missing, _read_rest(reader))
     if kind == "spline":
         knots = _read_ascending(reader, "knots")
         if len(knots) < 2:
             raise FileFormatError("has a spline with less than two knots")
-        return Spline(reader.integer("first", 0, MAX_FEATURES), knots, missing)
+        first = reader.integer("first", 0, MAX_FEATURES)
+        return Spline(first, knots, missing, _read_rest(reader))
     values = _read_categories(kind, reader)
     columns = reader.array("columns", (len(values),), ("int32",))
     if len(set(values)) != len(values):
@@ -173,6 +174,11 @@ def _read_number(reader: Reader) -> dict[str, Any]:
         "seen": _read_seen(reader),
         "followed": Seen.read(reader.part("followed")) if reader.has_entry("followed") else None,
     }
+
+
+def _read_rest(reader: Reader) -> int:
+    """Return where the second of several output columns is; in older files beside the first."""
+    return reader.integer("rest", UNKNOWN, MAX_FEATURES) if reader.has_entry("rest") else UNKNOWN
 
 
 def _read_seen(reader: Reader) -> tuple[float, ...]:

@@ -57,7 +57,8 @@ def awakened(
     if isinstance(encoding, Number) and encoding.is_waiting:
         if isinstance(column, Numbers):
             kind = settings.kind(position)
-            return encoding.awakened(column.values, weights, kind, clip=settings.clip)
+            given = {"end": end, "n_bins": settings.n_bins, "clip": settings.clip}
+            return encoding.awakened(column.values, weights, kind, **given)
         found = [] if encoding.seen else column.occurring()
         if found:  # its output column becomes that of a category
             return Categories(Vocabulary({found[0]: encoding.column}), encoding.missing)
@@ -123,7 +124,7 @@ def _is_far(encoding: Number | Bins | Spline, numbers: Values) -> bool:
         low, high = encoding.knots[[0, -1]]
         return bool(np.mean((numbers < low) | (numbers > high)) > MOST)
     edges = encoding.edges
-    if len(edges) < 2:
+    if len(edges) < 2 or np.mean(numbers == np.median(numbers)) > 0.5:  # it may be so in all rows
         return False
     return float(max(np.mean(numbers < edges[0]), np.mean(numbers >= edges[-1]))) > MOST
 
