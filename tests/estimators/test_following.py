@@ -68,11 +68,11 @@ def test_predictions_of_all_rows_stay_when_statistics_move(kind, dtype, seed):
     fixed = table(rng, 60, 2.0, 3.0)
     before, names = scores_of(model, fixed), model.get_feature_names_out().tolist()
     numbers = [model.encoder_._encodings[position] for position in range(4)]
-    more = table(rng, 200, rng.normal() * 3, np.exp(rng.normal()))
+    more = table(rng, 300, rng.choice([-3, 3]) + rng.normal(), np.exp(rng.normal()))
     if seed % 2:
-        more["flag"] = rng.normal(0.5, 3, 200)  # it is not 0 and 1 any longer
+        more["flag"] = rng.normal(0.5, 3, 300)  # it is not 0 and 1 any longer
     model.set_params(solver=solver(learning_rate=STILL))
-    fed(model, more, targets(kind, rng, 200, 7.0), kind)
+    fed(model, more, targets(kind, rng, 300, 7.0), kind)
     assert model.get_feature_names_out().tolist() == names
     assert all(model.encoder_._encodings[position] != numbers[position] for position in range(4))
     assert model.encoder_._encodings[4].is_binary == (seed % 2 == 0)

@@ -7,51 +7,68 @@ from typing import Any
 
 import numpy as np
 
-from sparsefm.encoding.statistics import LARGEST_EXPONENT, Distribution, scale_down
+from sparsefm.encoding.statistics import LARGEST, LARGEST_EXPONENT, Distribution, scale_down
 from sparsefm.errors import FileFormatError
 from sparsefm.io.container import Arrays
 from sparsefm.io.reader import Reader
 
-GROWTH = 1.25  # new statistics once so many times the weight has been seen
+MOVED = 0.1  # standard deviations, or the logarithm of their ratio, that make new statistics
 POINTS = 512  # of a sample, at most; then every other is left out
 
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """Weight, mean and deviation of all rows so far, and a sample of them.
+    """Mean and deviation of the rows so far, of which the last count most, and a sample of them.
 
     Attributes
     ----------
     sample : Distribution
         As it was before clipping, of logarithms if the column is one of them.
+    rows : int
+        Their number, at most `memory`.
     weight : float
+        Their weight.
     exponent : int
     mean, std : float
         Of what was clipped, in units of ``2**exponent``.
-    since : float
-        The weight at which the encoding took its statistics from here.
+    memory : int or None
+        Once there are more rows, the last ones count more; None: all count the same.
     """
 
     sample: Distribution
-    weight: float = 0.0
-    exponent: int = 0
-    mean: float = 0.0
-    std: float = 0.0
-    since: float = 0.0
+    rows: int
+    weight: float
+    exponent: int
+    mean: float
+    std: float
+    memory: int | None
 
     @classmethod
-    def of(cls, distribution: Distribution, low: float, high: float) -> Seen:
+    def of(
+        cls,
+        distribution: Distribution,
+        rows: int,
+        low: float = -LARGEST,
+        high: float = LARGEST,
+        memory: int | None = None,
+    ) -> Seen:
         """Return what there is after the first rows."""
         weight = float(distribution.weights.sum())
         moments = distribution.clipped(low, high).moments()
-        return cls(_thinned(distribution), weight, *moments, since=weight)
+        return cls(_thinned(distribution), rows, weight, *moments, memory)._recent()
 
-    @property
-    def is_due(self) -> bool:
-        """Whether there is so much more that the encoding should have new statistics."""
-        return self.weight >= GROWTH * self.since
+    def has_moved(self, exponent: int, mean: float, std: float) -> bool:
+        """Return whether mean and deviation differ from others so much that it matters."""
+        if self.std == 0:
+            return False
+        unit = 2.0 ** (self.exponent - exponent)
+        with np.errstate(divide="ignore"):
+            grown = abs(np.log(np.float64(self.std) * unit / std))
+        return bool(abs(self.mean * unit - mean) > MOVED * std or grown > MOVED)
 
-    def joined(self, more: Distribution, low: float, high: float) -> Seen:
+    def joined(
+        self, more: Distribution, rows: int, low: float = -LARGEST, high: float = LARGEST
+    ) -> Seen:
         """Return this with more rows; means and deviations are merged exactly (Chan et al.)."""
         added = float(more.weights.sum())
         if added == 0:
@@ -66,9 +83,9 @@ class Seen:
         share, rest = added / weight, self.weight / weight
         distance = mean - own_mean
         variance = float(rest * own_std**2 + share * std**2 + rest * share * distance**2)
+        moments = unit, float(own_mean + share * distance), variance**0.5
         sample = _thinned(self.sample.joined(more))
-        merged_mean = float(own_mean + share * distance)
-        return Seen(sample, weight, unit, merged_mean, variance**0.5, self.since)
+        return Seen(sample, self.rows + rows, weight, *moments, self.memory)._recent()
 
     def to_content(self) -> tuple[dict[str, Any], Arrays]:
         """Return it as the content of a file: a header of JSON values, and arrays."""
@@ -84,16 +101,21 @@ class Seen:
             raise FileFormatError("has a damaged sample of a column that follows a stream")
         return cls(
             Distribution(values, weights),
+            reader.integer("rows", 0),
             reader.real("weight", least=0.0),
             reader.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT),
             reader.real("mean"),
             reader.real("std", least=0.0),
-            reader.real("since", least=0.0),
+            reader.integer("memory", 1) if reader.has_entry("memory") else None,
         )
 
-    def taken(self) -> Seen:
-        """Return this, of which the encoding has the statistics now."""
-        return replace(self, since=self.weight)
+    def _recent(self) -> Seen:
+        """Return this, with the weight of at most `memory` rows."""
+        if self.memory is None or self.rows <= self.memory:
+            return self
+        share = self.memory / self.rows
+        sample = Distribution(self.sample.values, self.sample.weights * share)
+        return replace(self, sample=sample, rows=self.memory, weight=self.weight * share)
 
 
 def _thinned(distribution: Distribution) -> Distribution:

@@ -23,7 +23,10 @@ from sparsefm.encoding.following import Seen
 from sparsefm.encoding.statistics import LARGEST, Distribution, scale_down
 from sparsefm.encoding.tables import Column, Numbers
 
+NumberEncoding = TypeVar("NumberEncoding", bound=Encoding)
+
 ENOUGH_ROWS = 30  # for the statistics of a column that was constant until then
+MEMORY = 1000  # rows of a stream; of more the last count most, so that statistics keep up
 TOO_MANY = 0.05  # of the weight beyond the range that numbers are clipped to
 
 
@@ -96,29 +99,37 @@ class Number:
             return replace(self, std=std, seen=tuple(together[:ENOUGH_ROWS].tolist()))
         new = _of_kind(distribution, self.column, end, kind, n_bins, clip=clip)
         new = replace(new, missing=self.missing)
-        return _begin_following(new, distribution)
+        return _begin_following(new, distribution, len(together))
 
-    def following(self, distribution: Distribution, kind: str, *, clip: bool) -> "Number":
-        """Return the encoding after more rows of a stream, perhaps with other statistics."""
+    def following(
+        self, values: Values, weights: Values | None, kind: str, *, clip: bool
+    ) -> "Number":
+        """Return the encoding after more rows of a stream, perhaps with other statistics.
+
+        They change when they have moved a tenth of a standard deviation. The range of what is not
+        clipped changes when it turns out to be wrong.
+        """
         assert self.followed is not None
-        seen = self.followed.joined(self.scaled(distribution), self.low, self.high)
-        if not seen.is_due:
-            return replace(self, followed=seen)
+        more = self.scaled(Distribution.of(values, weights))
+        n_rows = int(np.count_nonzero(~np.isnan(values)))
+        seen = self.followed.joined(more, n_rows, self.low, self.high)
+        new = replace(self, followed=seen)
         if self.is_binary:
-            if seen.sample.is_binary or seen.weight < ENOUGH_ROWS:
-                return replace(self, followed=seen)
+            if seen.sample.is_binary or seen.rows < ENOUGH_ROWS:
+                return new
             cls = Logarithm if kind == "log" else Number
             new = replace(cls.fitted(seen.sample, self.column, clip=clip), missing=self.missing)
-            sample = new.scaled(seen.sample)
-            return replace(new, followed=Seen.of(sample, new.low, new.high))
-        low, high = self.low, self.high
-        if clip and seen.sample.share_beyond(low, high) > TOO_MANY:
+            return _begin_following(new, seen.sample, seen.rows)
+        if clip and seen.sample.share_beyond(self.low, self.high) > TOO_MANY:
             low, high = seen.sample.usual_range()
-            seen = Seen.of(seen.sample, low, high)
+            new = replace(new, low=low, high=high)
+            seen = Seen.of(seen.sample, seen.rows, low, high, MEMORY)
+        elif not seen.has_moved(self.exponent, self.mean, self.std):
+            return new
         if seen.std == 0:
             return replace(self, followed=seen)
         moments = {"exponent": seen.exponent, "mean": seen.mean, "std": seen.std}
-        return replace(self, low=low, high=high, followed=seen.taken(), **moments)
+        return replace(new, followed=seen, **moments)
 
     def scaled(self, distribution: Distribution) -> Distribution:
         """Return the distribution of what is standardised."""
@@ -386,16 +397,18 @@ def followed(encoding: Encoding, column: Numbers, weights: Values | None) -> Enc
 
     Bins and knots cannot. If there are few rows, they wait for more.
     """
-    values = column.values[~np.isnan(column.values)]
+    present = ~np.isnan(column.values)
+    values = column.values[present]
+    weights = None if weights is None else weights[present]
     if isinstance(encoding, Bins | Spline) and len(values) < ENOUGH_ROWS:
         return Number(encoding.first, std=0.0, seen=tuple(np.sort(values).tolist()))
-    return _begin_following(encoding, Distribution.of(column.values, weights))
+    return _begin_following(encoding, Distribution.of(values, weights), len(values))
 
 
-def _begin_following(encoding: Encoding, distribution: Distribution) -> Encoding:
+def _begin_following(encoding: NumberEncoding, first: Distribution, n_rows: int) -> NumberEncoding:
     if not isinstance(encoding, Number) or encoding.is_waiting:
         return encoding
-    seen = Seen.of(encoding.scaled(distribution), encoding.low, encoding.high)
+    seen = Seen.of(encoding.scaled(first), n_rows, encoding.low, encoding.high, MEMORY)
     return replace(encoding, followed=seen)
 
 

@@ -14,7 +14,6 @@ from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.numeric import Bins, Number, Spline
 from sparsefm.encoding.scales import Scales, column_scales
 from sparsefm.encoding.settings import Settings
-from sparsefm.encoding.statistics import Distribution
 from sparsefm.encoding.tables import Column, Labels, Lists, Numbers
 from sparsefm.encoding.vocabulary import Vocabulary
 
@@ -69,8 +68,7 @@ def awakened(
             return replace(begun, missing=encoding.missing)  # type: ignore[attr-defined]
     if settings.follows and isinstance(encoding, Number) and encoding.followed is not None:
         numbers = as_numbers(column, settings.names[position]).values
-        distribution = Distribution.of(numbers, weights)
-        return encoding.following(distribution, settings.kind(position), clip=settings.clip)
+        return encoding.following(numbers, weights, settings.kind(position), clip=settings.clip)
     return encoding
 
 
@@ -95,9 +93,11 @@ def contradiction(encoding: Encoding, column: Column, name: str) -> str | None:
     """Return what to warn of if a column is far from what the first rows said of it."""
     if isinstance(column, Labels | Lists) or not isinstance(encoding, Number | Bins | Spline):
         return None
+    if isinstance(encoding, Number) and encoding.followed is not None:
+        return None  # its statistics follow
     numbers = as_numbers(column, name).values
     numbers = numbers[~np.isnan(numbers)]
-    if isinstance(encoding, Number) and encoding.is_binary and encoding.followed is None:
+    if isinstance(encoding, Number) and encoding.is_binary:
         others = numbers[(numbers != 0) & (numbers != 1)]
         are_many = len(numbers) >= FEW_ROWS and len(others) > SOME * len(numbers)
         if are_many or (np.abs(others) > FAR).any():
@@ -181,27 +181,12 @@ def far_scales(scales: Scales, X: _core.Csr) -> dict[int, float]:
     return dict(zip(columns[far].tolist(), ratios[far].tolist(), strict=True))
 
 
-def warn_of_few_rows(encoder: Any, n_rows: int, *others: str) -> None:
-    """Warn if the statistics of a stream were made of so few rows that they say little."""
-    if n_rows >= FEW_ROWS:
-        return
-    names = list(others)
-    if encoder._encodings is None:
-        names += [] if encoder._scales.all_ones else ["the sparse matrix"]
-    else:
-        pairs = zip(encoder._encodings, encoder.field_names_, strict=True)
-        names += [f"column {name!r}" for encoding, name in pairs if _has_statistics(encoding)]
-    if names:
-        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+def warn_of_few_rows(encoder: Any, n_rows: int) -> None:
+    """Warn if the scales of a sparse matrix, which stay, are made of so few rows."""
+    if n_rows < FEW_ROWS and encoder._encodings is None and not encoder._scales.all_ones:
         warnings.warn(
-            f"the first call of partial_fit has {n_rows} row(s), of which the statistics of "
-            f"{listed} are made, which stay: make that call some hundred rows",
+            f"the first call of partial_fit has {n_rows} row(s), of which the scales of the sparse "
+            "matrix are made, which stay: make that call some hundred rows",
             UserWarning,
             stacklevel=2,
         )
-
-
-def _has_statistics(encoding: Encoding) -> bool:
-    if isinstance(encoding, Number):
-        return encoding.is_informative
-    return isinstance(encoding, Bins | Spline)

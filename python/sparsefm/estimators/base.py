@@ -225,8 +225,7 @@ class FactorizationMachine(
             X, y, sample_weight, go_on=go_on, canonical=False, stream=not go_on
         )
         if before is None:
-            target = ["the target"] if isinstance(self._target, Numbers) else []
-            warn_of_few_rows(self.encoder_, dataset.X.n_rows, *target)
+            warn_of_few_rows(self.encoder_, dataset.X.n_rows)
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
             learner = adapted(self._learner, changed)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sparsefm.data.distinct import distinct_values
 from sparsefm.encoding.following import Seen
-from sparsefm.encoding.statistics import LARGEST, MOST_WEIGHT, Distribution, scale_down
+from sparsefm.encoding.statistics import MOST_WEIGHT, Distribution, scale_down
 from sparsefm.encoding.streams import FAR, FEW_ROWS
 from sparsefm.estimators.bounds import levels_of
 from sparsefm.io.container import Arrays
@@ -60,13 +60,12 @@ class Numbers:
             y, weights = y[weights > 0], np.minimum(weights[weights > 0], MOST_WEIGHT)
         distribution = Distribution.of(y, weights)
         if self.followed is None:
-            return replace(self, followed=Seen.of(distribution, -LARGEST, LARGEST))
-        seen = self.followed.joined(distribution, -LARGEST, LARGEST)
-        if not seen.is_due or seen.std == 0:
-            return replace(self, followed=seen)
-        return replace(
-            self, exponent=seen.exponent, mean=seen.mean, std=seen.std, followed=seen.taken()
-        )
+            return replace(self, followed=Seen.of(distribution, len(y)))
+        seen = self.followed.joined(distribution, len(y))
+        new = replace(self, followed=seen)
+        if not seen.has_moved(self.exponent, self.mean, self.std):
+            return new
+        return replace(new, exponent=seen.exponent, mean=seen.mean, std=seen.std)
 
     def line(self, new: Numbers) -> tuple[float, float]:
         """Return factor and offset: these codes are the factor times the new ones and the offset."""
