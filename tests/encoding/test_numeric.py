@@ -12,7 +12,7 @@ from sklearn.preprocessing import SplineTransformer
 
 import sparsefm as fm
 from sparsefm.encoding import TableEncoder
-from sparsefm.encoding.numeric import Spline
+from sparsefm.encoding.intervals import Spline
 from sparsefm.encoding.tables import Numbers
 
 KINDS = ["standardize", "log", "spline", "bin"]

@@ -1,7 +1,5 @@
 """Statistics that follow a stream: predictions stay when they move, and learning goes on."""
 
-import warnings
-
 import numpy as np
 import pytest
 from estimating import scores_of

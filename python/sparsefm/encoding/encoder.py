@@ -15,11 +15,12 @@ from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
 from sparsefm.data.validation import check_choice, check_dtype
 from sparsefm.encoding.assembly import assemble, fields_of, first_unknown, in_dtype
+from sparsefm.encoding.beginning import is_plain
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoded, Encoding, Values, n_outputs
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.names import Names, input_names
-from sparsefm.encoding.numeric import Number, is_plain
+from sparsefm.encoding.numeric import Number
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved

@@ -12,9 +12,10 @@ from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
 from sparsefm.encoding.encoder import TableEncoder
 from sparsefm.encoding.following import Seen
+from sparsefm.encoding.intervals import Bins, Spline
 from sparsefm.encoding.multi import COMBINERS, Multi
 from sparsefm.encoding.names import Names
-from sparsefm.encoding.numeric import ENOUGH_ROWS, Bins, Logarithm, Number, Spline
+from sparsefm.encoding.numeric import ENOUGH_ROWS, Logarithm, Number
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import check_settings
 from sparsefm.encoding.statistics import LARGEST_EXPONENT

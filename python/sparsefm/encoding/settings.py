@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sparsefm.data.validation import check_choice, check_dtype, check_integer, is_mapping
-from sparsefm.encoding import numeric
+from sparsefm.encoding import beginning
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values
 from sparsefm.encoding.multi import COMBINERS, Multi
@@ -81,8 +81,8 @@ class Settings:
             return Multi(single, self.combiner, separator)
         if isinstance(column, Numbers) and buckets is None:
             kind = self.kind(position).replace("auto", KINDS[0])
-            begun = numeric.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
-            return numeric.followed(begun, column, weights) if self.follows else begun
+            begun = beginning.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
+            return beginning.followed(begun, column, weights) if self.follows else begun
         return single
 
     def _check_kind(self, position: int, column: Column) -> None:

@@ -141,7 +141,8 @@ def stream_weights(sample_weight: Any, n_rows: int) -> Array | None:
     """Return weights of rows as they are, so that those of several calls are in one unit."""
     if scaled_weights(sample_weight, n_rows) is None:
         return None
-    return np.minimum(as_vector(sample_weight, n_rows, np.float64, "sample_weight"), MOST_WEIGHT)
+    weights: Array = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
+    return np.minimum(weights, MOST_WEIGHT)
 
 
 def scaled_weights(sample_weight: Any, n_rows: int) -> Array | None:

@@ -8,10 +8,12 @@ import numpy as np
 
 from sparsefm import _core
 from sparsefm.data.offsets import offset_columns, warn_of_offsets
+from sparsefm.encoding import beginning
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values, as_numbers
+from sparsefm.encoding.intervals import Bins, Spline
 from sparsefm.encoding.multi import Multi
-from sparsefm.encoding.numeric import Bins, Number, Spline
+from sparsefm.encoding.numeric import Number
 from sparsefm.encoding.scales import Scales, column_scales
 from sparsefm.encoding.settings import Settings
 from sparsefm.encoding.tables import Column, Labels, Lists, Numbers
@@ -55,9 +57,9 @@ def awakened(
         return _of_lists(encoding, column, settings.combiner)
     if isinstance(encoding, Number) and encoding.is_waiting:
         if isinstance(column, Numbers):
-            kind = settings.kind(position)
-            given = {"end": end, "n_bins": settings.n_bins, "clip": settings.clip}
-            return encoding.awakened(column.values, weights, kind, **given)
+            kind, n_bins, clip = settings.kind(position), settings.n_bins, settings.clip
+            values = column.values
+            return beginning.awakened(encoding, values, weights, kind, end, n_bins, clip=clip)
         found = [] if encoding.seen else column.occurring()
         if found:  # its output column becomes that of a category
             return Categories(Vocabulary({found[0]: encoding.column}), encoding.missing)

@@ -68,7 +68,7 @@ class Numbers:
         return replace(new, exponent=seen.exponent, mean=seen.mean, std=seen.std)
 
     def line(self, new: Numbers) -> tuple[float, float]:
-        """Return factor and offset: these codes are the factor times the new ones and the offset."""
+        """Return factor and offset: these codes are factor times the new ones, plus offset."""
         shift = float(np.ldexp(1.0, new.exponent - self.exponent))
         return new.std * shift / self.std, (new.mean * shift - self.mean) / self.std
 

@@ -21,6 +21,8 @@ from sparsefm.training.parameters import FEATURES_AT_ONCE, State
 
 Array = npt.NDArray[Any]
 
+WILD = 1e4  # times the size of a gradient
+
 
 @dataclass(frozen=True, eq=False)
 class Substitution:
@@ -56,6 +58,7 @@ def in_units(learner: Learner, substitution: Substitution) -> Learner:
 def with_target_scale(learner: Learner, factor: float, offset: float) -> Learner:
     """Return a model, with parameters of its own, of ``(score - offset) / factor``."""
     learner = learner.copy()
+    starts = np.array(learner.hyperparameters.solver._moment_starts)
     for state in learner.states:
         assert isinstance(state, State)
         state.set_parameters(
@@ -63,13 +66,13 @@ def with_target_scale(learner: Learner, factor: float, offset: float) -> Learner
             (state.w.astype(np.float64) / factor).astype(state.w.dtype),
             (state.V.astype(np.float64) / np.sqrt(factor)).astype(state.w.dtype),
         )
-        powers = _powers(np.array(learner.hyperparameters.solver._moment_starts))
-        starts = np.array(learner.hyperparameters.solver._moment_starts)
-        state.bias[1:] = _scaled(state.bias[1:], starts, factor**-powers)
-        state.scalars[:, 2:] = _scaled(state.scalars[:, 2:], starts, factor**-powers)
-        moments = state.factors[:, 1:]
-        scales = factor ** (-1.5 * powers)
-        moments[:] = _scaled(moments, starts[:, None], scales[:, None])
+        scales = _divisors(np.array([factor]), starts)
+        state.bias[1:] = _scaled(state.bias[1:], starts, scales[0])
+        state.scalars[:, 2:] = _scaled(state.scalars[:, 2:], starts, scales)
+        moments, scales = state.factors[:, 1:], _divisors(np.array([factor**1.5]), starts)
+        moments[:, :, : state.rank] = _scaled(
+            moments[:, :, : state.rank], starts[:, None], scales[:, :, None]
+        )
     return learner
 
 
@@ -106,7 +109,7 @@ def _substitute(state: State | ClassState, given: Substitution) -> None:
 
 def _scale_moments(state: State | ClassState, features: Array, sizes: Array, starts: Array) -> None:
     """Divide the moments of some features by powers of `sizes`."""
-    scales = sizes[:, None] ** -_powers(starts)
+    scales = _divisors(sizes, starts)
     if isinstance(state, ClassState):
         blocks = state.blocks[features, 1:]
         state.blocks[features, 1:] = _scaled(blocks, starts[:, None], scales[:, :, None])
@@ -116,9 +119,15 @@ def _scale_moments(state: State | ClassState, features: Array, sizes: Array, sta
     state.factors[features, 1:] = _scaled(moments, starts[:, None], scales[:, :, None])
 
 
-def _powers(starts: Array) -> Array:
-    """Return 2 for the last moment, which is of squares, and 1 for a mean before it."""
-    return np.arange(3 - len(starts), 3, dtype=np.float64)
+def _divisors(sizes: Array, starts: Array) -> Array:
+    """Return what moments of gradients are multiplied by, shape (n, moments).
+
+    The last moment is of squares. Where sizes differ wildly, moments say nothing and begin anew.
+    """
+    powers = np.arange(3 - len(starts), 3)
+    sane = (sizes > 1 / WILD) & (sizes < WILD)
+    divisors = np.where(sane, sizes, 1.0)[:, None] ** -powers.astype(np.float64)
+    return np.where(sane[:, None], divisors, 0.0)
 
 
 def _scaled(moments: Array, starts: Array, scales: Array) -> Array:
