@@ -25,7 +25,7 @@ from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import Kinds, Settings, check_settings, resolved
 from sparsefm.encoding.size import check_size
-from sparsefm.encoding.statistics import scaled_weights, stream_weights
+from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.encoding.streams import Watch, awakened, warn_of_few_rows
 from sparsefm.io.values import register
 from sparsefm.snapshots import aside, consistent
@@ -152,9 +152,8 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Learn what is new in more rows, as `fit` does in the first call.
 
         New categories, and missing values where there were none, become features after those that
-        there are; so do new columns, which follow the known ones. A column that was empty, zero or
-        constant gets statistics (of "standardize" or "log") when it has other values and 30 rows.
-        Other statistics stay; there is a warning, once a column, if rows are far from them.
+        there are; so do new columns. Statistics of numbers follow the rows, unless they are those
+        of `fit`: earlier features are then in other units. Columns of one value wait for others.
         """
         anew = not hasattr(self, "n_features_in_")
         self._follows = True
@@ -307,8 +306,7 @@ class TableEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self, data: Input, sample_weight: Any, *, anew: bool
     ) -> tuple[list[Encoding] | None, Scales]:
         """Return the encodings of all columns, or the scales of a sparse matrix."""
-        weigh = stream_weights if self._follows else scaled_weights
-        weights = weigh(sample_weight, data.shape[0])
+        weights = scaled_weights(sample_weight, data.shape[0], stream=self._follows)
         if anew or "_watch" not in vars(self):
             self._watch = Watch()
         encodings: list[Encoding] | None = None if data.is_sparse else []

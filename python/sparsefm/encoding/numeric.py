@@ -23,7 +23,7 @@ from sparsefm.encoding.tables import Column, Numbers
 
 ENOUGH_ROWS = 30  # for statistics of a column that was constant, or 0 and 1, until then
 MEMORY = 1000  # rows of a stream; of more the last count most, so that statistics keep up
-TOO_MANY = 0.05  # of the weight beyond the range that numbers are clipped to
+TOO_MANY = 0.01  # of the weight beyond the range that numbers are clipped to
 
 
 @dataclass(frozen=True)

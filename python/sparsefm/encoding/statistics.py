@@ -137,19 +137,16 @@ def scale_down(values: Array, exponent: int) -> Array:
         return np.asarray(np.ldexp(values, -exponent), np.float64)
 
 
-def stream_weights(sample_weight: Any, n_rows: int) -> Array | None:
-    """Return weights of rows as they are, so that those of several calls are in one unit."""
-    if scaled_weights(sample_weight, n_rows) is None:
-        return None
-    weights: Array = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
-    return np.minimum(weights, MOST_WEIGHT)
+def scaled_weights(sample_weight: Any, n_rows: int, *, stream: bool = False) -> Array | None:
+    """Return weights of rows, in a unit in which their sum does not overflow.
 
-
-def scaled_weights(sample_weight: Any, n_rows: int) -> Array | None:
-    """Return weights of rows, in a unit in which their sum does not overflow."""
+    Those of a `stream` are in the unit of all its calls, the user's, and not arbitrarily large.
+    """
     if sample_weight is None:
         return None
     as_weights(sample_weight, n_rows, np.float64, "sample_weight")  # for its checks
-    weights = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
+    weights: Array = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
+    if stream:
+        return np.minimum(weights, MOST_WEIGHT)
     scaled: Array = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
     return scaled
