@@ -13,6 +13,7 @@ from sparsefm.io.container import Arrays
 from sparsefm.io.reader import Reader
 
 MOVED = 0.1  # standard deviations, or the logarithm of their ratio, that make new statistics
+FARTHEST = 1e6  # standard deviations; beyond, a line through the first rows says nothing
 POINTS = 512  # of a sample, at most; then every other is left out
 
 
@@ -61,10 +62,10 @@ class Seen:
         """Return whether mean and deviation differ from others so much that it matters."""
         if self.std == 0:
             return False
-        unit = 2.0 ** (self.exponent - exponent)
-        with np.errstate(divide="ignore"):
-            grown = abs(np.log(np.float64(self.std) * unit / std))
-        return bool(abs(self.mean * unit - mean) > MOVED * std or grown > MOVED)
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            own_mean, own_std = np.ldexp([self.mean, self.std], self.exponent - exponent)
+            grown = abs(np.log(own_std / std))
+            return bool(abs(own_mean - mean) > MOVED * std or grown > MOVED)
 
     def joined(
         self, more: Distribution, rows: int, low: float = -LARGEST, high: float = LARGEST
@@ -116,6 +117,21 @@ class Seen:
         share = self.memory / self.rows
         sample = Distribution(self.sample.values, self.sample.weights * share)
         return replace(self, sample=sample, rows=self.memory, weight=self.weight * share)
+
+
+def line(old: tuple[int, float, float], new: tuple[int, float, float]) -> tuple[float, float]:
+    """Return factor and offset: the old value is the factor times the new one, plus the offset.
+
+    The values are the same numbers, standardised by two sets of exponent, mean and deviation. Zero
+    and zero if the units are so different that the old values tell nothing.
+    """
+    (old_exponent, old_mean, old_std), (exponent, mean, std) = old, new
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean, std = np.ldexp([mean, std], exponent - old_exponent).tolist()
+        factor, offset = std / old_std, (mean - old_mean) / old_std
+    if not (1 / FARTHEST < factor < FARTHEST and abs(offset) < FARTHEST):
+        return 0.0, 0.0
+    return factor, offset
 
 
 def _thinned(distribution: Distribution) -> Distribution:

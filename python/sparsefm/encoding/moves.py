@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sparsefm.encoding.columns import Encoding
+from sparsefm.encoding.following import line
 from sparsefm.encoding.numeric import Number
 
 Move = tuple[int, int, float, float]
@@ -23,21 +24,25 @@ def moves(before: Sequence[Encoding], after: Sequence[Encoding]) -> list[Move]:
     ]
 
 
+def _moments(number: Number) -> tuple[int, float, float]:
+    return number.exponent, number.mean, number.std
+
+
 def _statistics(number: Number) -> tuple[float, ...]:
-    return number.exponent, number.mean, number.std, number.low, number.high
+    return *_moments(number), number.low, number.high
 
 
 def _line(old: Number, new: Number) -> tuple[float, float]:
     """Return factor and offset; where there is no such line, the one with the least squares.
 
-    There is none where the old encoding clips what the new one does not.
+    There is none where the old encoding clips what the new one does not. Where units differ wildly,
+    both are zero: the feature begins anew.
     """
     widened = new.low < old.low or new.high > old.high
     if old.is_binary or not widened or new.followed is None:
         points = np.array([0.0, 1.0])
         if not old.is_binary or type(new) is Number:
-            shift = float(np.ldexp(1.0, new.exponent - old.exponent))
-            return new.std * shift / old.std, (new.mean * shift - old.mean) / old.std
+            return line(_moments(old), _moments(new))
         zero, one = new.deviations(points)
         return float(1 / (one - zero)), float(-zero / (one - zero))
     sample = new.followed.sample

@@ -21,7 +21,7 @@ def followed(learner: Learner, before: Fitted, after: Fitted) -> Learner:
         features, missing, factors, offsets = map(np.array, zip(*found, strict=True))
         learner = in_units(learner, Substitution(features, missing, factors, offsets))
     if isinstance(old_target, Numbers) and isinstance(new_target, Numbers):
-        line = old_target.line(new_target)
-        if line != (1.0, 0.0):
-            learner = with_target_scale(learner, *line)
+        factor, offset = old_target.line(new_target)
+        if (factor, offset) != (1.0, 0.0):
+            learner = with_target_scale(learner, factor or np.inf, offset)  # infinite: anew
     return learner

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsefm.data.distinct import distinct_values
-from sparsefm.encoding.following import Seen
+from sparsefm.encoding.following import Seen, line
 from sparsefm.encoding.statistics import MOST_WEIGHT, Distribution, scale_down
 from sparsefm.encoding.streams import FAR, FEW_ROWS
 from sparsefm.estimators.bounds import levels_of
@@ -37,7 +37,7 @@ class Numbers:
     mean: float
     std: float
     levels: tuple[float, ...] = ()
-    followed: Seen | None = None
+    followed: Seen | None = field(default=None, compare=False)
 
     @classmethod
     def learn(cls, y: Array, weights: Array | None) -> Numbers:
@@ -69,8 +69,7 @@ class Numbers:
 
     def line(self, new: Numbers) -> tuple[float, float]:
         """Return factor and offset: these codes are factor times the new ones, plus offset."""
-        shift = float(np.ldexp(1.0, new.exponent - self.exponent))
-        return new.std * shift / self.std, (new.mean * shift - self.mean) / self.std
+        return line((self.exponent, self.mean, self.std), (new.exponent, new.mean, new.std))
 
     def contradiction(self, y: Array, weights: Array | None) -> str | None:
         """Return what to warn of if targets are far from those that this encoding is made of."""
