@@ -188,7 +188,7 @@ def test_copies_do_not_share_growth(table, seed):
     """Any tree of copies: each is what its own chunks make of it, in one encoder."""
     random = np.random.default_rng(seed)
     first = draw_chunk(random, table)
-    tree = [(TableEncoder().fit(first), [first])]
+    tree = [(TableEncoder().partial_fit(first), [first])]
     for _ in range(15):
         encoder, chunks = tree[random.integers(len(tree))]
         grown, chunk = copy.copy(encoder), draw_chunk(random, table)

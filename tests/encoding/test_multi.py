@@ -135,8 +135,7 @@ def test_unknown_values_are_left_out():
 
 def test_growth():
     encoder = TableEncoder(dtype="float64")
-    with pytest.warns(UserWarning, match="the first call of partial_fit has 2 row"):
-        encoder.partial_fit([{"g": ["b", "c"], "n": 1.5}, {"g": [], "n": 2.5}])
+    encoder.fit([{"g": ["b", "c"], "n": 1.5}, {"g": [], "n": 2.5}])
     before = encoder.get_feature_names_out().tolist()
     encoder.partial_fit([{"g": ["d", "a"], "n": 2}, {"g": None, "n": 1}])
     names = [*before, "g=a", "g=d", "g=missing"]

@@ -5,7 +5,8 @@ import pytest
 from sklearn.base import clone
 
 from sparsefm.encoding import TableEncoder
-from sparsefm.encoding.numeric import Bins, Logarithm, Number, Spline
+from sparsefm.encoding.intervals import Bins, Spline
+from sparsefm.encoding.numeric import Logarithm, Number
 
 RNG = np.random.default_rng(0)
 X = np.c_[RNG.normal(size=(200, 3)), RNG.integers(0, 2, 200), np.full(200, 3)]

@@ -14,12 +14,13 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.encoding import numeric
+from sparsefm.encoding import beginning
 from sparsefm.encoding.categories import Categories
 from sparsefm.encoding.columns import (
     NOTHING,
     UNKNOWN,
     Codes,
+    Encoding,
     Spans,
     Values,
     all_missing,
@@ -113,11 +114,19 @@ class Calendar:
                 yield from part.names(name if key == "linear" else f"{name}:{key}")
         yield from missing_name(self.missing, name)
 
-    def awakened(self, column: Dates, weights: Values | None, *, clip: bool) -> "Calendar":
-        """Return the encoding with statistics of time, if it had none and there are enough rows."""
-        if self.linear is None or not self.linear.is_waiting:
+    def awakened(
+        self, column: Dates, weights: Values | None, *, clip: bool, follows: bool
+    ) -> "Calendar":
+        """Return the encoding with what more rows say of time as a number, see `beginning`."""
+        linear: Encoding | None = self.linear
+        if not isinstance(linear, Number):
             return self
-        linear = self.linear.awakened(column.seconds, weights, "standardize", clip=clip)
+        kind, seconds = "standardize", column.seconds
+        if linear.is_waiting:
+            linear = beginning.awakened(linear, seconds, weights, kind, 0, 2, clip=clip)
+        elif follows and linear.followed is not None:
+            linear = linear.following(seconds, weights, kind, clip=clip)
+        assert isinstance(linear, Number)
         return replace(self, parts=self.parts | {"linear": linear})
 
     def grown(self, column: Column, name: str, end: int) -> "Calendar":
@@ -207,6 +216,7 @@ def begin(
     parts: tuple[str, ...] | None,
     *,
     clip: bool,
+    follows: bool = False,
     spare: int | None = None,
 ) -> Calendar:
     """Return an encoding for a column, output columns from `first` on; `grown` completes it.
@@ -220,6 +230,8 @@ def begin(
         Some of `PARTS`; without it those of `AUTO` that differ between rows.
     clip : bool
         Whether times far out are brought nearer before they are standardised.
+    follows : bool
+        Whether the statistics of time follow the rows of a stream.
     spare : int, optional
         An output column to use before all others: of an encoding that knew nothing.
     """
@@ -227,9 +239,11 @@ def begin(
     chosen = AUTO if parts is None else parts
     found: dict[str, Part] = {}
     if "linear" in chosen:
-        seconds = numeric.begin(
-            Numbers(column.seconds), weights, next(free), "standardize", 2, clip=clip
-        )
+        numbers = Numbers(column.seconds)
+        seconds: Encoding
+        seconds = beginning.begin(numbers, weights, next(free), "standardize", 2, clip=clip)
+        if follows:
+            seconds = beginning.followed(seconds, numbers, weights)
         assert isinstance(seconds, Number)
         found["linear"] = seconds
     if "dayofyear" in chosen:

@@ -15,6 +15,7 @@ from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
 from sparsefm.data.validation import check_choice, check_dtype
 from sparsefm.encoding.assembly import assemble, encode, fields_of
+from sparsefm.encoding.beginning import is_plain
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, n_outputs
 from sparsefm.encoding.dates import PARTS
@@ -22,7 +23,7 @@ from sparsefm.encoding.inverse import InverseMixin
 from sparsefm.encoding.learning import learn
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.names import Names, distinct_names, input_names
-from sparsefm.encoding.numeric import Number, is_plain
+from sparsefm.encoding.numeric import Number
 from sparsefm.encoding.reading import Input, field_names, read
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import (
@@ -124,6 +125,7 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
 
     _names: Names | None = None  # also those that are not text
     _warns: bool | None = None  # of identifiers; None: if `numeric` is "auto"
+    _follows = False  # whether statistics follow the rows of a stream
 
     def __init__(
         self,
@@ -163,6 +165,7 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         sample_weight : array-like of shape (n,), optional
             Rows of weight zero count for nothing.
         """
+        self._follows = False
         data = self._read(X, self, anew=True)
         self._remember(data, *self._learn(data, sample_weight, anew=True), self)
         return self
@@ -172,11 +175,11 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         """Learn what is new in more rows, as `fit` does in the first call.
 
         New categories, and missing values where there were none, become features after those that
-        there are; so do new columns, which follow the known ones. A column that was empty, zero or
-        constant gets statistics (of "standardize" or "log") when it has other values and 30 rows.
-        Other statistics stay; there is a warning, once a column, if rows are far from them.
+        there are; so do new columns. Statistics of numbers follow the rows, unless they are those
+        of `fit`: earlier features are then in other units. Columns of one value wait for others.
         """
         anew = not hasattr(self, "n_features_in_")
+        self._follows = True
         data = self._read(X, self, anew=anew)
         self._remember(data, *self._learn(data, sample_weight, anew=anew), self)
         if anew:
@@ -330,7 +333,7 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         self, data: Input, sample_weight: Any, *, anew: bool
     ) -> tuple[list[Encoding] | None, Scales]:
         """Return the encodings of all columns, or the scales of a sparse matrix."""
-        weights = scaled_weights(sample_weight, data.shape[0])
+        weights = scaled_weights(sample_weight, data.shape[0], stream=self._follows)
         if anew or "_watch" not in vars(self):
             self._watch = Watch()
         encodings: list[Encoding] | None = None if data.is_sparse else []

@@ -15,9 +15,10 @@ from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.data.validation import check_dtype
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values, kind
+from sparsefm.encoding.intervals import Bins, Spline, places_of
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.names import Names
-from sparsefm.encoding.numeric import Bins, Logarithm, Number, Spline
+from sparsefm.encoding.numeric import Logarithm, Number
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.statistics import LARGEST
 from sparsefm.snapshots import consistent
@@ -202,7 +203,7 @@ def _(encoding: Bins, entries: Entries, name: str) -> Cells:
     found = found.where(found.columns != encoding.missing)
     texts = [text.removeprefix(f"{name} in ") for _, text in encoding.names(name)]
     cells = np.full(entries.n_rows, None, object)
-    cells[found.rows] = np.array(texts, object)[found.columns - encoding.first]
+    cells[found.rows] = np.array(texts, object)[places_of(encoding, found.columns)]
     return cells
 
 
@@ -212,7 +213,7 @@ def _(encoding: Spline, entries: Entries, name: str) -> Cells:
     cells = np.full(entries.n_rows, np.nan)
     last = np.diff(items.rows, append=-1) != 0  # the knot on the right, or the only one
     alone = np.bincount(items.rows, minlength=entries.n_rows)[items.rows[last]] == 1
-    places, shares = items.columns[last] - encoding.first, items.values[last]
+    places, shares = places_of(encoding, items.columns[last]), items.values[last]
     left, right = encoding.knots[np.maximum(places - 1, 0)], encoding.knots[places]
     with np.errstate(over="ignore"):
         widths = right - left

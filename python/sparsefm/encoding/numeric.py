@@ -1,8 +1,8 @@
-"""Numbers as features: standardised, as logarithms, in bins, or between the knots of a spline."""
+"""Numbers as features: standardised, or their logarithms."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import ClassVar, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 
@@ -10,19 +10,20 @@ from sparsefm.encoding.columns import (
     NOTHING,
     UNKNOWN,
     Codes,
-    Encoding,
     Spans,
     Values,
     as_numbers,
     grown_missing,
     missing_name,
-    text,
     with_missing,
 )
+from sparsefm.encoding.following import Seen
 from sparsefm.encoding.statistics import LARGEST, Distribution, scale_down
 from sparsefm.encoding.tables import Column, Numbers
 
-ENOUGH_ROWS = 30  # for the statistics of a column that was constant until then
+ENOUGH_ROWS = 30  # for statistics of a column that was constant, or 0 and 1, until then
+MEMORY = 1000  # rows of a stream; of more the last count most, so that statistics keep up
+TOO_MANY = 0.01  # of the weight beyond the range that numbers are clipped to
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Number:
     high: float = LARGEST
     missing: int = UNKNOWN
     seen: tuple[float, ...] = ()
+    followed: Seen | None = field(default=None, compare=False)
 
     @classmethod
     def fitted(cls, distribution: Distribution, column: int, *, clip: bool) -> "Number":
@@ -69,22 +71,47 @@ class Number:
         """Whether there was only one value that contributes nothing, or none at all."""
         return self.std == 0 or len(self.seen) > 0
 
-    def awakened(
+    def begin_following(self, first: Distribution, n_rows: int) -> "Number":
+        """Return an encoding of the first rows of a stream, which will follow those to come."""
+        seen = Seen.of(self.scaled(first), n_rows, self.low, self.high, MEMORY)
+        return replace(self, followed=seen)
+
+    def following(
         self, values: Values, weights: Values | None, kind: str, *, clip: bool
     ) -> "Number":
-        """Return the encoding that more rows make of one that is waiting, once there are enough."""
-        present = ~np.isnan(values)
-        weights = np.ones(len(values)) if weights is None else weights
-        together = np.concatenate([self.seen, values[present]])
-        weights = np.concatenate([np.ones(len(self.seen)), weights[present]])
-        distribution = Distribution.of(together, weights)
-        if len(together) < ENOUGH_ROWS or len(distribution.values) < 2:
-            std = self.std if distribution.is_binary else 0.0  # numbers wait for their statistics
-            return replace(self, std=std, seen=tuple(together[:ENOUGH_ROWS].tolist()))
-        if distribution.is_binary:
-            return Number(self.column, missing=self.missing)
-        cls = Logarithm if kind == "log" else Number
-        return replace(cls.fitted(distribution, self.column, clip=clip), missing=self.missing)
+        """Return the encoding after more rows of a stream, perhaps with other statistics.
+
+        They change when they have moved a tenth of a standard deviation. The range of what is not
+        clipped changes when it turns out to be wrong.
+        """
+        assert self.followed is not None
+        more = self.scaled(Distribution.of(values, weights))
+        n_rows = int(np.count_nonzero(~np.isnan(values)))
+        seen = self.followed.joined(more, n_rows, self.low, self.high)
+        new = replace(self, followed=seen)
+        if self.is_binary:
+            if seen.sample.is_binary or seen.rows < ENOUGH_ROWS:
+                return new
+            cls = Logarithm if kind == "log" else Number
+            new = replace(cls.fitted(seen.sample, self.column, clip=clip), missing=self.missing)
+            return new.begin_following(seen.sample, seen.rows)
+        if clip and seen.sample.share_beyond(self.low, self.high) > TOO_MANY:
+            low, high = seen.sample.usual_range()
+            new = replace(new, low=low, high=high)
+            seen = Seen.of(seen.sample, seen.rows, low, high, MEMORY)
+        elif not seen.has_moved(self.exponent, self.mean, self.std):
+            return new
+        if seen.std == 0:
+            return replace(self, followed=seen)
+        return replace(new, exponent=seen.exponent, mean=seen.mean, std=seen.std, followed=seen)
+
+    def scaled(self, distribution: Distribution) -> Distribution:
+        """Return the distribution of what is standardised."""
+        return distribution
+
+    def standardised(self, numbers: Values) -> Values:
+        """Return what the numbers of a distribution, or their logarithms, are encoded to."""
+        return self._standardised(np.minimum(np.maximum(numbers, self.low), self.high))
 
     @property
     def n_outputs(self) -> int:
@@ -102,7 +129,8 @@ class Number:
 
     def grown(self, column: Column, name: str, end: int) -> "Number":
         """Learn that values may be missing."""
-        return _grown_number(self, column, name, end)
+        missing = grown_missing(self.missing, np.isnan(as_numbers(column, name).values), end)
+        return self if missing == self.missing else replace(self, missing=missing)
 
     def encode(self, column: Column, name: str) -> tuple[Codes, Values]:
         """Standardise."""
@@ -142,6 +170,10 @@ class Logarithm(Number):
         logarithms = Distribution(_logarithm(distribution.values, scale), distribution.weights)
         return cls(**vars(Number.fitted(logarithms, column, clip=clip)), scale=scale)
 
+    def scaled(self, distribution: Distribution) -> Distribution:
+        """Return the distribution of the logarithms."""
+        return Distribution(_logarithm(distribution.values, self.scale), distribution.weights)
+
     def encode(self, column: Column, name: str) -> tuple[Codes, Values]:
         """Standardise the logarithms."""
         return super().encode(
@@ -153,169 +185,8 @@ class Logarithm(Number):
         return super().deviations(_logarithm(numbers, self.scale))
 
 
-@dataclass(frozen=True, eq=False)
-class Bins:
-    """One output column for each interval of a number, and for missing values if there were any.
-
-    Attributes
-    ----------
-    first : int
-        The output column of numbers below ``edges[0]``.
-    edges : ndarray of float64
-        Each begins an interval, which it belongs to.
-    missing : int
-    """
-
-    n_entries: ClassVar[int] = 1
-
-    first: int
-    edges: Values
-    missing: int = UNKNOWN
-
-    @property
-    def n_outputs(self) -> int:
-        """How many output columns there are."""
-        return len(self.edges) + 1 + (self.missing != UNKNOWN)
-
-    def spans(self) -> Spans:
-        """Return the span of the intervals."""
-        return with_missing(
-            np.array([[self.first, self.first + len(self.edges) + 1]]), self.missing
-        )
-
-    def names(self, name: str) -> Iterator[tuple[int, str]]:
-        """Yield ``name in [a, b)``."""
-        edges = ["-inf", *map(text, self.edges.tolist()), "inf"]
-        for bin in range(len(edges) - 1):
-            yield self.first + bin, f"{name} in [{edges[bin]}, {edges[bin + 1]})"
-        yield from missing_name(self.missing, name)
-
-    def grown(self, column: Column, name: str, end: int) -> "Bins":
-        """Learn that values may be missing."""
-        return _grown_number(self, column, name, end)
-
-    def encode(self, column: Column, name: str) -> tuple[Codes, None]:
-        """Find the interval of each number."""
-        numbers = as_numbers(column, name).values
-        bins = self.first + np.searchsorted(self.edges, numbers, side="right")
-        return np.where(np.isnan(numbers), self.missing, bins).astype(np.int32), None
-
-
-@dataclass(frozen=True, eq=False)
-class Spline:
-    """Piecewise linear functions of a number: one output column for each knot.
-
-    The value of a knot's column is 1 at the knot, falls linearly to 0 at the knots beside it, and
-    is 0 beyond them. So at most two adjacent columns are not zero, and their values add up to 1.
-    Beyond the outer knots the outer column is 1.
-
-    Attributes
-    ----------
-    first : int
-        The output column of ``knots[0]``.
-    knots : ndarray of float64
-        At least two, ascending.
-    missing : int
-    """
-
-    n_entries: ClassVar[int] = 2
-
-    first: int
-    knots: Values
-    missing: int = UNKNOWN
-
-    @property
-    def n_outputs(self) -> int:
-        """How many output columns there are."""
-        return len(self.knots) + (self.missing != UNKNOWN)
-
-    def spans(self) -> Spans:
-        """Return the span of the knots."""
-        return with_missing(np.array([[self.first, self.first + len(self.knots)]]), self.missing)
-
-    def names(self, name: str) -> Iterator[tuple[int, str]]:
-        """Yield ``name@knot``."""
-        for place, knot in enumerate(self.knots.tolist()):
-            yield self.first + place, f"{name}@{text(knot)}"
-        yield from missing_name(self.missing, name)
-
-    def grown(self, column: Column, name: str, end: int) -> "Spline":
-        """Learn that values may be missing."""
-        return _grown_number(self, column, name, end)
-
-    def encode(self, column: Column, name: str) -> tuple[Codes, Values]:
-        """Return the knots on either side of each number, and how near it is to each."""
-        numbers = as_numbers(column, name).values
-        places = np.searchsorted(self.knots[1:-1], numbers, side="right")
-        with np.errstate(over="ignore"):  # the width of an interval may be too large for float64
-            units = np.where(np.isinf(np.diff(self.knots)), 0.5, 1.0)
-        begins, widths = self.knots[:-1] * units, self.knots[1:] * units - self.knots[:-1] * units
-        inside = np.minimum(np.maximum(numbers, self.knots[0]), self.knots[-1])
-        values = np.empty((len(numbers), 2))
-        values[:, 1] = (inside * units[places] - begins[places]) / widths[places]
-        values[:, 0] = 1 - values[:, 1]
-        columns = np.empty(values.shape, np.int32)
-        columns[:, 0] = self.first + places
-        columns[:, 1] = columns[:, 0] + 1
-        missing = np.isnan(numbers)
-        if missing.any():
-            columns[missing], values[missing] = (self.missing, NOTHING), (1, 0)
-        return columns, values
-
-
-def is_plain(encoding: Encoding) -> bool:
-    """Return whether different numbers are different, however far out they are."""
-    return type(encoding) is Number and encoding.low == -LARGEST
-
-
-def begin(
-    column: Numbers, weights: Values | None, first: int, kind: str, n_bins: int, *, clip: bool
-) -> Encoding:
-    """Return an encoding for a column, output columns from `first` on; `grown` completes it.
-
-    Parameters
-    ----------
-    column : Numbers
-    weights : ndarray of float64, shape (n,), optional
-    first : int
-    kind : {"standardize", "log", "bin", "spline"}
-    n_bins : int
-        Into how many intervals bins and knots divide the numbers.
-    clip : bool
-        Whether values far out are brought nearer before they are standardised.
-    """
-    distribution = Distribution.of(column.values, weights)
-    if set(distribution.values[:2].tolist()) != {1.0} and len(distribution.values) < 2:
-        return _waiting(distribution, first, clip=clip)
-    if distribution.is_binary:
-        return Number(first)
-    if kind == "standardize":
-        return Number.fitted(distribution, first, clip=clip)
-    if kind == "log":
-        return Logarithm.fitted(distribution, first, clip=clip)
-    if kind == "bin":
-        return Bins(first, distribution.quantiles(n_bins))
-    return Spline(first, distribution.knots(n_bins))
-
-
-def _waiting(distribution: Distribution, first: int, *, clip: bool) -> Number:
-    """Return the encoding of a column that has one value, which has no deviation, or none."""
-    begun = Number(first)  # of zeros, which are nothing
-    if not distribution.is_binary:
-        begun = Number.fitted(distribution, first, clip=clip)
-    return replace(begun, seen=tuple(distribution.values.tolist()))
-
-
-AnyNumber = TypeVar("AnyNumber", Number, Bins, Spline)
-
-
 def _logarithm(values: Values, scale: float) -> Values:
     """Return ``sign(x) log(1 + |x| / scale)``, also where the ratio is too large for float64."""
     with np.errstate(over="ignore", under="ignore"):
         ratios = np.minimum(np.abs(values) / scale, LARGEST)
     return np.asarray(np.copysign(np.log1p(ratios), values), np.float64)
-
-
-def _grown_number(encoding: AnyNumber, column: Column, name: str, end: int) -> AnyNumber:
-    missing = grown_missing(encoding.missing, np.isnan(as_numbers(column, name).values), end)
-    return encoding if missing == encoding.missing else replace(encoding, missing=missing)

@@ -12,11 +12,14 @@ from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
 from sparsefm.encoding.dates import CATEGORIES, PARTS, WEEKDAYS, Calendar, Cycle, Part
 from sparsefm.encoding.encoder import TableEncoder
+from sparsefm.encoding.following import Seen
+from sparsefm.encoding.intervals import Bins, Spline
 from sparsefm.encoding.multi import COMBINERS, Multi
 from sparsefm.encoding.names import Names
-from sparsefm.encoding.numeric import ENOUGH_ROWS, Bins, Logarithm, Number, Spline
+from sparsefm.encoding.numeric import ENOUGH_ROWS, Logarithm, Number
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import check_settings
+from sparsefm.encoding.statistics import LARGEST_EXPONENT
 from sparsefm.encoding.tables import Value
 from sparsefm.encoding.vocabulary import Vocabulary
 from sparsefm.errors import FileFormatError
@@ -25,7 +28,6 @@ from sparsefm.io.reader import Reader, add_prefix
 from sparsefm.io.strings import read_strings, strings_to_arrays
 from sparsefm.io.values import parameters_from_json, shown, to_json
 
-LARGEST_EXPONENT = 1100  # beyond those of float64
 KINDS = {Number: "number", Logarithm: "log", Bins: "bins", Spline: "spline", Hashed: "hashed"}
 NUMBERS = {bool: "bool", int: "int64", float: "float64"}  # of categories that are not text
 
@@ -117,7 +119,11 @@ def _encoding_to_content(encoding: Encoding) -> tuple[dict[str, Any], Arrays]:
     header = {"kind": KINDS[type(encoding)], **vars(encoding)}
     if seen := header.pop("seen", ()):
         header["seen"] = list(seen)
+    followed = header.pop("followed", None)
     arrays = {name: header.pop(name) for name in ("edges", "knots") if name in header}
+    if followed is not None:
+        header["followed"], stored = followed.to_content()
+        arrays |= add_prefix("followed.", stored)
     return header, arrays
 
 
@@ -151,12 +157,13 @@ def _read_encoding(reader: Reader) -> Encoding:
         return Logarithm(**_read_number(reader), missing=missing, scale=scale)
     if kind == "bins":
         edges = _read_ascending(reader, "edges")
-        return Bins(reader.integer("first", 0, MAX_FEATURES), edges, missing)
+        return Bins(reader.integer("first", 0, MAX_FEATURES), edges, missing, _read_rest(reader))
     if kind == "spline":
         knots = _read_ascending(reader, "knots")
         if len(knots) < 2:
             raise FileFormatError("has a spline with less than two knots")
-        return Spline(reader.integer("first", 0, MAX_FEATURES), knots, missing)
+        first = reader.integer("first", 0, MAX_FEATURES)
+        return Spline(first, knots, missing, _read_rest(reader))
     values = _read_categories(kind, reader)
     columns = reader.array("columns", (len(values),), ("int32",))
     if len(set(values)) != len(values):
@@ -220,7 +227,13 @@ def _read_number(reader: Reader) -> dict[str, Any]:
         "low": low,
         "high": reader.real("high", least=low),
         "seen": _read_seen(reader),
+        "followed": Seen.read(reader.part("followed")) if reader.has_entry("followed") else None,
     }
+
+
+def _read_rest(reader: Reader) -> int:
+    """Return where the second of several output columns is; in older files beside the first."""
+    return reader.integer("rest", UNKNOWN, MAX_FEATURES) if reader.has_entry("rest") else UNKNOWN
 
 
 def _read_seen(reader: Reader) -> tuple[float, ...]:

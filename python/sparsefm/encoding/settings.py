@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sparsefm.data.validation import check_choice, check_dtype, check_integer, is_mapping
-from sparsefm.encoding import dates, numeric
+from sparsefm.encoding import beginning, dates
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values, all_missing, kind_of_column
 from sparsefm.encoding.dates import PARTS, Calendar
@@ -48,6 +48,8 @@ class Settings:
     combiner : str
     n_bins : int
     clip : bool
+    follows : bool
+        Whether the statistics of numbers follow the rows of a stream.
     """
 
     names: list[str]
@@ -61,6 +63,7 @@ class Settings:
     combiner: str
     n_bins: int
     clip: bool
+    follows: bool
 
     @classmethod
     def of(cls, encoder: Any, names: list[str]) -> "Settings":
@@ -78,7 +81,8 @@ class Settings:
         clip = encoder.clip == "auto" or bool(encoder.clip)
         calendar = parts, other_parts
         lists = separators, encoder.combiner
-        return cls(names, buckets, categorical, kinds, others, *calendar, *lists, n_bins, clip)
+        chosen = names, buckets, categorical, kinds, others, *calendar, *lists
+        return cls(*chosen, n_bins, clip, encoder._follows)
 
     def kind(self, position: int) -> str:
         """Return what numbers become in the column at a position, perhaps "auto"."""
@@ -99,7 +103,8 @@ class Settings:
             return self.calendar(position, column, weights, first)
         if isinstance(column, Numbers) and buckets is None and position not in self.categorical:
             kind = self.kind(position).replace("auto", KINDS[0])
-            return numeric.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
+            begun = beginning.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
+            return beginning.followed(begun, column, weights) if self.follows else begun
         return single
 
     def calendar(
@@ -114,7 +119,10 @@ class Settings:
         self._check_kind(position, column)
         parts = self.parts.get(position, self.other_parts)
         chosen = None if isinstance(parts, str) and parts == "auto" else _several(parts)
-        return dates.begin(column, weights, first, chosen, clip=self.clip, spare=spare)
+        follows = self.follows
+        return dates.begin(
+            column, weights, first, chosen, clip=self.clip, follows=follows, spare=spare
+        )
 
     def _check_kind(self, position: int, column: Column) -> None:
         """Refuse a column that a parameter names for what it is not."""

@@ -17,6 +17,8 @@ from sparsefm.data.validation import as_vector, as_weights
 Array = npt.NDArray[np.float64]
 
 LARGEST = float(np.finfo(np.float64).max)
+LARGEST_EXPONENT = 1100  # beyond those of float64
+MOST_WEIGHT = 1e200  # of a row, so that the sum over a stream does not overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +42,14 @@ class Distribution:
         starts = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
         return cls(values[starts], np.add.reduceat(weights, starts) if len(starts) else weights)
 
+    def joined(self, other: "Distribution") -> "Distribution":
+        """Return the distribution of the rows of both."""
+        values, weights = (
+            np.concatenate(pair)
+            for pair in ((self.values, other.values), (self.weights, other.weights))
+        )
+        return Distribution.of(values, weights)
+
     @property
     def is_binary(self) -> bool:
         """Whether there is nothing but 0 and 1."""
@@ -62,6 +72,11 @@ class Distribution:
         half = high / 2 - low / 2
         with np.errstate(over="ignore"):
             return float(max(low - half, -LARGEST)), float(min(high + half, LARGEST))
+
+    def share_beyond(self, low: float, high: float) -> float:
+        """Return the share of the weight that is outside of a range."""
+        beyond = (self.values < low) | (self.values > high)
+        return float(self.weights[beyond].sum() / self.weights.sum()) if beyond.any() else 0.0
 
     def clipped(self, low: float, high: float) -> "Distribution":
         """Return the distribution of values that are brought into a range."""
@@ -122,11 +137,16 @@ def scale_down(values: Array, exponent: int) -> Array:
         return np.asarray(np.ldexp(values, -exponent), np.float64)
 
 
-def scaled_weights(sample_weight: Any, n_rows: int) -> Array | None:
-    """Return weights of rows, in a unit in which their sum does not overflow."""
+def scaled_weights(sample_weight: Any, n_rows: int, *, stream: bool = False) -> Array | None:
+    """Return weights of rows, in a unit in which their sum does not overflow.
+
+    Those of a `stream` are in the unit of all its calls, the user's, and not arbitrarily large.
+    """
     if sample_weight is None:
         return None
     as_weights(sample_weight, n_rows, np.float64, "sample_weight")  # for its checks
-    weights = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
+    weights: Array = as_vector(sample_weight, n_rows, np.float64, "sample_weight")
+    if stream:
+        return np.minimum(weights, MOST_WEIGHT)
     scaled: Array = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
     return scaled

@@ -8,12 +8,14 @@ import numpy as np
 
 from sparsefm import _core
 from sparsefm.data.offsets import offset_columns, warn_of_offsets
+from sparsefm.encoding import beginning
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values, all_missing, as_numbers
 from sparsefm.encoding.dates import Calendar
 from sparsefm.encoding.identifiers import reason
+from sparsefm.encoding.intervals import Bins, Spline
 from sparsefm.encoding.multi import Multi
-from sparsefm.encoding.numeric import Bins, Number, Spline
+from sparsefm.encoding.numeric import Number
 from sparsefm.encoding.scales import Scales, column_scales
 from sparsefm.encoding.settings import Settings
 from sparsefm.encoding.tables import Column, Dates, Lists, Numbers
@@ -59,8 +61,9 @@ def awakened(
         return _of_dates(encoding, position, column, weights, end, settings)
     if isinstance(encoding, Number) and encoding.is_waiting:
         if isinstance(column, Numbers):
-            kind = settings.kind(position)
-            return encoding.awakened(column.values, weights, kind, clip=settings.clip)
+            kind, n_bins, clip = settings.kind(position), settings.n_bins, settings.clip
+            values = column.values
+            return beginning.awakened(encoding, values, weights, kind, end, n_bins, clip=clip)
         found = [] if encoding.seen else column.occurring()
         if found:  # its output column becomes that of a category
             return Categories(Vocabulary({found[0]: encoding.column}), encoding.missing)
@@ -69,6 +72,9 @@ def awakened(
         begun = settings.begin(position, column, weights, end)
         if isinstance(begun, Number | Bins | Spline):
             return replace(begun, missing=encoding.missing)  # type: ignore[attr-defined]
+    if settings.follows and isinstance(encoding, Number) and encoding.followed is not None:
+        numbers = as_numbers(column, settings.names[position]).values
+        return encoding.following(numbers, weights, settings.kind(position), clip=settings.clip)
     return encoding
 
 
@@ -99,7 +105,7 @@ def _of_dates(
 ) -> Encoding:
     """Return an encoding of dates in the place of one that knows nothing of its column yet."""
     if isinstance(encoding, Calendar):
-        return encoding.awakened(column, weights, clip=settings.clip)
+        return encoding.awakened(column, weights, clip=settings.clip, follows=settings.follows)
     if all_missing(column):
         return encoding
     if isinstance(encoding, Number) and encoding.is_waiting and not encoding.seen:
@@ -116,6 +122,8 @@ def contradiction(encoding: Encoding, column: Column, name: str) -> str | None:
     """Return what to warn of if a column is far from what the first rows said of it."""
     if not isinstance(column, Numbers) or not isinstance(encoding, Number | Bins | Spline):
         return None
+    if isinstance(encoding, Number) and encoding.followed is not None:
+        return None  # its statistics follow
     numbers = as_numbers(column, name).values
     numbers = numbers[~np.isnan(numbers)]
     if isinstance(encoding, Number) and encoding.is_binary:
@@ -145,7 +153,7 @@ def _is_far(encoding: Number | Bins | Spline, numbers: Values) -> bool:
         low, high = encoding.knots[[0, -1]]
         return bool(np.mean((numbers < low) | (numbers > high)) > MOST)
     edges = encoding.edges
-    if len(edges) < 2:
+    if len(edges) < 2 or np.mean(numbers == np.median(numbers)) > 0.5:  # it may be so in all rows
         return False
     return float(max(np.mean(numbers < edges[0]), np.mean(numbers >= edges[-1]))) > MOST
 
@@ -213,29 +221,12 @@ def far_scales(scales: Scales, X: _core.Csr) -> dict[int, float]:
     return dict(zip(columns[far].tolist(), ratios[far].tolist(), strict=True))
 
 
-def warn_of_few_rows(encoder: Any, n_rows: int, *others: str) -> None:
-    """Warn if the statistics of a stream were made of so few rows that they say little."""
-    if n_rows >= FEW_ROWS:
-        return
-    names = list(others)
-    if encoder._encodings is None:
-        names += [] if encoder._scales.all_ones else ["the sparse matrix"]
-    else:
-        pairs = zip(encoder._encodings, encoder.field_names_, strict=True)
-        names += [f"column {name!r}" for encoding, name in pairs if _has_statistics(encoding)]
-    if names:
-        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+def warn_of_few_rows(encoder: Any, n_rows: int) -> None:
+    """Warn if the scales of a sparse matrix, which stay, are made of so few rows."""
+    if n_rows < FEW_ROWS and encoder._encodings is None and not encoder._scales.all_ones:
         warnings.warn(
-            f"the first call of partial_fit has {n_rows} row(s), of which the statistics of "
-            f"{listed} are made, which stay: make that call some hundred rows",
+            f"the first call of partial_fit has {n_rows} row(s), of which the scales of the sparse "
+            "matrix are made, which stay: make that call some hundred rows",
             UserWarning,
             stacklevel=2,
         )
-
-
-def _has_statistics(encoding: Encoding) -> bool:
-    if isinstance(encoding, Calendar):
-        return encoding.linear is not None and encoding.linear.is_informative
-    if isinstance(encoding, Number):
-        return encoding.is_informative
-    return isinstance(encoding, Bins | Spline)

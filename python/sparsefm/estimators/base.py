@@ -19,6 +19,7 @@ from sparsefm.estimators.describing import DescribingMixin
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.eval_sets import SEPARATOR, UNNAMED, all_rows, scored_sets
 from sparsefm.estimators.fitting import FittingMixin
+from sparsefm.estimators.following import followed
 from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
 from sparsefm.estimators.nested import NestedParameters
 from sparsefm.estimators.parameters import check_parameters
@@ -219,16 +220,19 @@ class FactorizationMachine(
         if go_on:
             check_going_on(self._learner, self.solver)
             check_changes(self, changed)
-        dataset, _ = self._learn(X, y, sample_weight, go_on=go_on, canonical=False)
-        if not go_on:
-            target = ["the target"] if isinstance(self._target, Numbers) else []
-            warn_of_few_rows(self.encoder_, dataset.X.n_rows, *target)
+        before = (self.encoder_, self._target) if go_on else None
+        dataset, _ = self._learn(
+            X, y, sample_weight, go_on=go_on, canonical=False, stream=not go_on
+        )
+        if before is None:
+            warn_of_few_rows(self.encoder_, dataset.X.n_rows)
             learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
         else:
             learner = adapted(self._learner, changed)
             if self._is_shared or learner.size <= SMALL_MODEL:
                 learner = learner.copy()
             learner = learner.grown(dataset.X.n_features)
+            learner = followed(learner, before, (self.encoder_, self._target))
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
         self.__dict__.pop("best_params_", None)  # no fit repeats this
         with learner.learning(dataset.used_features):

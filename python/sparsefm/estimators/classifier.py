@@ -233,7 +233,8 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
 
         The optimizer continues with its moments, and new features join the model.
         Hyperparameters that are not set have fixed defaults; there is no search. The statistics of
-        columns are those of the first call.
+        columns follow the rows, unless they are those of `fit`, and parameters are corrected so
+        that predictions stay.
 
         After a fit whose model was sampled, if `solver` is None, the first call compresses it to
         one ordinary model, see `SampledModel.compress`, and trains that with `AdaGrad`.

@@ -27,6 +27,7 @@ from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
 from sparsefm.losses import Loss
 from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.learner import Learner
 from sparsefm.training.random import stream
 from sparsefm.tuning.splits import Split, split
 
@@ -53,6 +54,7 @@ class ExamplesMixin:
         go_on: bool,
         canonical: bool = True,
         searching: bool = False,
+        stream: bool = False,
     ) -> tuple[Dataset, Array | None]:
         """Fit the encoding of columns and targets, or extend it.
 
@@ -66,6 +68,8 @@ class ExamplesMixin:
             Whether to bring rows into an order that depends on their content only.
         searching : bool
             Whether a search will choose an encoding. Until then different numbers stay different.
+        stream : bool
+            Whether statistics of the first rows follow those to come.
 
         Returns
         -------
@@ -75,11 +79,13 @@ class ExamplesMixin:
         """
         y = self._check_targets(X, y)
         weights = proportions(sample_weight, len(y))
-        matrix = self._learn_columns(X, sample_weight, go_on, searching)
+        matrix = self._learn_columns(X, sample_weight, go_on, searching, stream)
         check_length(y, matrix.n_rows, "y")
         if go_on:
             self.encoder_._watch.tell("the target", self._target.contradiction(y, weights))
         self._target = self._target.grown(y, weights) if go_on else self._new_target(y, weights)
+        if isinstance(self._target, Numbers) and (stream or self._target.followed is not None):
+            self._target = self._target.following(y, weights)
         codes = self._codes(y, weights)
         if canonical:  # the order does not depend on the encoding
             plain = self.encoder_._plain()
@@ -119,7 +125,9 @@ class ExamplesMixin:
             check_length(checked, n_rows[0], "y")
         return checked
 
-    def _learn_columns(self, X: Any, sample_weight: Any, go_on: bool, searching: bool) -> _core.Csr:
+    def _learn_columns(
+        self, X: Any, sample_weight: Any, go_on: bool, searching: bool, stream: bool
+    ) -> _core.Csr:
         """Fit the encoder, or extend it by new categories; return the encoded matrix."""
         if sp.issparse(X):
             rank = Hyperparameters.rank if self.rank is None else self.rank
@@ -129,6 +137,7 @@ class ExamplesMixin:
             if searching and isinstance(encoder.clip, str):
                 encoder.clip = False
             self.encoder_ = encoder.set_params(dtype=self.dtype)
+            self.encoder_._follows = stream
             return self.encoder_._fit_encode(X, sample_weight, self)
         if self._loss.name != self._learner.loss.name:
             raise ValueError(
@@ -137,6 +146,7 @@ class ExamplesMixin:
             )
         self.encoder_ = copy.copy(self.encoder_)
         self.encoder_.dtype = self.dtype
+        self.encoder_._follows = isinstance(self._learner, Learner)  # samples cannot be changed
         return self.encoder_._grow_encode(X, sample_weight, self)
 
     def _validation(self, eval_set: Any) -> Dataset | None:

@@ -15,6 +15,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.data.validation import check_flag
 from sparsefm.estimators.examples import ExamplesMixin
+from sparsefm.estimators.following import followed
 from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.targets import Classes
@@ -65,13 +66,14 @@ class FittingMixin(ExamplesMixin):
             check_going_on(self._learner, self.solver)
             check_changes(self, changed)
         searching = not go_on and self._has_open_settings(given)
+        before = (self.encoder_, self._target) if go_on else None
         dataset, counts = self._learn(X, y, sample_weight, go_on=go_on, searching=searching)
         held_out = eval_set is None and self.validation_fraction is not None
         split = self._hold_out(dataset) if held_out else None
         views = Views(self, X, sample_weight, eval_set, dataset, counts, split)
         del dataset  # its memory is free once it is encoded otherwise
         if go_on and not isinstance(self.solver, Sweeper):
-            self._go_on(changed, *views(None))
+            self._go_on(changed, before, *views(None))
         elif searching:
             self._search_and_train(given, views)
         else:
@@ -87,11 +89,16 @@ class FittingMixin(ExamplesMixin):
         return not (fixed and self.epochs is not None)
 
     def _go_on(
-        self, changed: Mapping[str, Any], dataset: Dataset, validation: Dataset | None
+        self,
+        changed: Mapping[str, Any],
+        before: Any,
+        dataset: Dataset,
+        validation: Dataset | None,
     ) -> None:
         """Continue training with mini-batches."""
         self.__dict__.pop("best_params_", None)  # it was for the first fit
         learner = adapted(self._learner.copy(), changed).grown(dataset.X.n_features)
+        learner = followed(learner, before, (self.encoder_, self._target))
         learner.join(dataset.used_features)
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
         self._train(learner, dataset, validation, stages_of(self.epochs or self.n_iter_), planner)

@@ -200,7 +200,8 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
         The optimizer continues with its moments, and new features join the model.
         Hyperparameters that are not set have fixed defaults; there is no search. The statistics of
-        columns and targets are those of the first call, but `bounds_` grow with the targets.
+        columns and targets follow the rows, unless they are those of `fit`, and parameters are
+        corrected so that predictions stay. `bounds_` grow with the targets.
 
         After a fit whose model was sampled, if `solver` is None, the first call compresses it to
         one ordinary model, see `SampledModel.compress`, and trains that with `AdaGrad`.

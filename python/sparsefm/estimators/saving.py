@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import asdict
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -13,7 +12,9 @@ from sklearn.utils.validation import check_is_fitted
 from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import check_flag
 from sparsefm.encoding import TableEncoder
-from sparsefm.encoding.saving import LARGEST_EXPONENT, encoder_to_content, read_encoder
+from sparsefm.encoding.following import Seen
+from sparsefm.encoding.saving import encoder_to_content, read_encoder
+from sparsefm.encoding.statistics import LARGEST_EXPONENT
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
 from sparsefm.estimators.going_on import parameters_of
@@ -195,7 +196,8 @@ def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], 
         learned, arrays = _learner_to_content(estimator._learner, optimizer_state)
     header |= learned
     if isinstance(estimator._target, Numbers):
-        header["target"] = asdict(estimator._target)  # JSON makes lists of tuples
+        header["target"], stored = estimator._target.to_content()
+        arrays |= add_prefix("target.", stored)
     else:
         arrays |= add_prefix("classes.", labels_to_arrays(estimator._target.labels))
     header["encoder"], parts = encoder_to_content(estimator.encoder_)
@@ -271,7 +273,8 @@ def _read_target(reader: Reader, loss: Loss) -> Numbers | Classes:
     target = reader.part("target")
     exponent = target.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT)
     mean, std = target.real("mean", least=-1.0), target.real("std", above=0.0)
-    return Numbers(exponent, mean, std, _read_levels(target))
+    seen = Seen.read(target.part("followed")) if target.has_entry("followed") else None
+    return Numbers(exponent, mean, std, _read_levels(target), seen)
 
 
 def _read_levels(target: Reader) -> tuple[float, ...]:

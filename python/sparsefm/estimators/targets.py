@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsefm.data.distinct import distinct_values
-from sparsefm.encoding.statistics import Distribution, scale_down
+from sparsefm.encoding.following import Seen, line
+from sparsefm.encoding.statistics import MOST_WEIGHT, Distribution, scale_down
 from sparsefm.encoding.streams import FAR, FEW_ROWS
 from sparsefm.estimators.bounds import levels_of
+from sparsefm.io.container import Arrays
+from sparsefm.io.reader import add_prefix
 
 Array = npt.NDArray[Any]
 
@@ -34,6 +37,7 @@ class Numbers:
     mean: float
     std: float
     levels: tuple[float, ...] = ()
+    followed: Seen | None = field(default=None, compare=False)
 
     @classmethod
     def learn(cls, y: Array, weights: Array | None) -> Numbers:
@@ -50,8 +54,27 @@ class Numbers:
         seen = y if weights is None else y[weights > 0]
         return replace(self, levels=levels_of(np.append(self.levels, seen)))
 
+    def following(self, y: Array, weights: Array | None) -> Numbers:
+        """Return this encoding after more rows of a stream, perhaps with other statistics."""
+        if weights is not None:
+            y, weights = y[weights > 0], np.minimum(weights[weights > 0], MOST_WEIGHT)
+        distribution = Distribution.of(y, weights)
+        if self.followed is None:
+            return replace(self, followed=Seen.of(distribution, len(y)))
+        seen = self.followed.joined(distribution, len(y))
+        new = replace(self, followed=seen)
+        if not seen.has_moved(self.exponent, self.mean, self.std):
+            return new
+        return replace(new, exponent=seen.exponent, mean=seen.mean, std=seen.std)
+
+    def line(self, new: Numbers) -> tuple[float, float]:
+        """Return factor and offset: these codes are factor times the new ones, plus offset."""
+        return line((self.exponent, self.mean, self.std), (new.exponent, new.mean, new.std))
+
     def contradiction(self, y: Array, weights: Array | None) -> str | None:
         """Return what to warn of if targets are far from those that this encoding is made of."""
+        if self.followed is not None:
+            return None
         seen = y if weights is None else y[weights > 0]
         with np.errstate(over="ignore"):  # infinity is far, too
             if len(seen) < FEW_ROWS or np.median(np.abs(self.codes(seen))) <= FAR:
@@ -61,6 +84,15 @@ class Numbers:
             f"{self.offset:g} and the standard deviation {self.scale:g} of the first rows, which "
             "training is in units of: begin with rows that are typical"
         )
+
+    def to_content(self) -> tuple[dict[str, Any], Arrays]:
+        """Return it as the content of a file: a header of JSON values, and arrays."""
+        header = {**vars(self), "levels": list(self.levels)}
+        followed = header.pop("followed")
+        if followed is None:
+            return header, {}
+        header["followed"], arrays = followed.to_content()
+        return header, add_prefix("followed.", arrays)
 
     @property
     def offset(self) -> float:

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 
 from sparsefm.data.validation import check_integer
 from sparsefm.encoding.columns import text
-from sparsefm.encoding.tables import Column, Labels, Numbers
+from sparsefm.encoding.tables import Column, Dates, Labels, Numbers
 from sparsefm.inspection.explanation import describe_parts
 from sparsefm.inspection.fields import NUMBERS_AT_ONCE, check_fields, sums_by_field
 
@@ -230,6 +230,9 @@ def _shown(column: Column, row: int) -> str:
     if isinstance(column, Labels):
         code = column.codes[row]
         return "missing" if code < 0 else text(column.values[code])
+    if isinstance(column, Dates):
+        date = str(column.local[row])
+        return "missing" if date == "NaT" else date.removesuffix("T00:00:00").replace("T", " ")
     codes = column.items.codes[column.indptr[row] : column.indptr[row + 1]].tolist()
     if codes == [-1]:
         return "missing"

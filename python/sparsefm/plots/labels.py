@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.encoding.numeric import Bins, Spline
+from sparsefm.encoding.intervals import Bins, Spline, places_of
 from sparsefm.plots.label_placement import shorten
 
 DIGITS = 4  # of a number in a name, or more where numbers would look the same
@@ -49,9 +49,9 @@ class FeatureLabels:
         field = self.fields[place]
         encoding = None if self._encodings is None else self._encodings[field]
         if isinstance(encoding, Bins) and place != encoding.missing:
-            return interval(encoding.edges, place - encoding.first)
+            return interval(encoding.edges, int(places_of(encoding, place)))
         if isinstance(encoding, Spline) and place != encoding.missing:
-            return "@" + numbers(encoding.knots)[place - encoding.first]
+            return "@" + numbers(encoding.knots)[int(places_of(encoding, place))]
         return str(self.names[place]).removeprefix(self.field_names[field])
 
 

@@ -91,6 +91,10 @@ class State:
     def set_parameters(self, w0: float, w: Array, V: Array) -> None:
         """Set the parameters, of shapes (), (d,) and (d, rank)."""
         self.bias[0], self.w[:], self.V[:] = w0, w, V
+        self.refresh_norms()
+
+    def refresh_norms(self) -> None:
+        """Compute the norms of the factors, which have changed."""
         _core.refresh_norms(self.scalars, self.factors, None)
 
     def draw_factors(

@@ -1,0 +1,144 @@
+"""What a stream has seen of a column of numbers, so that the column's statistics can follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sparsefm.encoding.statistics import LARGEST, LARGEST_EXPONENT, Distribution, scale_down
+from sparsefm.errors import FileFormatError
+from sparsefm.io.container import Arrays
+from sparsefm.io.reader import Reader
+
+MOVED = 0.1  # standard deviations, or the logarithm of their ratio, that make new statistics
+FARTHEST = 1e6  # standard deviations; beyond, a line through the first rows says nothing
+POINTS = 512  # of a sample, at most; then every other is left out
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Mean and deviation of the rows so far, of which the last count most, and a sample of them.
+
+    Attributes
+    ----------
+    sample : Distribution
+        As it was before clipping, of logarithms if the column is one of them.
+    rows : int
+        Their number, at most `memory`.
+    weight : float
+        Their weight.
+    exponent : int
+    mean, std : float
+        Of what was clipped, in units of ``2**exponent``.
+    memory : int or None
+        Once there are more rows, the last ones count more; None: all count the same.
+    """
+
+    sample: Distribution
+    rows: int
+    weight: float
+    exponent: int
+    mean: float
+    std: float
+    memory: int | None
+
+    @classmethod
+    def of(
+        cls,
+        distribution: Distribution,
+        rows: int,
+        low: float = -LARGEST,
+        high: float = LARGEST,
+        memory: int | None = None,
+    ) -> Seen:
+        """Return what there is after the first rows."""
+        weight = float(distribution.weights.sum())
+        moments = distribution.clipped(low, high).moments()
+        return cls(_thinned(distribution), rows, weight, *moments, memory)._recent()
+
+    def has_moved(self, exponent: int, mean: float, std: float) -> bool:
+        """Return whether mean and deviation differ from others so much that it matters."""
+        if self.std == 0:
+            return False
+        with np.errstate(over="ignore", under="ignore", divide="ignore"):
+            own_mean, own_std = np.ldexp([self.mean, self.std], self.exponent - exponent)
+            grown = abs(np.log(own_std / std))
+            return bool(abs(own_mean - mean) > MOVED * std or grown > MOVED)
+
+    def joined(
+        self, more: Distribution, rows: int, low: float = -LARGEST, high: float = LARGEST
+    ) -> Seen:
+        """Return this with more rows; means and deviations are merged exactly (Chan et al.)."""
+        added = float(more.weights.sum())
+        if added == 0:
+            return self
+        exponent, mean, std = more.clipped(low, high).moments()
+        unit = max(exponent, self.exponent)
+        (own_mean, own_std), (mean, std) = (
+            scale_down(np.array(moments), unit - old)
+            for moments, old in (((self.mean, self.std), self.exponent), ((mean, std), exponent))
+        )
+        weight = self.weight + added
+        share, rest = added / weight, self.weight / weight
+        distance = mean - own_mean
+        variance = float(rest * own_std**2 + share * std**2 + rest * share * distance**2)
+        moments = unit, float(own_mean + share * distance), variance**0.5
+        sample = _thinned(self.sample.joined(more))
+        return Seen(sample, self.rows + rows, weight, *moments, self.memory)._recent()
+
+    def to_content(self) -> tuple[dict[str, Any], Arrays]:
+        """Return it as the content of a file: a header of JSON values, and arrays."""
+        header = {name: value for name, value in vars(self).items() if name != "sample"}
+        return header, {"values": self.sample.values, "weights": self.sample.weights}
+
+    @classmethod
+    def read(cls, reader: Reader) -> Seen:
+        """Return what `to_content` made this of; it is not trusted."""
+        values = reader.numbers("values", (None,), ("float64",))
+        weights = reader.numbers("weights", (len(values),), ("float64",))
+        if len(values) > POINTS or (np.diff(values) <= 0).any() or (weights <= 0).any():
+            raise FileFormatError("has a damaged sample of a column that follows a stream")
+        return cls(
+            Distribution(values, weights),
+            reader.integer("rows", 0),
+            reader.real("weight", least=0.0),
+            reader.integer("exponent", -LARGEST_EXPONENT, LARGEST_EXPONENT),
+            reader.real("mean"),
+            reader.real("std", least=0.0),
+            reader.integer("memory", 1) if reader.has_entry("memory") else None,
+        )
+
+    def _recent(self) -> Seen:
+        """Return this, with the weight of at most `memory` rows."""
+        if self.memory is None or self.rows <= self.memory:
+            return self
+        share = self.memory / self.rows
+        sample = Distribution(self.sample.values, self.sample.weights * share)
+        return replace(self, sample=sample, rows=self.memory, weight=self.weight * share)
+
+
+def line(old: tuple[int, float, float], new: tuple[int, float, float]) -> tuple[float, float]:
+    """Return factor and offset: the old value is the factor times the new one, plus the offset.
+
+    The values are the same numbers, standardised by two sets of exponent, mean and deviation. Zero
+    and zero if the units are so different that the old values tell nothing.
+    """
+    (old_exponent, old_mean, old_std), (exponent, mean, std) = old, new
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        mean, std = np.ldexp([mean, std], exponent - old_exponent).tolist()
+        factor, offset = std / old_std, (mean - old_mean) / old_std
+    if not (1 / FARTHEST < factor < FARTHEST and abs(offset) < FARTHEST):
+        return 0.0, 0.0
+    return factor, offset
+
+
+def _thinned(distribution: Distribution) -> Distribution:
+    """Return at most `POINTS` of the values; if fewer than there are, quantiles of equal weight."""
+    if len(distribution.values) <= POINTS:
+        return distribution
+    through = np.cumsum(distribution.weights)
+    middles = (np.arange(POINTS // 2) + 0.5) / (POINTS // 2) * through[-1]
+    places, counts = np.unique(np.searchsorted(through, middles), return_counts=True)
+    return Distribution(distribution.values[places], counts * (through[-1] / (POINTS // 2)))
