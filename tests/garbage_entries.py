@@ -87,6 +87,17 @@ def entries(folder):
             {"w0": 0.0, "w": np.ones(COLUMNS), "V": np.ones((COLUMNS, 2))}
             | {"task": "regression", "loss": "squared", "history": ()},
         ),
+        "FieldWeightedModel": (
+            fm.FieldWeightedModel,
+            {"w0": 0.0, "w": np.ones(COLUMNS), "V": np.ones((COLUMNS, 2))}
+            | {"task": "regression", "loss": "squared", "history": ()}
+            | {"fields": np.arange(COLUMNS) % 2, "R": np.ones((2, 2))},
+        ),
+        "train with fields": (
+            lambda **given: fm.train(**given, variant="fwfm", epochs=1),
+            {"X": X, "y": Y, "sample_weight": None, "fields": np.arange(COLUMNS) % 2}
+            | {"init": "normal", "init_scale": None, "batch_size": None},
+        ),
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": True}),
         "nn.forward": (
@@ -136,6 +147,15 @@ def entries(folder):
         ),
         "plots.top_interactions": (
             fm.plots.top_interactions,
+            {"estimator": known["regressor"], "top": 3, "X": None, "ax": None, "target": None},
+        ),
+        "plots.waterfall": (
+            fm.plots.waterfall,
+            {"estimator": known["regressor"], "X": X, "row": 0, "ax": None, "background": None}
+            | {"target": None, "top": 3},
+        ),
+        "plots.field_importances": (
+            fm.plots.field_importances,
             {"estimator": known["regressor"], "top": 3, "X": None, "ax": None, "target": None},
         ),
         "plots.factors": (
@@ -214,6 +234,11 @@ def entries(folder):
         found |= {
             f"{name}.predict": (one.predict, rows),
             f"{name}.explain": (one.explain, rows | target_of),
+            f"{name}.explain_fields": (
+                one.explain_fields,
+                {**rows, "background": None, **target_of},
+            ),
+            f"{name}.field_importances": (one.field_importances, {"X": None, **target_of}),
             f"{name}.interactions": (one.interactions, {"top": 3, "X": None, **target_of}),
             f"{name}.field_interactions": (one.field_interactions, {"X": None, **target_of}),
             f"{name}.get_feature_names_out": (one.get_feature_names_out, {"input_features": None}),
@@ -317,6 +342,7 @@ def _fault_of(error, wrong):
 _ROWS = ("column ", "X", "rows", "feature")
 WORDS = {
     "X": _ROWS,
+    "background": _ROWS,
     "X_val": _ROWS,
     "y": ("label", "target", "class"),
     "eval_set": ("eval_set", "X", "y"),

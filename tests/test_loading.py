@@ -102,11 +102,12 @@ def test_old_estimators_have_their_training_rows():
 
 def test_every_class_that_can_save_can_be_loaded():
     assert {cls for _, cls in loading.CLASSES.values()} == {
-        *("Model", "SampledModel", "FMRegressor", "FMClassifier")
+        *("Model", "FieldWeightedModel", "SampledModel", "FMRegressor", "FMClassifier")
     }
     for kind, (_, name) in loading.CLASSES.items():
         assert loading._class_of(kind) is getattr(fm, name)
-        assert kind in ("model", "sampled model", getattr(fm, name).__dict__.get("_kind"))
+        models = "model", "field-weighted model", "sampled model"
+        assert kind in (*models, getattr(fm, name).__dict__.get("_kind"))
 
 
 def test_no_other_class_is_reached(tmp_path, monkeypatch):

@@ -163,6 +163,11 @@ def check_settings(encoder: Any) -> None:
     columns = encoder.categorical
     if columns is not None and (isinstance(columns, str) or not isinstance(columns, Collection)):
         raise TypeError(f"categorical must be a list of columns, got {columns!r:.80}")
+    for column in columns or ():
+        if not isinstance(column, str | Integral) or isinstance(column, bool):
+            raise TypeError(
+                f"categorical must hold names or positions of columns, got {column!r:.80}"
+            )
     if not isinstance(encoder.n_bins, str) or encoder.n_bins != "auto":
         check_integer(encoder.n_bins, "n_bins", 2)
     if not isinstance(encoder.clip, bool | np.bool_):

@@ -1,4 +1,10 @@
-"""The methods of estimators that inspect a fitted model."""
+"""The methods of estimators that inspect a fitted model.
+
+What needs `sparsefm.encoding` is imported late: that needs scikit-learn, and the plots, which every
+program imports, need the class of this module.
+"""
+
+from __future__ import annotations
 
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -9,12 +15,13 @@ import scipy.sparse as sp
 
 from sparsefm import _core
 from sparsefm.data.csr import as_scipy
-from sparsefm.encoding.reading import read
 from sparsefm.inspection.explanation import Explanation, explain_rows
-from sparsefm.inspection.field_explanation import Background, FieldExplanation
 from sparsefm.inspection.fields import field_strengths
 from sparsefm.inspection.interactions import rank_pairs
 from sparsefm.snapshots import consistent
+
+if TYPE_CHECKING:
+    from sparsefm.inspection.field_explanation import FieldExplanation
 
 Array = npt.NDArray[Any]
 
@@ -122,6 +129,9 @@ class InsightMixin:
             The score of the average row, and what each field (a column of the table) and each pair
             of fields changes. Except for rounding they add up to the scores, as in `explain`.
         """
+        from sparsefm.encoding.reading import read
+        from sparsefm.inspection.field_explanation import Background, FieldExplanation
+
         parameters = self._parameters(target)
         encoder = self.encoder_
         rows = self._rows(background, "background")
@@ -155,6 +165,8 @@ class InsightMixin:
         ndarray of float64, shape (n_fields,)
             In units of the score, in the order of ``encoder_.field_names_``.
         """
+        from sparsefm.inspection.field_explanation import Background
+
         parameters, rows = self._parameters(target), self._rows(X)
         fields, n_fields = np.asarray(self.encoder_.fields_), len(self.encoder_.field_names_)
         return Background(parameters, rows, fields, n_fields).importances(rows)

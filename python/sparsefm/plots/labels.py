@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.encoding.intervals import Bins, Spline, places_of
 from sparsefm.plots.label_placement import shorten
 
 DIGITS = 4  # of a number in a name, or more where numbers would look the same
@@ -46,6 +45,8 @@ class FeatureLabels:
 
     def value(self, place: int) -> str:
         """Return what stands after the name of the field, such as "=Rome", or nothing."""
+        from sparsefm.encoding.intervals import Bins, Spline, places_of
+
         field = self.fields[place]
         encoding = None if self._encodings is None else self._encodings[field]
         if isinstance(encoding, Bins) and place != encoding.missing:
