@@ -74,7 +74,7 @@ def test_predictions_of_all_rows_stay_when_statistics_move(kind, dtype, seed):
     before, names = scores_of(model, fixed), model.get_feature_names_out().tolist()
     numbers = [model.encoder_._encodings[position] for position in range(4)]
     when = model.encoder_._encodings[7].linear
-    more = table(rng, 300, rng.choice([-3, 3]) + rng.normal(), np.exp(rng.normal()))
+    more = table(rng, 300, rng.choice([-2, 2]) + 0.5 * rng.normal(), np.exp(rng.normal()))
     if seed % 2:
         more["flag"] = rng.normal(0.5, 3, 300)  # it is not 0 and 1 any longer
     model.set_params(solver=solver(learning_rate=STILL))
@@ -278,3 +278,75 @@ def test_time_goes_on_in_a_stream():
     near, _ = model.predict(later)
     assert near == pytest.approx(np.sin(390 / 60), abs=0.3)
     assert model.encoder_._encodings[0].linear.high > 300 * 86400 + begin.astype(int)
+
+
+@pytest.mark.parametrize("scale", [30, 1e4, 1e7])
+@pytest.mark.parametrize("first", ["0 and 1", "narrow"])
+def test_what_was_learned_of_small_numbers_is_not_stretched_to_large_ones(scale, first):
+    """A slope of numbers between 0 and 1 says nothing of thousands: the feature begins anew."""
+    rng = np.random.default_rng(0)
+    encoder = None if first == "0 and 1" else fm.TableEncoder(clip=False)
+    model = fm.FMRegressor(rank=0, encoder=encoder)
+    for call in range(60):
+        z = rng.normal(size=(100, 2))
+        x = z.copy()
+        if call >= 10:
+            x[:, 0] = scale * (3 + z[:, 0])
+        elif first == "0 and 1":
+            x[:, 0] = rng.integers(0, 2, 100)
+        model.partial_fit(x, 2 * z[:, 0] + z[:, 1])
+    assert model.score(x, 2 * z[:, 0] + z[:, 1]) > 0.9
+
+
+@pytest.mark.parametrize("ones", [1, 20, 40])
+@pytest.mark.parametrize("numeric", ["standardize", "log", "bin"])
+def test_rows_one_at_a_time_that_begin_with_ones(ones, numeric):
+    rng = np.random.default_rng(0)
+    x = rng.normal(1e4, 2e3, 1000)
+    x[:ones] = 1
+    y = (x - 1e4) / 2e3
+    encoder = fm.TableEncoder(numeric=numeric, n_bins=8)
+    model = fm.FMRegressor(rank=0, encoder=encoder)
+    for row in range(1000):
+        model.partial_fit(x[row : row + 1, None], y[row : row + 1])
+    # Rows of ones rule statistics of logarithms, and bins, for longer.
+    assert model.score(x[ones:, None], y[ones:]) > (0.7 if numeric == "standardize" else 0.1)
+
+
+def test_weights_of_targets_are_in_one_unit_in_all_calls():
+    model = fm.FMRegressor(rank=0)
+    for call in range(50):
+        odd = call % 2
+        model.partial_fit([[call % 7.0]], [odd * 100.0], sample_weight=[9.0 if odd else 1.0])
+    seen = model._target.followed
+    assert seen.mean * 2.0**seen.exponent == pytest.approx(90)
+
+
+def test_a_long_stream_can_be_saved(tmp_path):
+    """Values that never come again are forgotten before their weight underflows."""
+    model = fm.FMRegressor(rank=0)
+    for call in range(1100):
+        x = (np.arange(1000) % 5)[:, None] * 1.0
+        x[0] = 7 if call == 0 else 0
+        model.encoder_.partial_fit(x) if call else model.partial_fit(x, x[:, 0])
+    model.save(tmp_path / "model", optimizer_state=True)
+    assert fm.load(tmp_path / "model").predict(x).tobytes() == model.predict(x).tobytes()
+
+
+def test_fit_transform_after_a_stream_is_that_of_fit():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    encoder = fm.TableEncoder(numeric="bin", n_bins=4).partial_fit(X)
+    expected = fm.TableEncoder(numeric="bin", n_bins=4).fit_transform(X)
+    assert (encoder.fit_transform(X) != expected).nnz == 0
+
+
+@pytest.mark.parametrize("size", [1e7, 1e17])
+def test_0_and_1_that_turn_out_to_be_huge_numbers_of_a_logarithm(size):
+    rng = np.random.default_rng(0)
+    model = fm.FMRegressor(rank=2, encoder=fm.TableEncoder(numeric="log"))
+    x = rng.integers(0, 2, (100, 1)) * 1.0
+    for _ in range(3):
+        model.partial_fit(x, x[:, 0])
+    huge = size * np.exp(rng.normal(size=(100, 1)))
+    model.partial_fit(huge, x[:, 0])
+    assert np.abs(model.predict(huge)).max() < 10

@@ -35,16 +35,21 @@ def begin(
     return _of_kind(distribution, first, first + 1, kind, n_bins, clip=clip)
 
 
-def followed(encoding: Encoding, column: Numbers, weights: Values | None) -> Encoding:
+def followed(
+    encoding: Encoding, column: Numbers, weights: Values | None, kind: str = "standardize"
+) -> Encoding:
     """Return an encoding of the first rows of a stream, which will follow those to come.
 
-    Bins and knots cannot. If there are few rows, they wait for more.
+    Bins and knots cannot. If there are few rows, a column of that kind waits for more.
     """
     present = ~np.isnan(column.values)
     values = column.values[present]
     weights = None if weights is None else weights[present]
     if isinstance(encoding, Bins | Spline) and len(values) < ENOUGH_ROWS:
         return Number(encoding.first, std=0.0, seen=tuple(np.sort(values).tolist()))
+    is_binary = isinstance(encoding, Number) and encoding.is_binary and not encoding.is_waiting
+    if kind in ("bin", "spline") and is_binary and len(values) < ENOUGH_ROWS:
+        return replace(encoding, std=0.0, seen=tuple(np.unique(values).tolist()))
     return _following(encoding, Distribution.of(values, weights), len(values))
 
 

@@ -188,6 +188,7 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
 
     def fit_transform(self, X: Any, y: Any = None, sample_weight: Any = None) -> sp.csr_matrix:
         """Do both; in less time than one after the other, but with all columns in memory."""
+        self._follows = False
         return self._owned(self._fit_encode(X, sample_weight, self))
 
     def transform(self, X: Any) -> sp.csr_matrix:

@@ -14,6 +14,7 @@ from sparsefm.io.reader import Reader
 
 MOVED = 0.1  # standard deviations, or the logarithm of their ratio, that make new statistics
 FARTHEST = 1e6  # standard deviations; beyond, a line through the first rows says nothing
+FORGOTTEN = 1e-9  # of the weight: a value of so few, and so old, rows counts no more
 POINTS = 512  # of a sample, at most; then every other is left out
 
 
@@ -115,7 +116,9 @@ class Seen:
         if self.memory is None or self.rows <= self.memory:
             return self
         share = self.memory / self.rows
-        sample = Distribution(self.sample.values, self.sample.weights * share)
+        weights = self.sample.weights * share
+        kept = weights > FORGOTTEN * weights.sum()
+        sample = Distribution(self.sample.values[kept], weights[kept])
         return replace(self, sample=sample, rows=self.memory, weight=self.weight * share)
 
 

@@ -10,6 +10,8 @@ from sparsefm.encoding.dates import Calendar
 from sparsefm.encoding.following import line
 from sparsefm.encoding.numeric import Number
 
+MOST = 10.0  # standard deviations before, that one of now may be
+
 Move = tuple[int, int, float, float]
 
 
@@ -19,11 +21,21 @@ def moves(before: Sequence[Encoding], after: Sequence[Encoding]) -> list[Move]:
     The old value is the factor times the new one, plus the offset.
     """
     return [
-        (new.column, new.missing, *_line(old, new))
+        (new.column, new.missing, *_near(*_line(old, new)))
         for old, new in zip(map(_number, before), map(_number, after), strict=False)
         if old is not None and new is not None
         if old.std > 0 and new.std > 0 and _statistics(old) != _statistics(new)
     ]
+
+
+def _near(factor: float, offset: float) -> tuple[float, float]:
+    """Return factor and offset, or zeros where what was learned would be stretched too far.
+
+    A slope of numbers between 0 and 1 says nothing of numbers around 300, and so large a weight is
+    never unlearned.
+    """
+    near = 0 < factor < MOST and abs(offset) < MOST
+    return (factor, offset) if near else (0.0, 0.0)
 
 
 def _number(encoding: Encoding) -> Number | None:
@@ -53,6 +65,8 @@ def _line(old: Number, new: Number) -> tuple[float, float]:
         if not old.is_binary or type(new) is Number:
             return line(_moments(old), _moments(new))
         zero, one = new.deviations(points)
+        if one - zero < 1e-12:  # of numbers so large that 0 and 1 are the same
+            return 0.0, 0.0
         return float(1 / (one - zero)), float(-zero / (one - zero))
     sample = new.followed.sample
     x, y = new.standardised(sample.values), old.standardised(sample.values)

@@ -90,7 +90,7 @@ class Number:
         seen = self.followed.joined(more, n_rows, self.low, self.high)
         new = replace(self, followed=seen)
         if self.is_binary:
-            if seen.sample.is_binary or seen.rows < ENOUGH_ROWS:
+            if seen.sample.is_binary:
                 return new
             cls = Logarithm if kind == "log" else Number
             new = replace(cls.fitted(seen.sample, self.column, clip=clip), missing=self.missing)

@@ -104,7 +104,7 @@ class Settings:
         if isinstance(column, Numbers) and buckets is None and position not in self.categorical:
             kind = self.kind(position).replace("auto", KINDS[0])
             begun = beginning.begin(column, weights, first, kind, self.n_bins, clip=self.clip)
-            return beginning.followed(begun, column, weights) if self.follows else begun
+            return beginning.followed(begun, column, weights, kind) if self.follows else begun
         return single
 
     def calendar(

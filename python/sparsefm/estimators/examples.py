@@ -20,6 +20,7 @@ from sparsefm.data.formats import shape_of
 from sparsefm.data.memory import check_width
 from sparsefm.data.validation import as_weights, check_dtype, check_length, unmasked
 from sparsefm.encoding import TableEncoder
+from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.eval_sets import UNNAMED, EvalSets, named_sets
 from sparsefm.estimators.parameters import check_fraction
@@ -85,7 +86,8 @@ class ExamplesMixin:
             self.encoder_._watch.tell("the target", self._target.contradiction(y, weights))
         self._target = self._target.grown(y, weights) if go_on else self._new_target(y, weights)
         if isinstance(self._target, Numbers) and (stream or self._target.followed is not None):
-            self._target = self._target.following(y, weights)
+            in_stream = scaled_weights(sample_weight, len(y), stream=True)
+            self._target = self._target.following(y, in_stream)
         codes = self._codes(y, weights)
         if canonical:  # the order does not depend on the encoding
             plain = self.encoder_._plain()
