@@ -47,9 +47,10 @@ def followed(
     weights = None if weights is None else weights[present]
     if isinstance(encoding, Bins | Spline) and len(values) < ENOUGH_ROWS:
         return Number(encoding.first, std=0.0, seen=tuple(np.sort(values).tolist()))
-    if isinstance(encoding, Number) and encoding.is_binary and not encoding.is_waiting:
-        if kind in ("bin", "spline") and len(values) < ENOUGH_ROWS:
-            return replace(encoding, std=0.0, seen=tuple(np.unique(values).tolist()))
+    if not isinstance(encoding, Number) or encoding.is_waiting:
+        return encoding
+    if encoding.is_binary and kind in ("bin", "spline") and len(values) < ENOUGH_ROWS:
+        return replace(encoding, std=0.0, seen=tuple(np.unique(values).tolist()))
     return _following(encoding, Distribution.of(values, weights), len(values))
 
 
