@@ -67,13 +67,18 @@ def read_objects(rows: list[Any], name: str, *, is_categorical: bool = False) ->
         several = set(filter(has_several, kinds))
         if several:
             return _read_lists(rows, several, name)
-        if any(map(is_temporal, kinds)):
+        if any(map(is_temporal, kinds)) and any(map(_is_time, rows)):
             return read_temporal(rows, name)
     try:
         codes, found = distinct(rows)
     except TypeError:
         refuse(rows, name)
     return as_column(codes, found, name, is_categorical=is_categorical)
+
+
+def _is_time(value: Any) -> bool:
+    """Return whether a value is a date, time or duration; NaT is none of them."""
+    return is_temporal(type(value)) and not is_missing(value)
 
 
 def distinct(rows: Sequence[Any]) -> tuple[Integers, list[Any]]:
