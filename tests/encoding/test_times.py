@@ -320,7 +320,7 @@ def test_zones_that_are_not_known():
 def test_durations_do_not_overflow():
     for unit, seconds in (("D", 86_400), ("s", 1), ("7h", 25_200), ("ms", 1e-3), ("as", 1e-18)):
         spans = np.array([2**62, -3, np.iinfo(np.int64).min]).view(f"m8[{unit}]")  # the last: NaT
-        expected = [2**62 * seconds, -3 * seconds, np.nan]
+        expected = [2.0**62 * seconds, -3 * seconds, np.nan]
         np.testing.assert_allclose(read_durations(spans, "x").values, expected, rtol=1e-15)
 
 

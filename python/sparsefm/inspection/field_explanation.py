@@ -115,8 +115,7 @@ class FieldExplanation:
         }
 
     def _check_row(self, row: int) -> None:
-        if not check_integer(row, "row", 0) < len(self):
-            raise ValueError(f"row must be less than {len(self)}, the rows explained; got {row}")
+        check_row(row, len(self))
 
     def __str__(self) -> str:
         if not len(self):
@@ -126,6 +125,12 @@ class FieldExplanation:
 
     def __repr__(self) -> str:
         return f"FieldExplanation({len(self)} rows, {len(self.names)} fields)"
+
+
+def check_row(row: int, n_rows: int) -> None:
+    """Raise unless there is such a row."""
+    if not check_integer(row, "row", 0) < n_rows:
+        raise ValueError(f"row must be less than {n_rows}, the rows explained; got {row}")
 
 
 class Background:

@@ -54,15 +54,15 @@ def waterfall(
     """
     _check_estimator(estimator)
     check_integer(top, "top", 1)
-    parts = estimator.explain_fields(X, background, target)
+    parts = estimator._explain_fields(X, background, target, row)
     labels = np.array(
         [
             shorten_pair(name, label.removeprefix(name), WIDTH)
-            for name, label in zip(parts.names, parts.labels(row), strict=True)
+            for name, label in zip(parts.names, parts.labels(), strict=True)
         ],
         object,
     )
-    contributions, score = parts.contributions[row], float(parts.scores[row])
+    contributions, score = parts.contributions[0], float(parts.scores[0])
     order = np.argsort(-np.abs(contributions), kind="stable")
     shown = order[:top] if len(order) > top + 1 else order
     names, steps = labels[shown].tolist(), contributions[shown]
