@@ -208,8 +208,12 @@ def test_dates_with_a_time_zone_and_those_that_do_not_differ():
     zoned = pd.to_datetime(pd.Series(DATES)).dt.tz_localize("Europe/Oslo")
     encoder, X = encoded(pd.DataFrame({"when": zoned}), dtype="float64")
     back = encoder.inverse_transform(X)["when"]
-    pd.testing.assert_series_equal(back.dt.tz_localize("UTC").dt.tz_convert("Europe/Oslo"), zoned,
-        check_names=False, check_dtype=False)
+    pd.testing.assert_series_equal(
+        back.dt.tz_localize("UTC").dt.tz_convert("Europe/Oslo"),
+        zoned,
+        check_names=False,
+        check_dtype=False,
+    )
     encoder, X = encoded(pd.DataFrame({"when": DATES[[0, 0]]}))
     assert encoder.inverse_transform(X)["when"].tolist() == [pd.Timestamp(DATES[0])] * 2
 

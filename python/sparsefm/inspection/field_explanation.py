@@ -52,7 +52,11 @@ class FieldExplanation:
 
     @property
     def scores(self) -> npt.NDArray[np.float64]:
-        """The score of each row, shape (n,): the average and all parts, added up."""
+        """The score of each row, shape (n,): the average and all parts, added up.
+
+        For a classifier fitted with `Gibbs` it is the mean of the samples' probit scores, which is
+        not its ``decision_function``.
+        """
         return np.asarray(self.average + self.single.sum(axis=1) + self.pairs.sum(axis=1))
 
     @property

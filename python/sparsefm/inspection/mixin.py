@@ -101,7 +101,8 @@ class InsightMixin:
         Explanation
             The bias, and the contribution of each feature and each pair of features. Except for
             rounding their sums are the predictions of a regressor, or the ``decision_function`` of
-            a classifier.
+            a classifier; of a classifier fitted with `Gibbs`, the mean of the samples' probit
+            scores, which is not its ``decision_function``.
         """
         w0, w, V = self._parameters(target)
         return explain_rows(w0, w, V, as_scipy(self._encode(X)), self._names())
@@ -127,7 +128,8 @@ class InsightMixin:
         -------
         FieldExplanation
             The score of the average row, and what each field (a column of the table) and each pair
-            of fields changes. Except for rounding they add up to the scores, as in `explain`.
+            of fields changes. Except for rounding they add up to the scores, as in `explain`: for a
+            classifier fitted with `Gibbs` to mean probit scores, not to ``decision_function``.
         """
         return self._explain_fields(X, background, target)
 

@@ -50,7 +50,9 @@ def waterfall(
     Returns
     -------
     Axes
-        They show the ``contributions`` of ``explain_fields``: a column has half of each pair.
+        They show the ``contributions`` of ``explain_fields``: a column has half of each pair. The
+        score of a classifier fitted with `Gibbs` is the mean of the samples' probit scores, not
+        its ``decision_function``.
     """
     _check_estimator(estimator)
     check_integer(top, "top", 1)
