@@ -43,18 +43,8 @@ AMOUNTS = COUNTS | {
 TIMES = {
     *("time", "timestamp", "date", "datetime", "day", "days", "week", "weeks", "month", "months"),
     *("year", "years", "hour", "hours", "minute", "minutes", "second", "seconds", "epoch", "age"),
-    *(
-        "duration",
-        "elapsed",
-        "quarter",
-        "quarters",
-        "period",
-        "periods",
-        "step",
-        "rank",
-        "position",
-        "t",
-    ),
+    *("duration", "elapsed", "quarter", "quarters", "period", "periods", "step", "rank"),
+    *("position", "t"),
 }
 ENOUGH = 100  # rows, for the second rule
 DENSE = 3  # values of which at least one is there
