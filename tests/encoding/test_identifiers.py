@@ -75,20 +75,34 @@ def test_words(name, words):
     assert words_of(name) == words
 
 
-@pytest.mark.parametrize("name", ["id", "user_id", "idCustomer", "zip", "orderNo", "customer"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("id", "user_id", "idCustomer", "zip", "orderNo", "customer", "price_id", "rateCode"),
+        *("order_nbr", "house_num", "user_index", "RowIndex", "idPriceList"),
+    ],
+)
 def test_names_of_identifiers(name):
     assert names_identifiers(words_of(name))
     assert reason(np.array([3.0, np.nan, 7.0]), name) is not None
 
 
-@pytest.mark.parametrize("name", ["", "x0", "humid", "paid", "no", "number", "id_count", "avg_zip"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "x0", "humid", "paid", "no", "number", "num", "id_count", "avg_zip", "n_ids"),
+        *("heat_index", "lines_of_code", "id_price", "num_of_orders", "codes_per_key", "price"),
+    ],
+)
 def test_names_of_others(name):
     assert not names_identifiers(words_of(name))
 
 
 def test_values_that_are_no_identifiers_whatever_the_name():
-    for values in ([0, 1, 0], [0.5, 1, 2], [-1, 5, 7], [np.nan], []):
+    for values in ([0, 1, 0], [0.5, 1, 2], [-1, 0, 1], [np.nan], []):
         assert reason(np.array(values, float), "user_id") is None
+    assert reason(np.array([-1.0, 5, 7]), "user_id") is not None  # -1: there is none
+    assert reason(np.arange(-1.0, 300), "x") is None
 
 
 def test_values_tell_only_if_they_are_many_dense_and_different():
@@ -105,7 +119,8 @@ def test_values_tell_only_if_they_are_many_dense_and_different():
     ):
         assert reason(values, "x") is None
     assert reason(np.append(rows, np.nan), "x") is not None
-    assert reason(rows, "day") is None
+    for name in ("day", "hours_elapsed", "n_weeks", "quarter", "monthsEmployed", "years", "period"):
+        assert reason(rows, name) is None
     days = [f"2024{month:02}{day:02}" for month in range(1, 8) for day in range(1, 29)]
     assert reason(np.array(days, float), "x") is None
 

@@ -171,6 +171,59 @@ def test_the_greatest_of_several_categories_counts():
     assert back["a"].isna().tolist() == [False, True]
 
 
+# --- dates ----------------------------------------------------------------------------------------
+
+DATES = np.array(["2024-03-04T09:30:07", "NaT", "1969-05-04T18:00:59", "2031-01-01"], "M8[s]")
+
+
+@pytest.mark.parametrize("parts", ["auto", "linear", ["year", "linear", "dayofyear"]])
+def test_dates_come_back(parts):
+    table = pd.DataFrame({"when": DATES, "city": list("abca"), "stay": DATES - DATES[0]})
+    encoder, X = encoded(table, dates=parts, dtype="float64")
+    back = encoder.inverse_transform(X)
+    assert back["when"].dtype == "M8[s]"
+    np.testing.assert_array_equal(back["when"].to_numpy(), DATES)
+    np.testing.assert_array_equal(back["stay"], (DATES - DATES[0]) / np.timedelta64(1, "s"))
+    assert (encoder.transform(back[["when"]].join(table[["city", "stay"]])) != X).nnz == 0
+    encoder, X = encoded(table, dates=parts)
+    found = encoder.inverse_transform(X)["when"].to_numpy()
+    np.testing.assert_array_equal(np.isnat(found), np.isnat(DATES))
+    assert (np.abs(found - DATES)[[0, 2, 3]] <= np.timedelta64(300, "s")).all()
+
+
+def test_dates_in_arrays_come_back():
+    array = np.column_stack([DATES, DATES[::-1]])
+    encoder, X = encoded(array, dtype="float64")
+    np.testing.assert_array_equal(encoder.inverse_transform(X), array)
+    mixed = np.array([[DATES[0], 3.5], [DATES[2], 4.5], [None, 1.0]], object)
+    encoder, X = encoded(mixed, dtype="float64")
+    assert encoder.inverse_transform(X).tolist() == [
+        [DATES[0].item(), 3.5],
+        [DATES[2].item(), 4.5],
+        [None, 1.0],
+    ]
+
+
+def test_dates_with_a_time_zone_and_those_that_do_not_differ():
+    zoned = pd.to_datetime(pd.Series(DATES)).dt.tz_localize("Europe/Oslo")
+    encoder, X = encoded(pd.DataFrame({"when": zoned}), dtype="float64")
+    back = encoder.inverse_transform(X)["when"]
+    pd.testing.assert_series_equal(
+        back.dt.tz_localize("UTC").dt.tz_convert("Europe/Oslo"),
+        zoned,
+        check_names=False,
+        check_dtype=False,
+    )
+    encoder, X = encoded(pd.DataFrame({"when": DATES[[0, 0]]}))
+    assert encoder.inverse_transform(X)["when"].tolist() == [pd.Timestamp(DATES[0])] * 2
+
+
+def test_dates_without_time_as_a_number_do_not_come_back():
+    encoder, X = encoded(pd.DataFrame({"when": DATES}), dates=["month", "year"])
+    with pytest.raises(ValueError, match="column 'when' holds dates without the part 'linear'"):
+        encoder.inverse_transform(X)
+
+
 # --- any table ------------------------------------------------------------------------------------
 
 TEXT = st.sampled_from(["", " ", "a", "b|", "|", "a|b", "missing", "1", "Ø", "b b", "nan", "None"])

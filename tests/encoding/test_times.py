@@ -1,6 +1,8 @@
 """Dates, times and durations of all libraries are read alike."""
 
 import datetime as dt
+import os
+import warnings
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,7 +19,11 @@ pa = pytest.importorskip("pyarrow")
 pl = pytest.importorskip("polars")
 pytest.importorskip("narwhals")
 
+tz = pytest.importorskip("dateutil.tz")
+
 OSLO = ZoneInfo("Europe/Oslo")
+OSLO_FILE = "/usr/share/zoneinfo/Europe/Oslo"
+OSLO_FILE = OSLO_FILE if os.path.exists(OSLO_FILE) else None
 WHEN = [dt.datetime(2024, 3, 31, 1, 30, 15), None, dt.datetime(1969, 12, 31, 23, 59, 59, 500000)]
 DAYS = [dt.date(2024, 2, 29), None, dt.date(1900, 1, 1)]
 # In summer Oslo is two hours before UTC, which is what clocks jump to on 2024-03-31 at 02:00.
@@ -250,17 +256,90 @@ def test_what_is_refused(rows, match):
 
 
 def test_nothing_but_missing_values():
-    for rows in ([pd.NaT, None], [np.nan, pd.NaT]):
+    day, span = np.datetime64("NaT"), np.timedelta64("NaT")
+    for rows in ([pd.NaT, None], [np.nan, pd.NaT], [day, None], [span, np.nan], [day, span]):
         column = read_objects(rows, "x")
         assert isinstance(column, Labels)
         assert column.codes.tolist() == [-1, -1]
-    assert isinstance(read_objects([np.datetime64("NaT")], "x"), Dates)
-    assert isinstance(read_objects([np.timedelta64("NaT")], "x"), Numbers)
+    assert isinstance(read_objects([day, dt.timedelta(1)], "x"), Numbers)
+    encoder = TableEncoder().fit([{"x": WHEN[0]}, {"x": WHEN[2]}])
+    found, plain = (encoder.transform([{"x": one}, {"x": None}]) for one in (day, None))
+    assert (found != plain).nnz == 0
+
+
+class Own(dt.tzinfo):
+    """A zone that has no name."""
+
+    def utcoffset(self, when):
+        return dt.timedelta(hours=1)
+
+
+class Pytz(Own):
+    """A zone as those of pytz."""
+
+    zone = "Europe/Oslo"
+
+
+HOUR = dt.timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
     ("zone", "name"),
-    [("Europe/Oslo", "Europe/Oslo"), ("UTC", "UTC"), ("+02:00", ""), ("UTC-03:00", "")],
+    [
+        ("Europe/Oslo", "Europe/Oslo"),
+        ("+02:00", ""),
+        ("UTC-03:00", ""),
+        *[(zone, "UTC") for zone in ("UTC", "Etc/UTC", "GMT", "Zulu", ZoneInfo("Etc/UTC"))],
+        *[(zone, "UTC") for zone in (dt.timezone.utc, dt.timezone(0 * HOUR), tz.UTC, tz.tzutc())],
+        (OSLO, "Europe/Oslo"),
+        (tz.tzfile(OSLO_FILE), "Europe/Oslo") if OSLO_FILE else (OSLO, "Europe/Oslo"),
+        (tz.tzoffset("CET", 3600), ""),
+        (dt.timezone(HOUR), ""),
+        (dt.timezone(HOUR, "CET"), ""),
+        (Own(), ""),
+        (Pytz(), "Europe/Oslo"),
+    ],
 )
 def test_names_of_zones(zone, name):
     assert zone_name(zone) == name
+
+
+def test_zones_that_cannot_be_hashed():
+    dates = [{"x": dt.datetime(2024, 1, day, tzinfo=tz.UTC)} for day in (1, 2, 3)]
+    same = [{"x": row["x"].replace(tzinfo=dt.timezone.utc)} for row in dates]
+    encoder = TableEncoder().fit(dates)
+    assert (encoder.transform(dates) != encoder.transform(same)).nnz == 0
+
+
+def test_zones_that_are_not_known():
+    column = arrow([1, 2, 3], pa.timestamp("s", tz="Mars/Olympus"))
+    with pytest.raises(ValueError, match="column 'x' has a time zone that is not known"):
+        read(column)
+
+
+def test_durations_do_not_overflow():
+    for unit, seconds in (("D", 86_400), ("s", 1), ("7h", 25_200), ("ms", 1e-3), ("as", 1e-18)):
+        spans = np.array([2**62, -3, np.iinfo(np.int64).min]).view(f"m8[{unit}]")  # the last: NaT
+        expected = [2.0**62 * seconds, -3 * seconds, np.nan]
+        np.testing.assert_allclose(read_durations(spans, "x").values, expected, rtol=1e-15)
+
+
+def test_durations_and_times_of_day_are_no_identifiers():
+    ticks = np.arange(200)
+    spans = ticks.astype("m8[s]")
+    clock = [dt.time(0, tick // 60, tick % 60) for tick in ticks.tolist()]
+    tables = [
+        pd.DataFrame({"x": spans}),
+        pd.DataFrame({"x": clock}),
+        pl.DataFrame({"x": spans.astype("m8[ms]")}),
+        pl.DataFrame({"x": clock}),
+        pa.table({"x": pa.array(clock)}),
+        [{"x": span} for span in spans.tolist()],
+        spans[:, None],
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for table in tables:
+            TableEncoder().fit(table)
+    (column,) = as_table(tables[0]).columns(["x"])
+    assert column.take(ticks > 3).is_time

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from fitted import draw_fitted, draw_table, fit_known
+from scipy import sparse
 
 import sparsefm as fm
+from sparsefm.inspection.field_explanation import Background
 
 matplotlib = pytest.importorskip("matplotlib")
 matplotlib.use("Agg")
@@ -87,6 +89,43 @@ def test_a_row_that_is_the_average(fitted):
     axes = plots.waterfall(fitted, X, background=X)
     axes.figure.canvas.draw()
     assert max(abs(length) for _, length, _ in bars(axes)) < 1e-12
+
+
+def test_only_one_row_is_explained(monkeypatch):
+    pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
+    n, row = 3, 1
+    X = np.random.default_rng(0).normal(size=(40, 4)).round(2)
+    y, split = X[:, 0] * X[:, 1], Background.split
+    explained = []
+
+    def spy(self, features):
+        explained.append(features.shape[0])
+        return split(self, features)
+
+    monkeypatch.setattr(Background, "split", spy)
+    names = list("abcd")
+    frame, texts = pd.DataFrame(X, columns=names), X.astype(str).astype(object)
+    kinds = (X, X.tolist(), sparse.csr_matrix(X), frame, frame.to_dict("records"), texts)
+    tables = [*kinds, pl.DataFrame(X, names), pa.table(frame)]
+    for table in tables:
+        model = fm.FMRegressor(rank=2, epochs=1, search=None, solver=fm.Adam()).fit(table, y)
+        some = table[:n]
+        axes = plots.waterfall(model, some, row)
+        assert explained == [1]
+        whole = model.explain_fields(some)
+        order = np.argsort(-np.abs(whole.contributions[row]), kind="stable")
+        lengths = [length for _, length, _ in bars(axes)]
+        np.testing.assert_allclose(lengths, whole.contributions[row, order], rtol=1e-6)
+        assert labels(axes)[1:-1] == [whole.labels(row)[field] for field in order]
+        explained.clear()
+
+
+def test_wrong_rows_are_refused_before_anything_is_explained(fitted, monkeypatch):
+    monkeypatch.setattr(Background, "__init__", None)
+    X = draw_table(np.random.default_rng(1), 2)
+    for row, error in ((2, ValueError), (-1, ValueError), (0.5, TypeError)):
+        with pytest.raises(error, match="row"):
+            plots.waterfall(fitted, X, row=row)
 
 
 def test_wrong_arguments(fitted):

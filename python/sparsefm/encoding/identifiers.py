@@ -2,8 +2,8 @@
 
 A warning that is often wrong is not read. So there are two rules that rarely are:
 
-- the name says so, as ``user_id``, ``zipCode`` or ``customer`` do, and no word in it speaks of an
-  amount, as in ``id_count``;
+- the name says so, as ``user_id``, ``zipCode`` or ``customer`` do, and does not speak of an amount
+  after all, as ``id_count`` and ``n_ids`` do; ``price_id`` is no amount;
 - every row has its own value, and they lie so densely that numbers which measure or count anything
   would have some twice: row numbers, and keys of a table. Years and dates written as numbers also
   do, and are left out.
@@ -24,7 +24,7 @@ WORDS = {
     *("zip", "zipcode", "postcode", "postal", "plz", "fips", "sku", "ean", "upc", "gtin", "isbn"),
     *("issn", "asin", "ssn", "iban", "vin", "barcode", "userid", "itemid", "productid", "idx"),
 }
-NUMBERS = {"number", "no", "nr"}  # as in "order number", but not alone
+NUMBERS = {"number", "no", "nr", "nbr", "num"}  # as in "order number", but not alone
 THINGS = {  # alone
     *("user", "customer", "client", "member", "account", "patient", "student", "employee", "agent"),
     *("driver", "seller", "vendor", "merchant", "supplier", "advertiser", "publisher", "company"),
@@ -32,14 +32,19 @@ THINGS = {  # alone
     *("store", "shop", "hotel", "restaurant", "station", "airport", "device", "sensor", "campaign"),
     *("index", "row", "rownum", "unnamed"),
 }
-AMOUNTS = {
+COUNTS = {  # say at the beginning, too, that what follows is counted or summed up
     *("n", "num", "count", "counts", "total", "sum", "mean", "avg", "average", "median", "min"),
-    *("max", "std", "size", "length", "len", "share", "ratio", "rate", "freq", "frequency"),
-    *("amount", "price", "cost", "value", "score", "per", "of", "lines", "distance", "weight"),
+    *("max", "std"),
+}
+AMOUNTS = COUNTS | {
+    *("size", "length", "len", "share", "ratio", "rate", "freq", "frequency", "amount", "price"),
+    *("cost", "value", "score", "per", "of", "lines", "distance", "weight"),
 }
 TIMES = {
-    *("time", "timestamp", "date", "datetime", "day", "days", "week", "month", "year", "hour"),
-    *("minute", "second", "seconds", "epoch", "age", "duration", "step", "rank", "position", "t"),
+    *("time", "timestamp", "date", "datetime", "day", "days", "week", "weeks", "month", "months"),
+    *("year", "years", "hour", "hours", "minute", "minutes", "second", "seconds", "epoch", "age"),
+    *("duration", "elapsed", "quarter", "quarters", "period", "periods", "step", "rank"),
+    *("position", "t"),
 }
 ENOUGH = 100  # rows, for the second rule
 DENSE = 3  # values of which at least one is there
@@ -60,12 +65,12 @@ def reason(values: npt.NDArray[np.float64], name: str) -> str | None:
     if not is_whole(some[~np.isnan(some)]):
         return None
     values = values[~np.isnan(values)]
-    if len(values) == 0 or values.min() < 0 or not is_whole(values):
+    if len(values) == 0 or not is_whole(values):
         return None
     words = words_of(name)
-    if names_identifiers(words) and ((values != 0) & (values != 1)).any():
+    if names_identifiers(words) and (np.abs(values) > 1).any():  # -1: there is none
         return "its name says that it holds identifiers"
-    if len(values) < ENOUGH or not {*words}.isdisjoint(AMOUNTS | TIMES):
+    if len(values) < ENOUGH or values.min() < 0 or not {*words}.isdisjoint(AMOUNTS | TIMES):
         return None
     if values.max() - values.min() >= DENSE * len(values) or _are_dates(values):
         return None
@@ -80,11 +85,13 @@ def words_of(name: str) -> list[str]:
 
 def names_identifiers(words: list[str]) -> bool:
     """Return whether the words of a name say that a column holds identifiers."""
-    if not words or not AMOUNTS.isdisjoint(words):
-        return False
     if len(words) == 1:
         return words[0] in WORDS | THINGS
-    return words[-1] in WORDS | NUMBERS or words[0] == "id"
+    if not words or words[0] in COUNTS or not {"of", "per"}.isdisjoint(words):
+        return False
+    if words[-1] == "index":  # of bodies and prices it is an amount
+        return words[-2] in THINGS
+    return words[-1] in WORDS | NUMBERS or (words[0] == "id" and words[-1] not in AMOUNTS)
 
 
 def _are_dates(values: npt.NDArray[np.float64]) -> bool:

@@ -15,12 +15,14 @@ from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.data.validation import check_dtype
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values, kind
+from sparsefm.encoding.dates import Calendar
 from sparsefm.encoding.intervals import Bins, Spline, places_of
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.names import Names
 from sparsefm.encoding.numeric import Logarithm, Number
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.statistics import LARGEST
+from sparsefm.encoding.times import FARTHEST
 from sparsefm.snapshots import consistent
 
 Cells = npt.NDArray[Any]
@@ -51,7 +53,9 @@ class InverseMixin:
 
         Categories and lists come back as they were; numbers do up to rounding, those that were
         clipped as the bounds; of "bin", the text of the interval, such as "[20, 35)". Missing cells
-        and unknown categories are None or NaN. Values of a list with weights are a dict.
+        and unknown categories are None or NaN. Values of a list with weights are a dict. Dates come
+        back in whole seconds, as exactly as `dtype` allows, those with a time zone in UTC; missing
+        ones are NaT. Durations and times of day come back as numbers of seconds.
 
         Parameters
         ----------
@@ -68,7 +72,8 @@ class InverseMixin:
         Raises
         ------
         ValueError
-            If a column is hashed: several values share a feature, which does not tell them apart.
+            If a column is hashed: several values share a feature, which does not tell them apart;
+            or if it holds dates without the part "linear", which alone tells when they are.
         """
         check_is_fitted(self)
         matrix = as_scipy(as_csr(X, np.float64, "X", self.n_features_out_))
@@ -86,7 +91,7 @@ class InverseMixin:
             )
         ]
         if self._names is None:
-            return np.column_stack(columns)
+            return _stacked(columns)
         table = _frame(columns, self._names, getattr(X, "index", None))
         return dict(zip(self.field_names_, columns, strict=True)) if table is None else table
 
@@ -198,6 +203,20 @@ def _(encoding: Number, entries: Entries, name: str) -> Cells:
 
 
 @cells_of.register
+def _(encoding: Calendar, entries: Entries, name: str) -> Cells:
+    linear = encoding.linear
+    if linear is None:
+        raise ValueError(
+            f"column {name!r} holds dates without the part 'linear', and cannot be given back: fit "
+            "an encoder whose dates have that part"
+        )
+    seconds = cells_of(linear, entries.where(entries.columns == linear.column), name)
+    cells = np.round(np.clip(seconds, -FARTHEST, FARTHEST)).astype(np.int64).astype("M8[s]")
+    cells[entries.rows[entries.columns == encoding.missing]] = np.datetime64("NaT")
+    return cells
+
+
+@cells_of.register
 def _(encoding: Bins, entries: Entries, name: str) -> Cells:
     found = entries.greatest()
     found = found.where(found.columns != encoding.missing)
@@ -267,6 +286,13 @@ def _by_field(
     for begin, end in pairwise(ends):
         own = order[begin:end]
         yield Entries(matrix.shape[0], rows[own], matrix.indices[own], matrix.data[own], eps)
+
+
+def _stacked(columns: list[Cells]) -> Cells:
+    """Return columns as an array, of objects if there are dates beside others."""
+    if len({cells.dtype.kind == "M" for cells in columns}) > 1:
+        columns = [cells.astype(object) for cells in columns]
+    return np.column_stack(columns)
 
 
 def _frame(columns: list[Cells], names: Names, index: Any) -> Any:

@@ -32,7 +32,7 @@ from sparsefm.encoding.tables import (
     temporal,
     unsupported,
 )
-from sparsefm.encoding.times import read_dates, read_durations, zone_name
+from sparsefm.encoding.times import as_seconds, read_dates, read_durations, zone_name
 
 FEW_ROWS = 200  # up to so many
 PLAIN = {str, float, type(None)}  # can be hashed, and are different from each other
@@ -199,7 +199,7 @@ def _read_polars_times(series: Any, name: str) -> Column:
     if dtype == pl.Duration:
         return read_durations(series.to_numpy(), name)
     if dtype == pl.Time:
-        return as_finite(series.cast(pl.Int64).to_numpy() / 1e9, name)
+        return as_seconds(series.cast(pl.Int64).to_numpy() / 1e9, name)
     if dtype == pl.Date or dtype.time_zone is None:
         return read_dates(series.to_numpy(), name)
     clock = series.dt.replace_time_zone(None).to_numpy()
@@ -291,12 +291,15 @@ def _read_arrow_times(column: Any, name: str) -> Column:
         return read_durations(column.to_numpy(), name)
     if pa.types.is_time(kind):
         ticks = column.cast(pa.time64("ns")).cast(pa.int64())
-        return as_finite(ticks.cast(pa.float64(), safe=False).to_numpy() / 1e9, name)
+        return as_seconds(ticks.cast(pa.float64(), safe=False).to_numpy() / 1e9, name)
     if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
         raise temporal(name, kind)
     if pa.types.is_date(kind) or kind.tz is None:
         return read_dates(column.to_numpy(), name)
-    clock = pc.local_timestamp(column).to_numpy()
+    try:
+        clock = pc.local_timestamp(column).to_numpy()
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"column {name!r} has a time zone that is not known: {error}") from None
     return read_dates(clock, name, zone_name(kind.tz), column.to_numpy())
 
 

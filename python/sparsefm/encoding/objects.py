@@ -7,7 +7,7 @@ objects, and JSON gives rows as dicts.
 from collections.abc import Mapping, Sequence, Set
 from decimal import Decimal
 from functools import lru_cache
-from itertools import chain, compress
+from itertools import chain, compress, filterfalse
 from numbers import Real
 from typing import Any, NoReturn
 
@@ -67,13 +67,18 @@ def read_objects(rows: list[Any], name: str, *, is_categorical: bool = False) ->
         several = set(filter(has_several, kinds))
         if several:
             return _read_lists(rows, several, name)
-        if any(map(is_temporal, kinds)):
+        if any(map(is_temporal, kinds)) and any(map(is_temporal, _kinds_present(rows))):
             return read_temporal(rows, name)
     try:
         codes, found = distinct(rows)
     except TypeError:
         refuse(rows, name)
     return as_column(codes, found, name, is_categorical=is_categorical)
+
+
+def _kinds_present(rows: list[Any]) -> set[type]:
+    """Return the types of values that are not missing; NumPy's NaT has that of a date."""
+    return set(map(type, filterfalse(is_missing, rows)))
 
 
 def distinct(rows: Sequence[Any]) -> tuple[Integers, list[Any]]:

@@ -171,7 +171,9 @@ class Watch:
 
     def check_identifier(self, column: Column, name: str) -> None:
         """Warn if numbers look like identifiers."""
-        why = reason(column.values, name) if isinstance(column, Numbers) else None
+        if not isinstance(column, Numbers) or column.is_time:
+            return
+        why = reason(column.values, name)
         if why is not None:
             self.tell(
                 f"{name} identifies",

@@ -1,7 +1,9 @@
 """Dates, times of day and durations as they are read: wall clocks, and numbers of seconds."""
 
+import re
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta, timezone
 from functools import lru_cache
 from typing import Any
 
@@ -11,8 +13,11 @@ import numpy.typing as npt
 from sparsefm.encoding.tables import Column, Dates, Numbers, as_finite, is_missing, temporal
 
 SECONDS = {"Y": 31_556_952, "M": 2_629_746, "W": 604_800, "D": 86_400, "h": 3600, "m": 60}
+PARTS = {"ms": 1e3, "us": 1e6, "ns": 1e9, "ps": 1e12, "fs": 1e15, "as": 1e18}  # of a second
 FARTHEST = 2**53  # seconds; until then float64 holds each of them
 SECOND = np.timedelta64(1, "s")
+UTC = re.compile(r"(Etc/)?(UTC|UCT|GMT[+-]?0?|Greenwich|Universal|Zulu)|Z|tzutc\(\)")
+FILE = re.compile(r"tzfile\('(?:.*zoneinfo/)?([^/].*)'\)")  # a zone of dateutil as text
 
 
 def read_dates(values: Any, name: str, zone: str | None = None, utc: Any = None) -> Dates:
@@ -34,17 +39,38 @@ def read_dates(values: Any, name: str, zone: str | None = None, utc: Any = None)
 
 def read_durations(values: npt.NDArray[Any], name: str) -> Numbers:
     """Return durations as numbers of seconds."""
-    unit = np.datetime_data(values.dtype)[0]
-    if unit in ("Y", "M") or (unit == "generic" and not np.isnat(values).all()):
+    unit, steps = np.datetime_data(values.dtype)
+    missing = np.isnat(values)
+    if unit in ("Y", "M") or (unit == "generic" and not missing.all()):
         raise temporal(name, values.dtype)
-    return as_finite(values / SECOND, name)
+    # In floats, for int64 overflows where days become seconds.
+    ticks = values.astype(np.int64).astype(np.float64) * steps
+    seconds = ticks * SECONDS.get(unit, 1) / PARTS.get(unit, 1)
+    return as_seconds(np.where(missing, np.nan, seconds), name)
+
+
+def as_seconds(values: Any, name: str) -> Numbers:
+    """Return the column of durations or times of day that have been read as numbers of seconds."""
+    return replace(as_finite(values, name), is_time=True)
 
 
 def zone_name(zone: Any) -> str:
-    """Return the name of a time zone; "" if it is only so many hours from UTC."""
+    """Return the name of a time zone; "" if it has none, as if it is so many hours from UTC.
+
+    Libraries have several objects, and several names of UTC, for the same zone.
+    """
     text = str(zone)
-    is_offset = text.removeprefix("UTC")[:1] in ("+", "-")
-    return "" if is_offset else text
+    if UTC.fullmatch(text):
+        return "UTC"
+    if isinstance(zone, str):
+        return "" if text.removeprefix("UTC")[:1] in ("+", "-") else text
+    if isinstance(zone, timezone):
+        return ""
+    for name in (getattr(zone, "key", None), getattr(zone, "zone", None)):  # zoneinfo, pytz
+        if isinstance(name, str):
+            return "UTC" if UTC.fullmatch(name) else name
+    file = FILE.fullmatch(text)
+    return "" if file is None else zone_name(file[1])
 
 
 @lru_cache(maxsize=256)
@@ -57,18 +83,16 @@ def is_temporal(kind: type) -> bool:
 
 
 def read_temporal(rows: Sequence[Any], name: str) -> Column:
-    """Return a column of Python's or NumPy's dates, times or durations, some of them missing."""
+    """Return a column of Python's or NumPy's dates, times or durations; some may be missing."""
     missing = np.fromiter(map(is_missing, rows), bool, len(rows))
     found = [value for value, lost in zip(rows, missing, strict=True) if not lost]
-    kinds = set(map(type, found)) or set(map(type, rows))
+    kinds = set(map(type, found))
     for family, read in ((timedelta, _seconds), (np.timedelta64, _seconds), (time, _clock)):
         if all(issubclass(kind, family) for kind in kinds):
             seconds = np.full(len(rows), np.nan)
             seconds[~missing] = [read(value, name) for value in found]
-            return as_finite(seconds, name)
-    if not all(
-        issubclass(kind, date | np.datetime64) or kind.__name__ == "Period" for kind in kinds
-    ):
+            return as_seconds(seconds, name)
+    if not all(map(_is_date, kinds)):
         listed = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise TypeError(
             f"column {name!r} holds values of several types ({listed}): make them all dates, all "
@@ -82,7 +106,6 @@ def _is_date(kind: type) -> bool:
 
 
 def _read_date_objects(found: list[Any], missing: npt.NDArray[np.bool_], name: str) -> Dates:
-    zones = {value.tzinfo for value in found if isinstance(value, datetime)}
     aware = [isinstance(value, datetime) and value.tzinfo is not None for value in found]
     if any(aware) and not all(aware):
         raise TypeError(
@@ -96,7 +119,8 @@ def _read_date_objects(found: list[Any], missing: npt.NDArray[np.bool_], name: s
         return read_dates(local, name)
     utc = local.copy()
     utc[~missing] -= np.array([value.utcoffset() for value in found], "m8[us]")
-    names = {zone_name(zone) for zone in zones}
+    zones = {id(value.tzinfo): value.tzinfo for value in found}  # some cannot be hashed
+    names = set(map(zone_name, zones.values()))
     return read_dates(local, name, names.pop() if len(names) == 1 else "", utc)
 
 

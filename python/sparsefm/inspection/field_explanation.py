@@ -52,7 +52,11 @@ class FieldExplanation:
 
     @property
     def scores(self) -> npt.NDArray[np.float64]:
-        """The score of each row, shape (n,): the average and all parts, added up."""
+        """The score of each row, shape (n,): the average and all parts, added up.
+
+        For a classifier fitted with `Gibbs` it is the mean of the samples' probit scores, which is
+        not its ``decision_function``.
+        """
         return np.asarray(self.average + self.single.sum(axis=1) + self.pairs.sum(axis=1))
 
     @property
@@ -115,8 +119,7 @@ class FieldExplanation:
         }
 
     def _check_row(self, row: int) -> None:
-        if not check_integer(row, "row", 0) < len(self):
-            raise ValueError(f"row must be less than {len(self)}, the rows explained; got {row}")
+        check_row(row, len(self))
 
     def __str__(self) -> str:
         if not len(self):
@@ -126,6 +129,12 @@ class FieldExplanation:
 
     def __repr__(self) -> str:
         return f"FieldExplanation({len(self)} rows, {len(self.names)} fields)"
+
+
+def check_row(row: int, n_rows: int) -> None:
+    """Raise unless there is such a row."""
+    if not check_integer(row, "row", 0) < n_rows:
+        raise ValueError(f"row must be less than {n_rows}, the rows explained; got {row}")
 
 
 class Background:

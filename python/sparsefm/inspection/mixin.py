@@ -101,7 +101,8 @@ class InsightMixin:
         Explanation
             The bias, and the contribution of each feature and each pair of features. Except for
             rounding their sums are the predictions of a regressor, or the ``decision_function`` of
-            a classifier.
+            a classifier; of a classifier fitted with `Gibbs`, the mean of the samples' probit
+            scores, which is not its ``decision_function``.
         """
         w0, w, V = self._parameters(target)
         return explain_rows(w0, w, V, as_scipy(self._encode(X)), self._names())
@@ -127,20 +128,32 @@ class InsightMixin:
         -------
         FieldExplanation
             The score of the average row, and what each field (a column of the table) and each pair
-            of fields changes. Except for rounding they add up to the scores, as in `explain`.
+            of fields changes. Except for rounding they add up to the scores, as in `explain`: for a
+            classifier fitted with `Gibbs` to mean probit scores, not to ``decision_function``.
         """
+        return self._explain_fields(X, background, target)
+
+    @consistent
+    def _explain_fields(
+        self, X: Any, background: Any, target: Any, row: int | None = None
+    ) -> FieldExplanation:
+        """Explain all rows of `X`, or only one of them."""
         from sparsefm.encoding.reading import read
-        from sparsefm.inspection.field_explanation import Background, FieldExplanation
+        from sparsefm.inspection.field_explanation import Background, FieldExplanation, check_row
 
         parameters = self._parameters(target)
         encoder = self.encoder_
+        data = read(X, self, encoder._names).keeping()
+        chosen = np.ones(data.shape[0], bool)
+        if row is not None:
+            check_row(row, len(chosen))
+            chosen = np.arange(len(chosen)) == row
         rows = self._rows(background, "background")
         names = np.array(encoder.field_names_, object)
         split = Background(parameters, rows, np.asarray(encoder.fields_), len(names))
-        data = read(X, self, encoder._names).keeping()
-        cells = list(data.columns())
-        features = encoder._features(data, encoder._encodings, encoder._scales)
-        parts = split.split(as_scipy(features))
+        cells = [column if chosen.all() else column.take(chosen) for column in data.columns()]
+        features = as_scipy(encoder._features(data, encoder._encodings, encoder._scales))
+        parts = split.split(features[chosen])
         return FieldExplanation(split.average, *parts, names, cells)
 
     @consistent

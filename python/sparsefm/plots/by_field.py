@@ -50,19 +50,21 @@ def waterfall(
     Returns
     -------
     Axes
-        They show the ``contributions`` of ``explain_fields``: a column has half of each pair.
+        They show the ``contributions`` of ``explain_fields``: a column has half of each pair. The
+        score of a classifier fitted with `Gibbs` is the mean of the samples' probit scores, not
+        its ``decision_function``.
     """
     _check_estimator(estimator)
     check_integer(top, "top", 1)
-    parts = estimator.explain_fields(X, background, target)
+    parts = estimator._explain_fields(X, background, target, row)
     labels = np.array(
         [
             shorten_pair(name, label.removeprefix(name), WIDTH)
-            for name, label in zip(parts.names, parts.labels(row), strict=True)
+            for name, label in zip(parts.names, parts.labels(), strict=True)
         ],
         object,
     )
-    contributions, score = parts.contributions[row], float(parts.scores[row])
+    contributions, score = parts.contributions[0], float(parts.scores[0])
     order = np.argsort(-np.abs(contributions), kind="stable")
     shown = order[:top] if len(order) > top + 1 else order
     names, steps = labels[shown].tolist(), contributions[shown]
