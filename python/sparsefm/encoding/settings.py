@@ -163,7 +163,7 @@ def check_settings(encoder: Any) -> None:
     columns = encoder.categorical
     if columns is not None and (isinstance(columns, str) or not isinstance(columns, Collection)):
         raise TypeError(f"categorical must be a list of columns, got {columns!r:.80}")
-    for column in columns or ():
+    for column in () if columns is None else columns:
         if not isinstance(column, str | Integral) or isinstance(column, bool):
             raise TypeError(
                 f"categorical must hold names or positions of columns, got {column!r:.80}"
