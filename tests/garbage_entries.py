@@ -96,7 +96,7 @@ def entries(folder):
         "train with fields": (
             lambda **given: fm.train(**given, variant="fwfm", epochs=1),
             {"X": X, "y": Y, "sample_weight": None, "fields": np.arange(COLUMNS) % 2}
-            | {"init": "normal", "init_scale": None, "batch_size": None},
+            | {"init": "normal", "batch_size": None},
         ),
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": True}),

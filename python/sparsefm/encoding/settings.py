@@ -160,14 +160,7 @@ def check_settings(encoder: Any) -> None:
         name = "numeric" if key is None else f"numeric[{key!r}]"
         check_choice(kind, name, ("auto", *KINDS))
     _check_dates(encoder.dates)
-    columns = encoder.categorical
-    if columns is not None and (isinstance(columns, str) or not isinstance(columns, Collection)):
-        raise TypeError(f"categorical must be a list of columns, got {columns!r:.80}")
-    for column in () if columns is None else columns:
-        if not isinstance(column, str | Integral) or isinstance(column, bool):
-            raise TypeError(
-                f"categorical must hold names or positions of columns, got {column!r:.80}"
-            )
+    _check_categorical(encoder.categorical)
     if not isinstance(encoder.n_bins, str) or encoder.n_bins != "auto":
         check_integer(encoder.n_bins, "n_bins", 2)
     if not isinstance(encoder.clip, bool | np.bool_):
@@ -200,6 +193,20 @@ def refuse_names(encoder: Any) -> None:
             raise ValueError(
                 f"{parameter} names columns, but the columns of a sparse matrix are features "
                 "already: pass a table, or leave it out"
+            )
+
+
+def _check_categorical(columns: Any) -> None:
+    if columns is None:
+        return
+    is_scalar = isinstance(columns, str) or (isinstance(columns, np.ndarray) and columns.ndim == 0)
+    if is_scalar or not isinstance(columns, Collection):
+        raise TypeError(f"categorical must be a list of columns, got {columns!r:.80}")
+    for column in columns:
+        # NumPy takes spans of time for integers.
+        if not isinstance(column, str | Integral) or isinstance(column, bool | np.timedelta64):
+            raise TypeError(
+                f"categorical must hold names or positions of columns, got {column!r:.80}"
             )
 
 
