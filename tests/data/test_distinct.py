@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.lib._arraysetops_impl as set_operations
+import pandas as pd
 import pytest
 
 import sparsefm as fm
@@ -12,6 +13,14 @@ RANDOM = np.random.default_rng(0)
 X = RANDOM.integers(0, 3, (N_ROWS, 2)).astype(str).astype(object)
 NUMBERS = RANDOM.normal(size=(N_ROWS, 2))
 LABELS = RANDOM.integers(0, 3, N_ROWS)
+DAYS = np.datetime64("2024-01-01", "s") + np.arange(120) * np.timedelta64(7, "h")
+FRAMES = [
+    pd.DataFrame(columns).iloc[:N_ROWS]
+    for columns in (
+        {"number": np.arange(120) % 9, "when": DAYS, "span": DAYS - DAYS[0]},
+        {"lists": [["a", "b"], ["b"]] * 60, "group": pd.Categorical(["a", "b"] * 60)},
+    )
+]
 SGD = {"rank": 2, "solver": fm.Adam(), "epochs": 2}
 SAMPLED = {"rank": 2, "solver": fm.Gibbs(burn_in=1, samples=3)}
 
@@ -55,12 +64,16 @@ def test_a_classifier_counts_no_distinct_values_in_cpp(no_hash_tables, options, 
 
 @pytest.mark.parametrize("options", [SGD, SAMPLED, {}], ids=["sgd", "sampled", "search"])
 def test_a_regressor_counts_no_distinct_values_in_cpp(no_hash_tables, options, tmp_path):
-    for rows in (X, NUMBERS, fm.TableEncoder().fit(X).transform(X)):
+    for rows in (X, NUMBERS, *FRAMES, fm.TableEncoder().fit(X).transform(X)):
         model = fm.FMRegressor(**options).fit(rows, NUMBERS[:, 0])
         model.predict(rows)
         model.score(rows, NUMBERS[:, 0])
         model.save(tmp_path / "model.safetensors")
         fm.load(tmp_path / "model.safetensors")
-    fm.FMRegressor(**SGD).partial_fit(X, LABELS).partial_fit(X[:30], LABELS[:30])
+    for rows in (X, NUMBERS, NUMBERS > 0, *FRAMES):
+        part = slice(0, 7)
+        fm.FMRegressor(**SGD).partial_fit(rows[part], LABELS[part]).partial_fit(rows, LABELS)
     matrix = fm.TableEncoder().fit(X).transform(X)
     fm.predict(matrix, fm.train(matrix, LABELS, epochs=1))
+    with pytest.warns(UserWarning, match="looks like an identifier"):
+        fm.TableEncoder().fit(pd.DataFrame({"a": np.arange(150) + 3}))

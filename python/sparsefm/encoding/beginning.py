@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sparsefm.data.distinct import distinct_values
 from sparsefm.encoding.columns import Encoding, Values
 from sparsefm.encoding.intervals import Bins, Spline
 from sparsefm.encoding.numeric import ENOUGH_ROWS, Logarithm, Number
@@ -50,7 +51,7 @@ def followed(
     if not isinstance(encoding, Number) or encoding.is_waiting:
         return encoding
     if encoding.is_binary and kind in ("bin", "spline") and len(values) < ENOUGH_ROWS:
-        return replace(encoding, std=0.0, seen=tuple(np.unique(values).tolist()))
+        return replace(encoding, std=0.0, seen=tuple(distinct_values(values).tolist()))
     return _following(encoding, Distribution.of(values, weights), len(values))
 
 
