@@ -8,9 +8,9 @@ namespace sparsefm {
 /// Borrowed arrays. The weights are a symmetric matrix.
 template <class Real>
 struct FieldPairs {
-  const std::int32_t* field_of;  // (features,)
-  const Real* weights;           // (fields, fields)   r_ab
-  Index fields;
+  const std::int32_t* field_of = nullptr;  // (features,)
+  const Real* weights = nullptr;           // (fields, fields)   r_ab
+  Index fields = 0;
 
   // For training.
   Real* blocks = nullptr;         // (1 + moments, fields, fields)   the weights, and their moments
