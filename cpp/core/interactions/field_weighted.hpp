@@ -18,6 +18,16 @@
 
 namespace sparsefm {
 
+/// Some rows with their S and N, and slopes.
+template <class Real>
+struct SummedRows {
+  const Real* sums;
+  const Real* e;
+  Index size, width, stride;
+
+  const Real* of(Index r) const noexcept { return sums + r * stride; }
+};
+
 template <class Real>
 class FieldWeighted {
  public:
@@ -78,7 +88,7 @@ class FieldWeighted {
   void add_weight_gradients(const Real* sums, const Real* e, Index rows, Index width,
                             Real* gradients) const noexcept {
     const Index fields = pairs_.fields;
-    const Rows block{sums, e, rows, width, sums_size(width)};
+    const SummedRows<Real> block{sums, e, rows, width, sums_size(width)};
     for (Index a = 0; a < fields; ++a) {
       Real* const of_a = gradients + a * fields;
       Index b = a;
@@ -113,15 +123,6 @@ class FieldWeighted {
  private:
   static constexpr int tile = 4;  // fields at a time: as many sums as registers hold
 
-  /// Some rows with their S and N, and slopes.
-  struct Rows {
-    const Real* sums;
-    const Real* e;
-    Index size, width, stride;
-
-    const Real* of(Index r) const noexcept { return sums + r * stride; }
-  };
-
   /// Writes T of the fields a, ..., a + n - 1, for the factors of an L, from S of all fields.
   /// Returns the sum of their S T.
   template <class L, int n>
@@ -145,7 +146,7 @@ class FieldWeighted {
 
   /// Adds sum_r e_r <S_ra, S_rb> for n fields from b on.
   template <class Pieces, int n>
-  static void products(const Rows& rows, Index a, Index b, Real* gradients) noexcept {
+  static void products(const SummedRows<Real>& rows, Index a, Index b, Real* gradients) noexcept {
     Pieces::visit(rows.width, [&]<class L>(Index f) {
       L sums[n];
       for (int q = 0; q < n; ++q) sums[q] = L::Zero();
