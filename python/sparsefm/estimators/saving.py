@@ -47,6 +47,7 @@ from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
 from sparsefm.training.sampled import Sampled
+from sparsefm.training.start import VARIANTS
 
 # The last three may be missing: in a checkpoint, and where `partial_fit` made the first call.
 RECORDS = {
@@ -329,6 +330,7 @@ def _read_loss(reader: Reader) -> Loss:
 
 
 def _read_hyperparameters(entries: dict[str, Any]) -> Hyperparameters:
+    entries = {"variant": VARIANTS[0], **entries}  # files of before there were any have none
     if entries.keys() != Hyperparameters.__dataclass_fields__.keys():
         raise FileFormatError("has damaged settings: some are missing, or too many")
     try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparsefm.data.validation import check_integer
+from sparsefm.data.validation import check_choice, check_integer
 from sparsefm.optimizers import Adam, Optimizer
-from sparsefm.training.start import DEFAULT_SCALE, Start, check_init_scale
+from sparsefm.training.start import DEFAULT_SCALE, VARIANTS, Start, check_init_scale
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,8 @@ class Hyperparameters:
     init_scale : float
     batch_size : int or None
         None: the optimizer's default for the number of rows.
+    variant : {"fm", "fwfm"}
+        How features of two fields interact, see `train`.
     """
 
     rank: int = Optimizer.default_rank
@@ -30,6 +32,7 @@ class Hyperparameters:
     init: str = "normal"
     init_scale: float = DEFAULT_SCALE["normal"]
     batch_size: int | None = None
+    variant: str = VARIANTS[0]
 
     def __post_init__(self) -> None:
         check_integer(self.rank, "rank", 0)
@@ -38,12 +41,13 @@ class Hyperparameters:
         check_init_scale(self.init, self.init_scale)
         if self.batch_size is not None:
             check_integer(self.batch_size, "batch_size", 1)
+        check_choice(self.variant, "variant", VARIANTS)
 
     @classmethod
     def of(cls, start: Start, solver: Optimizer, batch_size: Any) -> Hyperparameters:
         """Return the hyperparameters of a training that starts somewhere."""
         scale = check_init_scale(start.init, start.init_scale)
-        return cls(start.rank, solver, start.init, scale, batch_size)
+        return cls(start.rank, solver, start.init, scale, batch_size, start.variant)
 
     def batch_size_for(self, n_rows: int) -> int:
         """Return the batch size for a number of training rows."""

@@ -65,10 +65,8 @@ class Learner:
         loss: Loss,
         dataset: Dataset,
         seed: int,
-        *,
-        weigh_fields: bool = False,
     ) -> Learner:
-        """Return a model at the start of training, perhaps with weights of pairs of fields.
+        """Return a model at the start of training.
 
         w is zero, and w0 is a constant with a low loss. V is random for features that occur
         in a row, and zero for others, so that they never contribute. Class vectors are random
@@ -84,7 +82,7 @@ class Learner:
             for target in dataset.targets:
                 state = State.begin(n_features, rank, solver, dataset.dtype)
                 state.bias[0] = loss.constant(dataset.mean(target))
-                if weigh_fields:
+                if hyperparameters.variant == "fwfm":
                     state = FieldState.begin_with_fields(state, dataset, solver)
                 learner.states.append(state)
         learner.join(dataset.used_features)

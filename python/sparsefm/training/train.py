@@ -202,8 +202,7 @@ def _minibatches(
 ) -> TrainingRun:
     """Return a training with mini-batches."""
     if start.model is None:
-        weigh_fields = start.variant == "fwfm"
-        learner = Learner.begin(chosen, loss, dataset, seed, weigh_fields=weigh_fields)
+        learner = Learner.begin(chosen, loss, dataset, seed)
     else:
         learner = Learner.of_models([start.model], chosen, loss, dataset.dtype, seed)
     run = TrainingRun(
