@@ -86,6 +86,7 @@ ORDER = (
     *(
         "losses",
         "optimizers",
+        "interaction",
         "model",
         "field_model",
         "nn",

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.validation import as_array, cast
+from sparsefm.interaction import FieldWeighted, Interaction
 from sparsefm.io.file import write_file
 from sparsefm.io.reader import Reader
 from sparsefm.io.replacing import FilePath
@@ -82,6 +83,12 @@ class FieldWeightedModel(Model):
             f"dtype={self.dtype}, epochs={len(self.history)})"
         )
 
+    def _interaction(
+        self, fields: npt.NDArray[Any] | None = None, n_fields: int = 1
+    ) -> Interaction:
+        R = enlarged(self.R, n_fields).astype(np.float64)
+        return FieldWeighted(self.fields, len(R), R)
+
     def _score_csr(self, X: _core.Csr, threads: int) -> Array:
         parameters = self.w0, self.w, self.V
         return check_scores(field_scores(X, parameters, self.fields, self.R[None], threads))
@@ -124,6 +131,16 @@ def checked_weights(R: Any, dtype: np.dtype[Any]) -> Array:
     copied = np.array(cast(weights, dtype, "R"), order="C")
     copied.setflags(write=False)
     return copied
+
+
+def enlarged(R: Array, n_fields: int) -> Array:
+    """Return the weights with those of more fields, which are 1, and 0 for pairs within them."""
+    if n_fields <= len(R):
+        return R
+    larger = np.ones((n_fields, n_fields), R.dtype)
+    np.fill_diagonal(larger, 0)
+    larger[: len(R), : len(R)] = R
+    return larger
 
 
 def own_fields(fields: Any, n_features: int, n_fields: int) -> Fields:

@@ -12,6 +12,7 @@ from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import check_parameters
 from sparsefm.errors import FileFormatError
 from sparsefm.history import Epoch
+from sparsefm.interaction import Interaction
 from sparsefm.io.file import write_file
 from sparsefm.io.reader import Reader
 from sparsefm.io.replacing import FilePath
@@ -91,6 +92,12 @@ class Model:
             f"Model(task={self.task!r}, loss={self.loss!r}, n_features={self.n_features}, "
             f"rank={self.rank}, dtype={self.dtype}, epochs={len(self.history)})"
         )
+
+    def _interaction(
+        self, fields: npt.NDArray[Any] | None = None, n_fields: int = 1
+    ) -> Interaction:
+        """Return how features interact; fields divide it into parts, and are one by default."""
+        return Interaction(np.zeros(self.n_features, int) if fields is None else fields, n_fields)
 
     def score(self, X: Any, *, n_threads: int | None = None) -> npt.NDArray[Any]:
         """Return the scores s(x), shape (n_rows,), in the model's dtype."""

@@ -37,9 +37,9 @@ def table(rng, n, shift=0.0, scale=1.0):
 
 
 def targets(kind, rng, n, scale=1.0):
-    if kind == "regressor":
+    if kind.endswith("regressor"):
         return rng.normal(5 * scale, scale, n)
-    y = rng.integers(0, 2 if kind == "classifier" else 3, n)
+    y = rng.integers(0, 2 if kind.endswith("classifier") else 3, n)
     y[:3] = np.arange(3) % (y.max() + 1)
     return y
 
@@ -48,19 +48,27 @@ def make(kind, **settings):
     kinds = {"amount": "log", "*": "standardize"}
     encoder = fm.TableEncoder(numeric=kinds, clip=False, dates="linear")
     settings = {"encoder": encoder, "random_state": 1, "n_threads": 1} | settings
-    if kind == "regressor":
+    if kind.startswith("weighted"):
+        settings["variant"] = "fwfm"
+    if kind.endswith("regressor"):
         return fm.FMRegressor(**settings)
     return fm.FMClassifier(loss="softmax" if kind == "softmax" else "logistic", **settings)
 
 
 def fed(model, X, y, kind):
-    arguments = {} if kind == "regressor" else {"classes": np.unique([0, 1, *y])}
+    arguments = {} if kind.endswith("regressor") else {"classes": np.unique([0, 1, *y])}
     if kind in ("softmax", "several"):
         arguments["classes"] = [0, 1, 2]
     return model.partial_fit(X, y, **arguments)
 
 
-@pytest.mark.parametrize("kind", ["regressor", "classifier", "several", "softmax"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *("regressor", "classifier", "several", "softmax"),
+        *("weighted regressor", "weighted classifier"),
+    ],
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("seed", range(6))
 def test_predictions_of_all_rows_stay_when_statistics_move(kind, dtype, seed):

@@ -6,6 +6,7 @@ from scipy import sparse
 
 import sparsefm as fm
 from sparsefm.inspection.interactions import rank_pairs, strongest_interactions
+from sparsefm.interaction import Interaction
 
 
 def one_hot(rng):
@@ -71,8 +72,9 @@ def test_pairs_within_a_field_are_left_out():
     rng = np.random.default_rng(0)
     X, V = real(rng), rng.normal(size=(6, 2))
     fields = np.array([0, 0, 1, 2, 1, 0])
-    every = rank_pairs(V, sparse.csr_matrix(X), 1000).arrays()
-    between = rank_pairs(V, sparse.csr_matrix(X), 1000, fields).arrays()
+    args = V, sparse.csr_matrix(X), 1000, Interaction(fields, 3)
+    every = rank_pairs(*args).arrays()
+    between = rank_pairs(*args, within_fields=False).arrays()
     kept = fields[every[0]] != fields[every[1]]
     assert kept.sum() == 15 - 3 - 1
     for whole, part in zip(every, between, strict=True):

@@ -10,8 +10,11 @@ from scipy import sparse
 
 import sparsefm as fm
 from sparsefm.inspection import explanation, fields, interactions
+from sparsefm.inspection.formula import Formula
 from sparsefm.inspection.interactions import strongest_interactions
+from sparsefm.interaction import Interaction
 
+COLUMNS = Interaction(np.arange(13), 13)
 CLASSES = ["early", "late", "lost"]
 
 
@@ -85,7 +88,7 @@ def test_blocks_of_pairs_change_nothing(fitted, monkeypatch, rounded):
 def test_without_factors_or_rows_there_are_no_pairs(rng, fitted):
     found = draw_fitted(rng, rank=0).interactions()
     assert [len(column) for column in found.values()] == [0] * 5
-    pairs = interactions.rank_pairs(fitted.V_, sparse.csr_matrix((0, 13)), 5)
+    pairs = interactions.rank_pairs(fitted.V_, sparse.csr_matrix((0, 13)), 5, COLUMNS)
     assert [len(column) for column in pairs.arrays()] == [0] * 5
 
 
@@ -259,7 +262,8 @@ def test_what_is_printed():
     ]
     assert str(fitted.explain(nothing)) == "   +0.5000  (bias)\n   +0.5000  = score of row 0"
     assert repr(parts) == "Explanation(2 rows, 3 features, 3 pairs)"
-    empty = explanation.explain_rows(0.5, fitted.w_, V, sparse.csr_matrix((0, 3)), list("abc"))
+    formula = Formula(0.5, fitted.w_, V, COLUMNS)
+    empty = explanation.explain_rows(formula, sparse.csr_matrix((0, 3)), list("abc"))
     assert str(empty).startswith("Explanation(0 rows")
     with pytest.raises(FrozenInstanceError):
         parts.bias = 0.0
@@ -341,7 +345,7 @@ def test_what_depends_on_one_field_alone_is_no_interaction(rng):
 def test_without_factors_fields_do_not_interact(rng):
     assert not draw_fitted(rng, rank=0).field_interactions().any()
     no_rows = sparse.csr_matrix((0, 13))
-    assert not fields.field_strengths(np.ones((13, 3)), no_rows, np.arange(13), 13).any()
+    assert not fields.field_strengths(np.ones((13, 3)), no_rows, COLUMNS).any()
 
 
 def test_too_many_fields_are_refused(fitted, monkeypatch):

@@ -84,7 +84,7 @@ class Dataset:
                     "y must hold two classes, but all rows (of positive weight) have one class"
                 )
         dataset = cls.of(matrix, targets, (targets,), weights)
-        return replace(dataset, fields=_checked_fields(fields, matrix.n_features))
+        return replace(dataset, fields=checked_fields(fields, matrix.n_features))
 
     def validation(self, X: Any, y: Any, *, task: str) -> "Dataset | None":
         """Check the arguments `X_val` and `y_val` of `train`, beside these training rows."""
@@ -189,7 +189,8 @@ def _checked_matrix(X: Any, dtype: npt.DTypeLike, name: str, n_features: int | N
     return matrix
 
 
-def _checked_fields(fields: Any, n_features: int) -> npt.NDArray[np.int32] | None:
+def checked_fields(fields: Any, n_features: int) -> npt.NDArray[np.int32] | None:
+    """Return the argument `fields`, one for each feature, or None if there are none."""
     if fields is None:
         return None
     numbers = as_array(fields, "fields")

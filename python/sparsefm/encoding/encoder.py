@@ -14,22 +14,24 @@ from sparsefm import _core
 from sparsefm.data.csr import as_scipy
 from sparsefm.data.memory import check_width
 from sparsefm.data.validation import check_choice, check_dtype
-from sparsefm.encoding.assembly import assemble, encode, fields_of
+from sparsefm.encoding.assembly import assemble, encode
 from sparsefm.encoding.beginning import is_plain
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, n_outputs
 from sparsefm.encoding.dates import PARTS
+from sparsefm.encoding.fields import FieldsMixin, fields_of_columns
 from sparsefm.encoding.inverse import InverseMixin
 from sparsefm.encoding.learning import learn
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.names import Names, distinct_names, input_names
 from sparsefm.encoding.numeric import Number
-from sparsefm.encoding.reading import Input, field_names, read
+from sparsefm.encoding.reading import Input, read
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.settings import (
     Kinds,
     PartsOf,
     Settings,
+    check_has_no_fields,
     check_settings,
     named_and_others,
     refuse_names,
@@ -42,7 +44,7 @@ from sparsefm.snapshots import aside, consistent
 
 
 @register("encoder")
-class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Turn the columns of a table into features for a factorization machine.
 
     Text, categorical and boolean columns become one feature a value. So do columns of lists, whose
@@ -95,6 +97,9 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         What the features of a list are in a row: with "mean" they add up to 1, so a list counts as
         much as a single value, however long it is; with "sqrt" their squares do; with "sum" they
         are 1, or how often the value occurs in the list.
+    fields : array-like of int, shape (m,), optional
+        The field of each column of a sparse matrix: 0, 1, 2 and so on. The columns that a one-hot
+        encoder made of one are a field. Default: each column is one.
     dtype : {"float32", "float64"}
         Of the result.
 
@@ -107,9 +112,10 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
     n_features_out_ : int
         Number of features d.
     fields_ : ndarray of int, shape (d,)
-        The input column of each feature.
+        The field of each feature: its input column, or what `fields` says.
     field_names_ : list of str
-        The input columns' names as text, "x0", "x1" and so on if they have none.
+        The fields' names: those of the input columns as text, "x0", "x1" and so on if they have
+        none; "field 0", "field 1" and so on where `fields` says what they are.
 
     Notes
     -----
@@ -139,6 +145,7 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         hashed: Mapping[str | int, int] | None = None,
         multi: Mapping[str | int, str] | None = None,
         combiner: str = "mean",
+        fields: Any = None,
         dtype: str = "float32",
     ) -> None:
         self.numeric = numeric
@@ -150,6 +157,7 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         self.hashed = hashed
         self.multi = multi
         self.combiner = combiner
+        self.fields = fields
         self.dtype = dtype
 
     # --- what scikit-learn asks for -------------------------------------------------------------
@@ -230,25 +238,9 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         return distinct_names(names)
 
     @property
-    @consistent
-    def field_names_(self) -> list[str]:
-        """The input columns' names, "x0", "x1" and so on if they have none."""
-        check_is_fitted(self)
-        return field_names(self._names, self.n_features_in_)
-
-    @property
     def _is_matrix(self) -> bool:
         """Whether it was fitted on a sparse matrix, whose columns are features already."""
         return self._encodings is None
-
-    @property
-    @consistent
-    def fields_(self) -> npt.NDArray[np.intp]:
-        """The input column of each feature, shape (d,)."""
-        check_is_fitted(self)
-        if self._encodings is None:
-            return np.arange(self.n_features_out_)
-        return fields_of([encoding.spans() for encoding in self._encodings])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -295,7 +287,7 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         """
         if self._encodings is None:
             return []
-        settings = Settings.of(self, self.field_names_)
+        settings = Settings.of(self, self._column_names)
         return [
             position
             for position, encoding in enumerate(self._encodings)
@@ -347,6 +339,7 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
             grown = scales.grown(data.as_csr(), weights)
             self._watch.check_matrix(data.as_csr(), weights, scales, data.names)
             return None, grown
+        check_has_no_fields(self)
         settings = Settings.of(self, data.field_names)
         warns = settings.others == "auto" if self._warns is None else self._warns
         return learn(data, weights, encodings, settings, self._watch, warns=warns), scales
@@ -355,6 +348,9 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
         self, data: Input, encodings: list[Encoding] | None, scales: Scales, owner: Any
     ) -> None:
         self._encodings, self._scales, self._names = encodings, scales, data.names
+        self._fields = (
+            None if encodings is not None else fields_of_columns(self.fields, len(scales))
+        )
         self.n_features_out_ = len(scales) if encodings is None else n_outputs(encodings)
         for estimator in (self, owner):
             estimator.n_features_in_ = data.shape[1]
@@ -375,7 +371,7 @@ class TableEncoder(InverseMixin, TransformerMixin, BaseEstimator):  # type: igno
     def _input_names(self, given: Any) -> list[str]:
         """Return the names of the input columns, which may be given if there are none."""
         if given is None:
-            return self.field_names_
+            return self._column_names
         return input_names(given, getattr(self, "feature_names_in_", None), self.n_features_in_)
 
 

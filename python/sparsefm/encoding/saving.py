@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
 from sparsefm.encoding.dates import CATEGORIES, PARTS, WEEKDAYS, Calendar, Cycle, Part
 from sparsefm.encoding.encoder import TableEncoder
+from sparsefm.encoding.fields import fields_of_columns
 from sparsefm.encoding.following import Seen
 from sparsefm.encoding.intervals import Bins, Spline
 from sparsefm.encoding.multi import COMBINERS, Multi
@@ -40,6 +42,8 @@ def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
             parameters[name] = dict(parameters[name])
     if parameters["categorical"] is not None:
         parameters["categorical"] = list(parameters["categorical"])
+    if parameters["fields"] is not None:
+        parameters["fields"] = np.asarray(parameters["fields"])
     names = encoder._names
     header: dict[str, Any] = {
         "settings": {name: to_json(value) for name, value in parameters.items()},
@@ -83,6 +87,7 @@ def read_encoder(reader: Reader) -> TableEncoder:
         if (scales < 0).any():
             raise FileFormatError("has an encoder with a negative scale")
         encoder._scales = Scales(scales)
+        encoder._fields = _read_fields(encoder.fields, len(scales))
         encoder.n_features_in_ = encoder.n_features_out_ = len(scales)
     if reader.has_entry("names"):
         names = reader.entry("names", list)
@@ -94,6 +99,13 @@ def read_encoder(reader: Reader) -> TableEncoder:
         if encoder._names.are_text:
             encoder.feature_names_in_ = encoder._names.as_array()
     return encoder
+
+
+def _read_fields(fields: Any, n_columns: int) -> npt.NDArray[np.intp] | None:
+    try:
+        return fields_of_columns(fields, n_columns)
+    except (TypeError, ValueError) as error:
+        raise FileFormatError(f"has an encoder whose {error}") from None
 
 
 def _read_parameters(reader: Reader) -> dict[str, Any]:

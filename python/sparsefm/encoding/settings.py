@@ -196,6 +196,15 @@ def refuse_names(encoder: Any) -> None:
             )
 
 
+def check_has_no_fields(encoder: Any) -> None:
+    """Refuse fields for a table, whose columns are the fields."""
+    if encoder.fields is not None:
+        raise ValueError(
+            "fields are those of the columns of a sparse matrix; the columns of a table are fields "
+            "themselves: leave fields out"
+        )
+
+
 def _check_categorical(columns: Any) -> None:
     if columns is None:
         return

@@ -18,6 +18,7 @@ from sparsefm.encoding.streams import warn_of_few_rows
 from sparsefm.estimators.describing import DescribingMixin
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.eval_sets import SEPARATOR, UNNAMED, all_rows, scored_sets
+from sparsefm.estimators.field_weights import FieldWeights
 from sparsefm.estimators.fitting import FittingMixin
 from sparsefm.estimators.following import followed
 from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
@@ -42,7 +43,7 @@ from sparsefm.training.metrics import Metrics
 from sparsefm.training.sampled import Sampled
 from sparsefm.training.sampling_run import SamplingRun
 from sparsefm.training.solvers import check_going_on, check_sweeps, sampled_models
-from sparsefm.training.start import Start
+from sparsefm.training.start import VARIANTS, Start
 from sparsefm.tuning.schedule import RATE_DECAY, StagedRate
 
 Array = npt.NDArray[Any]
@@ -53,7 +54,7 @@ SMALL_MODEL = 1 << 18  # numbers: copied in less time than a call of `partial_fi
 
 
 class FactorizationMachine(
-    InsightMixin, DescribingMixin, SavingMixin, FittingMixin, NestedParameters
+    InsightMixin, FieldWeights, DescribingMixin, SavingMixin, FittingMixin, NestedParameters
 ):
     """Common part of `FMRegressor` and `FMClassifier`, which document their parameters."""
 
@@ -66,6 +67,7 @@ class FactorizationMachine(
         self,
         *,
         rank: int | None = None,
+        variant: str | None = None,
         solver: Optimizer | Sweeper | None = None,
         epochs: int | Sequence[int] | None = None,
         batch_size: int | None = None,
@@ -87,6 +89,7 @@ class FactorizationMachine(
         verbose: bool = False,
     ) -> None:
         self.rank = rank
+        self.variant = variant
         self.solver = solver
         self.epochs = epochs
         self.batch_size = batch_size
@@ -181,7 +184,8 @@ class FactorizationMachine(
         go_on: bool,
     ) -> None:
         """Run sweeps over the features."""
-        start = Start(rank, self.init or "normal", self.init_scale)
+        variant = self.variant or VARIANTS[0]
+        start = Start(rank, self.init or "normal", self.init_scale, variant=variant)
         going_on: Sequence[SampledModel] = ()
         if go_on:
             going_on = sampled_models(self._models, solver, dataset.X.n_features)
@@ -231,7 +235,7 @@ class FactorizationMachine(
             learner = adapted(self._learner, changed)
             if self._is_shared or learner.size <= SMALL_MODEL:
                 learner = learner.copy()
-            learner = learner.grown(dataset.X.n_features)
+            learner = learner.grown(dataset)
             learner = followed(learner, before, (self.encoder_, self._target))
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
         self.__dict__.pop("best_params_", None)  # no fit repeats this

@@ -15,6 +15,7 @@ from sparsefm.estimators.class_parameters import ClassParameters
 from sparsefm.estimators.labels import (
     LabelsMixin,
     as_labels,
+    balanced_weights,
     check_classes,
     warn_of_many_classes,
     weights_of_classes,
@@ -76,6 +77,11 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         more than 20 "softmax", unless the solver samples.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
+    variant : {"fm", "fwfm"}, optional
+        How features of two columns interact, as for `train`: with "fwfm" each pair of columns has
+        a weight, which is learned, too. It needs `Adam` or `AdaGrad`, and fields: the columns of a
+        table are some, and so are those of ``TableEncoder(fields=...)`` for a sparse matrix. With
+        more than two classes there is a model of each against the rest. Default: chosen.
     solver : Adam, AdaGrad or Gibbs, optional
         How to train, with its hyperparameters; ``set_params(solver__learning_rate=0.1)`` sets
         one of them. Default: chosen among `Gibbs`, `Adam` and `AdaGrad`.
@@ -179,6 +185,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         *,
         loss: str | Loss | None = None,
         rank: int | None = None,
+        variant: str | None = None,
         solver: Optimizer | Sweeper | None = None,
         epochs: int | Sequence[int] | None = None,
         batch_size: int | None = None,
@@ -202,6 +209,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
     ) -> None:
         super().__init__(
             rank=rank,
+            variant=variant,
             solver=solver,
             epochs=epochs,
             batch_size=batch_size,
@@ -332,7 +340,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
 
     @property
     def _loss_of_all(self) -> Loss | None:  # type: ignore[override]
-        several = self.loss is None and self._target.n_outputs > 2
+        several = self.loss is None and self._target.n_outputs > 2 and not self._has_fields
         return Softmax() if several else None
 
     def _check_y(self, y: Any) -> Array:
@@ -347,8 +355,8 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         known = announced if announced is not None else Classes.labels_of(y, weights)
         if announced is None:
             warn_of_many_classes(len(known), len(y))
-        optimizing = not isinstance(self.solver, Sweeper)
-        if self.loss is None and optimizing and len(known) > MOST_AGAINST_REST:
+        may_share = not isinstance(self.solver, Sweeper) and not self._has_fields
+        if self.loss is None and may_share and len(known) > MOST_AGAINST_REST:
             self._chosen_loss = Softmax()  # targets for each class would need much memory
         target = Classes(known, self._loss.is_of_all_classes)
         if len(target.labels) < 2:
@@ -372,11 +380,8 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
     def _class_weighted(self, codes: Array, rows: Array, weights: Array | None) -> Array | None:
         if self.class_weight is None:
             return weights
-        n_classes = len(self.classes_)
         if is_balanced(self.class_weight):
-            counts = np.bincount(codes[rows], None if weights is None else weights[rows], n_classes)
-            of_class = np.zeros(n_classes)
-            np.divide(counts.sum(), n_classes * counts, out=of_class, where=counts > 0)
+            of_class = balanced_weights(codes, rows, weights, len(self.classes_))
         else:
             of_class = weights_of_classes(self.class_weight, self.classes_)
         if self._loss.task == "ordinal" and not np.all(of_class > 0):

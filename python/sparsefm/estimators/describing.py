@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sparsefm.field_model import FieldWeightedModel
 from sparsefm.sampling import SampledModel
 from sparsefm.snapshots import consistent
 from sparsefm.training.class_model import ClassModel
@@ -56,7 +57,10 @@ def _numbers(estimator: Any) -> str:
 
 def _model(estimator: Any) -> str:
     model = estimator._models[0]
-    kind = "linear (rank 0)" if model.rank == 0 else f"factorization machine of rank {model.rank}"
+    name = "field-weighted " if isinstance(model, FieldWeightedModel) else ""
+    kind = f"{name}factorization machine of rank {model.rank}"
+    if model.rank == 0:
+        kind = "linear (rank 0)"
     if isinstance(model, SampledModel):
         kind += f", mean of {len(model.samples)} samples"
     outputs = len(estimator._models)

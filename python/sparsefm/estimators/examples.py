@@ -27,6 +27,7 @@ from sparsefm.estimators.parameters import check_fraction
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
 from sparsefm.losses import Loss
+from sparsefm.sampling.groups import one_hot_fields
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
 from sparsefm.training.random import stream
@@ -42,6 +43,7 @@ class ExamplesMixin:
     encoder_: TableEncoder
     dtype: Any
     rank: int | None
+    variant: str | None
     validation_fraction: float | None
     _learner: Any  # Learner, or Sampled
     _target: Numbers | Classes
@@ -97,6 +99,7 @@ class ExamplesMixin:
             rows = np.arange(len(y), dtype=np.int64)
         else:
             rows = np.flatnonzero(weights > 0)
+        self._find_fields(matrix)
         self._sample = sample_of(matrix, rows, weights)
         counts = weights
         weights = self._class_weighted(codes, rows, weights)
@@ -175,7 +178,21 @@ class ExamplesMixin:
     def _fields(self) -> Array | None:
         """Return the field of each feature; None if columns of a matrix have no meaning."""
         encoder = self.encoder_
-        return None if encoder._is_matrix else encoder.fields_.astype(np.int32)
+        if encoder._is_matrix and encoder.fields is None:
+            return None
+        return encoder.fields_.astype(np.int32)
+
+    def _find_fields(self, matrix: _core.Csr) -> None:
+        """Have the encoder of a one-hot matrix know its fields, if the model must have some."""
+        if not self._has_fields or self._fields() is not None:
+            return
+        fields = one_hot_fields(matrix)
+        if fields is None:
+            raise ValueError(
+                f"variant={self.variant!r} needs to know which columns of X belong together (X is "
+                "not one-hot, which would tell): pass encoder=TableEncoder(fields=...), or a table"
+            )
+        self.encoder_._set_fields(fields)
 
     def _hold_out(self, dataset: Dataset) -> Split:
         """Divide a dataset into training rows and validation rows."""
@@ -197,6 +214,11 @@ class ExamplesMixin:
     def _real(self) -> np.dtype[Any]:
         """The type of the arithmetic; a changed `dtype` counts from the next fit on."""
         return check_dtype(self.encoder_.dtype)
+
+    @property
+    @abstractmethod
+    def _has_fields(self) -> bool:
+        """Whether the model is one that needs fields, by the user's choice."""
 
     # --- what regressor and classifier define ----------------------------------------------------
 

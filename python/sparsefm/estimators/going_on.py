@@ -10,15 +10,18 @@ from typing import Any
 import numpy as np
 
 from sparsefm.encoding import TableEncoder
+from sparsefm.field_model import FieldWeightedModel
 from sparsefm.model import Model
 from sparsefm.sampling import SampledModel
 from sparsefm.training.class_model import ClassModel
 from sparsefm.training.class_state import ClassState
 from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
+from sparsefm.training.start import VARIANTS
 
 Parameters = dict[str, Any]
 
+SETTINGS = ("rank", "variant", "solver", "init", "init_scale")
 ANEW = "fit anew, with warm_start=False"
 
 
@@ -27,7 +30,7 @@ def parameters_of(estimator: Any) -> Parameters:
     encoder = TableEncoder() if estimator.encoder is None else estimator.encoder
     seed = estimator.random_state
     return {
-        **{name: getattr(estimator, name) for name in ("rank", "solver", "init", "init_scale")},
+        **{name: getattr(estimator, name) for name in SETTINGS},
         "batch_size": estimator.batch_size,
         "loss": estimator._loss,
         "dtype": np.dtype(estimator.dtype),
@@ -56,7 +59,7 @@ def check_changes(estimator: Any, changed: Parameters) -> None:
     learner = estimator._learner
     old = parameters_of(estimator) | vars(estimator).get("_fitted_with", {}) | _chosen(estimator)
     sampled = not isinstance(learner, Learner)
-    for name in ("init", "init_scale", *(("rank", "dtype") if sampled else ())):
+    for name in ("variant", "init", "init_scale", *(("rank", "dtype") if sampled else ())):
         if name in changed:
             raise ValueError(
                 f"{name} is {_shown(changed[name])} now, but was {_shown(old[name])} in the fit to "
@@ -114,7 +117,10 @@ def _with_rank(model: Model | ClassModel, output: int, learner: Learner) -> Mode
     features = np.flatnonzero(model.V.any(axis=1))
     state.draw_factors(learner.seed, output, chosen.init, chosen.init_scale, features)
     state.V[:, :rank] = model.V
-    return Model._view(model.w0, model.w, state.V, learner.loss)
+    parameters = model.w0, model.w, state.V
+    if isinstance(model, FieldWeightedModel):
+        return FieldWeightedModel._of(parameters, model.fields, model.R, learner.loss)
+    return Model._view(*parameters, learner.loss)
 
 
 def _class_model_with_rank(model: ClassModel, learner: Learner) -> ClassModel:
@@ -133,7 +139,8 @@ def _chosen(estimator: Any) -> Parameters:
     chosen: Parameters = {"encoder": _encoder_parameters(estimator.encoder_), "loss": learner.loss}
     if isinstance(learner, Learner):
         found = learner.hyperparameters
-        return chosen | {n: getattr(found, n) for n in ("rank", "solver", "init", "init_scale")}
+        return chosen | {name: getattr(found, name) for name in SETTINGS}
+    chosen["variant"] = VARIANTS[0]
     if isinstance(learner.outputs[0], SampledModel):
         return chosen | {"rank": learner.outputs[0].rank}
     return chosen
@@ -141,6 +148,8 @@ def _chosen(estimator: Any) -> Parameters:
 
 def _encoder_parameters(encoder: TableEncoder) -> Parameters:
     parameters = encoder.get_params(deep=False)
+    if parameters["fields"] is not None:  # arrays do not compare to one truth
+        parameters["fields"] = np.asarray(parameters["fields"]).tolist()
     return {name: value for name, value in parameters.items() if name != "dtype"}
 
 

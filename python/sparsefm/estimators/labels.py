@@ -66,6 +66,14 @@ def warn_of_many_classes(n_classes: int, n_rows: int) -> None:
         )
 
 
+def balanced_weights(codes: Array, rows: Array, weights: Array | None, n_classes: int) -> Array:
+    """Return weights of classes with which each has the same share of some rows."""
+    counts = np.bincount(codes[rows], None if weights is None else weights[rows], n_classes)
+    found = np.zeros(n_classes)
+    np.divide(counts.sum(), n_classes * counts, out=found, where=counts > 0)
+    return found
+
+
 def weights_of_classes(class_weight: Any, labels: Array) -> Array:
     """Return the weight of each class in a mapping, by default 1, as scikit-learn does."""
     without = [label for label in labels.tolist() if label not in class_weight]

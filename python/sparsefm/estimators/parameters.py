@@ -18,12 +18,13 @@ from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.settings import check_settings
 from sparsefm.estimators.bounds import check_bounds
 from sparsefm.estimators.scoring import find_metric
-from sparsefm.optimizers import Adam
-from sparsefm.sampling import Gibbs
+from sparsefm.losses import Loss
+from sparsefm.optimizers import Adam, Optimizer
+from sparsefm.sampling import Gibbs, Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import check_callbacks
 from sparsefm.training.solvers import check_solver
-from sparsefm.training.start import check_init_scale
+from sparsefm.training.start import VARIANTS, check_init_scale
 
 
 def check_parameters(estimator: Any) -> dict[str, Any]:
@@ -66,6 +67,8 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
     given: dict[str, Any] = {}
     if estimator.rank is not None:
         given["rank"] = check_integer(estimator.rank, "rank", 0)
+    if estimator.variant is not None:
+        given["variant"] = check_choice(estimator.variant, "variant", VARIANTS)
     if estimator.batch_size is not None:
         given["batch_size"] = check_integer(estimator.batch_size, "batch_size", 1)
     solver: Any = estimator.solver
@@ -74,12 +77,25 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
     solver = check_solver(solver, estimator._loss, real)
     if estimator.solver is not None:
         given["solver"] = solver
+    if given.get("variant", VARIANTS[0]) != VARIANTS[0]:
+        _check_variant(estimator.variant, solver, estimator._loss)
     if estimator.init is not None:
         given["init"] = estimator.init
     init = "normal" if estimator.init is None else estimator.init
     if estimator.init is not None or estimator.init_scale is not None:
         given["init_scale"] = check_init_scale(init, estimator.init_scale)
     return given
+
+
+def _check_variant(variant: str, solver: Optimizer | Sweeper, loss: Loss) -> None:
+    if isinstance(solver, Sweeper):
+        name = type(solver).__name__
+        raise ValueError(f"variant={variant!r} needs solver=Adam() or AdaGrad(), not {name}")
+    if loss.is_of_all_classes:
+        raise ValueError(
+            f"variant={variant!r} has one model of each class against the rest: use "
+            "loss='logistic' or 'hinge'"
+        )
 
 
 def check_fraction(value: Any) -> float:

@@ -43,6 +43,11 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         outliers have less influence; ``sparsefm.losses.Huber(delta=...)`` sets another bound.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
+    variant : {"fm", "fwfm"}, optional
+        How features of two columns interact, as for `train`: with "fwfm" each pair of columns has
+        a weight, which is learned, too. It needs `Adam` or `AdaGrad`, and fields: the columns of a
+        table are some, and so are those of ``TableEncoder(fields=...)`` for a sparse matrix.
+        Default: chosen.
     solver : Adam, AdaGrad, Gibbs or ALS, optional
         How to train, with its hyperparameters; ``set_params(solver__learning_rate=0.1)`` sets
         one of them. Default: chosen among `Gibbs`, `Adam` and `AdaGrad`.
@@ -148,6 +153,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         *,
         loss: str | Loss = "squared",
         rank: int | None = None,
+        variant: str | None = None,
         solver: Optimizer | Sweeper | None = None,
         epochs: int | Sequence[int] | None = None,
         batch_size: int | None = None,
@@ -171,6 +177,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
     ) -> None:
         super().__init__(
             rank=rank,
+            variant=variant,
             solver=solver,
             epochs=epochs,
             batch_size=batch_size,

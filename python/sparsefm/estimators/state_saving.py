@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from sparsefm.errors import FileFormatError
+from sparsefm.field_model import checked_weights, own_fields
 from sparsefm.io.container import Arrays
 from sparsefm.io.reader import REALS, Reader
+from sparsefm.optimizers import Optimizer
 from sparsefm.training.class_state import ClassState
+from sparsefm.training.field_state import FieldState
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.parameters import State
 
@@ -15,10 +18,14 @@ def state_to_arrays(state: State | ClassState, optimizer_state: bool) -> Arrays:
     if isinstance(state, ClassState):
         return _class_state_to_arrays(state, optimizer_state)
     arrays: Arrays = {"w0": state.bias[:1], "w": state.w, "V": state.V}
+    if isinstance(state, FieldState):
+        arrays |= {"fields": state.fields, "R": state.R, "learned": state.learned != 0}
     if optimizer_state:
         arrays["moments.bias"] = state.bias[1:]
         arrays["moments.scalars"] = state.scalars[:, 2:]
         arrays["moments.factors"] = state.factors[:, 1:, : state.rank]
+        if isinstance(state, FieldState):
+            arrays["moments.R"] = state.blocks[1:]
     return arrays
 
 
@@ -40,7 +47,26 @@ def read_state(
         state.scalars[:, 2:] = reader.numbers("moments.scalars", (n_features, n), real)
         moments = reader.numbers("moments.factors", (n_features, n, rank), real)
         state.factors[:, 1:, :rank] = moments
+    if chosen.variant == "fwfm":
+        return _with_fields(reader, state, solver)
     return state
+
+
+def _with_fields(reader: Reader, state: State, solver: Optimizer) -> FieldState:
+    """Return the state with the fields of features, and the weights of pairs of fields."""
+    real = (state.w.dtype.name,)
+    R = reader.numbers("R", (None, None), real)
+    learned = reader.array("learned", R.shape, ("bool",))
+    fields = reader.array("fields", (state.n_features,), ("int32",))
+    try:
+        R = checked_weights(R, state.w.dtype)
+        found = FieldState.of(state, own_fields(fields, state.n_features, len(R)), R, solver)
+    except ValueError as error:
+        raise FileFormatError(f"has damaged fields ({error})") from None
+    found.learned[:] = learned
+    if reader.has_array("moments.R"):
+        found.blocks[1:] = reader.numbers("moments.R", (solver._moments, *R.shape), real)
+    return found
 
 
 def _class_state_to_arrays(state: ClassState, optimizer_state: bool) -> Arrays:

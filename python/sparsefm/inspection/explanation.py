@@ -8,7 +8,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm.data.validation import check_integer
-from sparsefm.inspection.interactions import pair_weights
+from sparsefm.inspection.formula import Formula
 
 Array = npt.NDArray[Any]
 
@@ -30,7 +30,8 @@ class Explanation:
         w_i x_i of each feature of a row.
     pairwise : dict of ndarray
         One entry for each pair of features i < j of a row, in the order of the rows:
-        "row", "first", "second" (columns i and j) and "contribution", ``<v_i, v_j> x_i x_j``.
+        "row", "first", "second" (columns i and j) and "contribution", ``<v_i, v_j> x_i x_j``,
+        times the weight of their fields if there is one.
     names : ndarray of str, shape (d,)
         Name of each feature.
     """
@@ -133,20 +134,20 @@ def describe_parts(columns: dict[str, Array], base: str, row: int, top: int) -> 
     return "\n".join([*lines, f"{score:+10.4f}  = score of row {row}"])
 
 
-def explain_rows(w0: float, w: Array, V: Array, X: sp.csr_matrix, names: Array) -> Explanation:
-    """Split the scores of `X` under the parameters w0, w (d,) and V (d, k).
+def explain_rows(formula: Formula, X: sp.csr_matrix, names: Array) -> Explanation:
+    """Split the scores of `X`.
 
     `X` is of float64 and shape (n, d), without duplicates or stored zeros and with sorted columns.
     """
     linear = X.copy()  # X may be the user's
-    linear.data = w[X.indices] * X.data
-    left, right, row = _pairs_of_rows(X if V.shape[1] else X[:, :0])
+    linear.data = formula.w[X.indices] * X.data
+    left, right, row = _pairs_of_rows(X if formula.rank else X[:, :0])
     first, second = X.indices[left], X.indices[right]
-    contribution = pair_weights(V, first, second)
+    contribution = formula.interaction.pair_weights(formula.V, first, second)
     contribution *= X.data[left]
     contribution *= X.data[right]
     pairwise = {"row": row, "first": first, "second": second, "contribution": contribution}
-    return Explanation(float(w0), linear, pairwise, np.asarray(names, dtype=object))
+    return Explanation(float(formula.w0), linear, pairwise, np.asarray(names, dtype=object))
 
 
 def _pairs_of_rows(X: sp.csr_matrix) -> tuple[Array, Array, Array]:

@@ -10,9 +10,10 @@ import scipy.sparse as sp
 
 from sparsefm.data.validation import check_integer
 from sparsefm.encoding.columns import text
-from sparsefm.encoding.tables import Column, Dates, Labels, Numbers
+from sparsefm.encoding.tables import Column, Dates, Labels, Lists, Numbers
 from sparsefm.inspection.explanation import describe_parts
 from sparsefm.inspection.fields import NUMBERS_AT_ONCE, check_fields, sums_by_field
+from sparsefm.inspection.formula import Formula
 
 Array = npt.NDArray[Any]
 
@@ -141,9 +142,10 @@ class Background:
     r"""Splits scores by field, against the average row of a background.
 
     Field a contributes :math:`g_a = \sum_{i \in a} w_i x_i + \sum_{i<j \in a} \langle v_i, v_j
-    \rangle x_i x_j` by itself, and with other fields by :math:`u_a = \sum_{i \in a} x_i v_i`. With
-    means over the background written as :math:`\bar g_a` and :math:`\bar u_a`, and differences from
-    them as :math:`\tilde g_a` and :math:`\tilde u_a`, the score is
+    \rangle x_i x_j` by itself, and with other fields by :math:`u_a = \sum_{i \in a} x_i v_i`. If
+    pairs of fields have weights, :math:`\langle \cdot_a, \cdot_b \rangle` is times :math:`r_{ab}`
+    here. With means over the background written as :math:`\bar g_a` and :math:`\bar u_a`, and
+    differences from them as :math:`\tilde g_a` and :math:`\tilde u_a`, the score is
 
     .. math::
 
@@ -153,35 +155,28 @@ class Background:
 
     Parameters
     ----------
-    parameters : float, ndarray of shape (d,), ndarray of shape (d, k)
-        w_0, w and V.
+    formula : Formula
+        With F fields.
     rows : csr_matrix of float64, shape (n, d)
         The background.
-    fields : ndarray of int, shape (d,)
-        Field of each feature, from 0.
-    n_fields : int
-        F.
     """
 
-    def __init__(
-        self,
-        parameters: tuple[float, Array, Array],
-        rows: sp.csr_matrix,
-        fields: Array,
-        n_fields: int,
-    ) -> None:
-        check_fields(n_fields)
+    def __init__(self, formula: Formula, rows: sp.csr_matrix) -> None:
+        self.interaction = interaction = formula.interaction
+        self.fields, self.n_fields = interaction.fields, interaction.n_fields
+        check_fields(self.n_fields)
         if rows.shape[0] == 0:
             raise ValueError("there must be at least one row to take the average of")
-        w0, w, V = parameters
-        self.w, self.V = np.asarray(w, np.float64)[:, None], np.asarray(V, np.float64)
-        self.fields, self.n_fields = fields, n_fields
+        self.w = np.asarray(formula.w, np.float64)[:, None]
+        self.V = np.asarray(formula.V, np.float64)
+        # Twice what a feature would add with itself.
+        self.sizes = np.sum(interaction.own[self.fields] * self.V**2, axis=1, keepdims=True)
         average = sp.csr_matrix(rows.mean(axis=0))
-        self.center = sums_by_field(average, self.V, fields, n_fields)[0]
+        self.center = sums_by_field(average, self.V, self.fields, self.n_fields)[0]
         own = sum(self._own(u, X).sum(axis=0) for _, X, u in self._blocks(rows))
         self.own = np.asarray(own) / rows.shape[0]
-        self.others = self.center.sum(axis=0) - self.center  # the average row without each field
-        self.average = float(w0 + self.own.sum() + np.sum(self.center * self.others) / 2)
+        self.others = interaction.others(self.center)  # the average row without each field
+        self.average = float(formula.w0 + self.own.sum() + np.sum(self.center * self.others) / 2)
 
     def split(self, X: sp.csr_matrix) -> tuple[Array, Array, Array, Array]:
         """Return `single`, `pairs`, `first` and `second` of a `FieldExplanation`."""
@@ -197,7 +192,7 @@ class Background:
         single, pairs = np.empty((X.shape[0], self.n_fields)), np.empty((X.shape[0], len(first)))
         for rows, block, u in self._blocks(X):
             single[rows], difference = self._single(block, u)
-            pairs[rows] = (difference @ difference.transpose(0, 2, 1))[:, first, second]
+            pairs[rows] = self.interaction.products(difference)[:, first, second]
         return single, pairs, first, second
 
     def importances(self, X: sp.csr_matrix) -> npt.NDArray[np.float64]:
@@ -205,7 +200,7 @@ class Background:
         total = np.zeros(self.n_fields)
         for _, block, u in self._blocks(X):
             single, difference = self._single(block, u)
-            others = difference.sum(axis=1, keepdims=True) - difference
+            others = self.interaction.others(difference)
             total += np.abs(single + np.sum(difference * others, axis=2) / 2).sum(axis=0)
         return np.asarray(total / X.shape[0])
 
@@ -217,9 +212,10 @@ class Background:
     def _own(self, u: Array, X: sp.csr_matrix) -> Array:
         """Return g for each row and field."""
         linear = sums_by_field(X, self.w, self.fields, self.n_fields)[:, :, 0]
-        sizes = np.sum(self.V**2, axis=1, keepdims=True)
-        squares = sums_by_field(X.multiply(X).tocsr(), sizes, self.fields, self.n_fields)[:, :, 0]
-        return np.asarray(linear + (np.sum(u**2, axis=2) - squares) / 2)
+        squares = X.multiply(X).tocsr()
+        selves = sums_by_field(squares, self.sizes, self.fields, self.n_fields)[:, :, 0]
+        pairs = np.sum(self.interaction.own * u**2, axis=2)
+        return np.asarray(linear + (pairs - selves) / 2)
 
     def _blocks(self, X: sp.csr_matrix) -> Iterator[tuple[slice, sp.csr_matrix, Array]]:
         """Yield some rows at a time: which, the rows and their u."""
@@ -227,6 +223,17 @@ class Background:
         for begin in range(0, X.shape[0], step):
             rows = slice(begin, min(begin + step, X.shape[0]))
             yield rows, X[rows], sums_by_field(X[rows], self.V, self.fields, self.n_fields)
+
+
+def active_columns(X: sp.csr_matrix, fields: Array, names: Array) -> Iterator[Lists]:
+    """Yield, for each field, the names of the columns of `X` that are not zero in a row."""
+    rows = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+    values = names.tolist()
+    for field in range(int(fields.max()) + 1):
+        here = fields[X.indices] == field
+        lengths = np.bincount(rows[here], minlength=X.shape[0])
+        indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        yield Lists(indptr, Labels(X.indices[here], values))
 
 
 def _shown(column: Column, row: int) -> str:

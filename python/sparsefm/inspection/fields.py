@@ -6,13 +6,15 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
+from sparsefm.interaction import Interaction
+
 Array = npt.NDArray[Any]
 
 MAX_FIELDS = 2000  # more would take too long
 NUMBERS_AT_ONCE = 1 << 22  # bounds temporary arrays: 32 MiB each
 
 
-def field_strengths(V: Array, X: sp.csr_matrix, fields: Array, n_fields: int) -> Array:
+def field_strengths(V: Array, X: sp.csr_matrix, interaction: Interaction) -> Array:
     r"""Return how much the interactions of pairs of fields change the scores of `X`.
 
     Field a contributes the vector :math:`u_a = \sum_{i \in a} x_i v_i` to a row, and the pairs of
@@ -22,16 +24,16 @@ def field_strengths(V: Array, X: sp.csr_matrix, fields: Array, n_fields: int) ->
     .. math::
 
         \mathrm{strength}(a, b) = \mathrm{std}_{\mathrm{rows}}
-        \langle u_a - \bar u_a, u_b - \bar u_b \rangle, \quad a \ne b.
+        \langle u_a - \bar u_a, u_b - \bar u_b \rangle, \quad a \ne b,
+
+    times :math:`|r_{ab}|` if pairs of fields have weights.
 
     Parameters
     ----------
     V : ndarray of shape (d, k)
     X : csr_matrix of float64, shape (n, d)
-    fields : ndarray of int, shape (d,)
-        Field of each feature, from 0.
-    n_fields : int
-        F.
+    interaction : Interaction
+        With F fields.
 
     Returns
     -------
@@ -44,6 +46,7 @@ def field_strengths(V: Array, X: sp.csr_matrix, fields: Array, n_fields: int) ->
     If two fields are independent, centring removes everything that depends on one of them alone. If
     they are not, such as a day and its month, one field alone may explain a part of the strength.
     """
+    fields, n_fields = interaction.fields, interaction.n_fields
     check_fields(n_fields)
     V = np.asarray(V, np.float64)
     n_rows, rank = X.shape[0], V.shape[1]
@@ -55,7 +58,7 @@ def field_strengths(V: Array, X: sp.csr_matrix, fields: Array, n_fields: int) ->
     total, square = np.zeros((2, n_fields, n_fields))
     for begin in range(0, n_rows, step):
         u = sums_by_field(X[begin : begin + step], V, fields, n_fields) - center
-        products = u @ u.transpose(0, 2, 1)
+        products = interaction.products(u)
         total += products.sum(axis=0)
         square += np.einsum("nab,nab->ab", products, products)
     strength: Array = np.sqrt(np.maximum(square / n_rows - (total / n_rows) ** 2, 0))

@@ -11,12 +11,10 @@ import scipy.sparse as sp
 
 from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.data.validation import check_integer
-from sparsefm.field_model import FieldWeightedModel
+from sparsefm.interaction import PAIRS_AT_ONCE, Interaction
 from sparsefm.model import Model
 
 Array = npt.NDArray[Any]
-
-PAIRS_AT_ONCE = 1 << 20  # bounds temporary copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,24 +63,21 @@ def strongest_interactions(model: Model, X: Any, top: int = 20) -> Interactions:
         Number of pairs; there are fewer if fewer occur.
     """
     checked = as_csr(X, model.dtype, n_features=model.n_features)
-    weights = None
-    if isinstance(model, FieldWeightedModel):
-        weights = model.fields, model.R
-    return rank_pairs(model.V, as_scipy(checked), top, weights=weights)
+    return rank_pairs(model.V, as_scipy(checked), top, model._interaction())
 
 
 def rank_pairs(
     V: Array,
     X: sp.csr_matrix,
     top: int,
-    fields: Array | None = None,
-    weights: tuple[Array, Array] | None = None,
+    interaction: Interaction,
+    *,
+    within_fields: bool = True,
 ) -> Interactions:
     """Return the `top` strongest pairs of factors `V` (d, k) on the rows `X` (n, d).
 
     See `strongest_interactions`. `X` is of float64, without duplicates or stored zeros. Pairs of
-    features of one field, such as the knots of a spline, are left out: `fields` (d,) says which.
-    `weights` are fields (d,), and the weights R of pairs of them, if there are any.
+    features of one field, such as the knots of a spline, can be left out.
     """
     check_integer(top, "top", 1)
     found = [(np.empty(0, np.int32), np.empty(0, np.int32), *np.empty((3, 0)))]
@@ -90,26 +85,15 @@ def rank_pairs(
         products = _Products(X)
         for begin, end in products.blocks():
             pairs = products.statistics(begin, end)
-            if fields is not None:
+            if not within_fields:
+                fields = interaction.fields
                 between = fields[pairs[0]] != fields[pairs[1]]
                 pairs = tuple(column[between] for column in pairs)
             i, j, share, residual = pairs
-            weight = pair_weights(V, i, j)
-            if weights is not None:
-                field_of, R = weights
-                weight *= R[field_of[i], field_of[j]]
+            weight = interaction.pair_weights(V, i, j)
             found.append((i, j, weight, share, np.abs(weight) * np.sqrt(residual)))
             found = [_strongest(found, top)]  # the rest is dropped, to bound memory
     return Interactions(*_strongest(found, top))
-
-
-def pair_weights(V: Array, first: Array, second: Array) -> npt.NDArray[np.float64]:
-    """Return ``<v_i, v_j>`` for each pair of columns, computed in float64."""
-    weights = np.empty(len(first))
-    for begin in range(0, len(first), PAIRS_AT_ONCE):
-        part = slice(begin, begin + PAIRS_AT_ONCE)
-        np.einsum("pf,pf->p", V[first[part]], V[second[part]], out=weights[part], dtype=np.float64)
-    return weights
 
 
 def _strongest(found: list[tuple[Array, ...]], top: int) -> tuple[Array, ...]:

@@ -6,6 +6,7 @@ program imports, need the class of this module.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +18,12 @@ from sparsefm import _core
 from sparsefm.data.csr import as_scipy
 from sparsefm.inspection.explanation import Explanation, explain_rows
 from sparsefm.inspection.fields import field_strengths
+from sparsefm.inspection.formula import Formula
 from sparsefm.inspection.interactions import rank_pairs
 from sparsefm.snapshots import consistent
 
 if TYPE_CHECKING:
+    from sparsefm.encoding.tables import Column
     from sparsefm.inspection.field_explanation import FieldExplanation
 
 Array = npt.NDArray[Any]
@@ -37,6 +40,8 @@ class InsightMixin:
         def classes_(self) -> Array: ...  # noqa: D102
         @property
         def _n_scores(self) -> int: ...
+        @property
+        def _models(self) -> list[Any]: ...
         def _of_score(self, c: int) -> tuple[float, Array, Array]: ...
         def _encode(self, X: Any) -> _core.Csr: ...
 
@@ -66,14 +71,14 @@ class InsightMixin:
 
             - "first", "second": names of the two features;
             - "weight": :math:`\langle v_i, v_j \rangle`, what the pair adds to the score where both
-              features are 1;
+              features are 1; with ``variant="fwfm"`` times the weight of their fields;
             - "share": share of the rows that have both features;
             - "strength": standard deviation, over the rows, of what the pair adds to the score and
               neither feature could add alone. Pairs are ranked by strength, so a rare pair with a
               large weight does not come first.
         """
-        _, _, V = self._parameters(target)
-        pairs = rank_pairs(V, self._rows(X), top, np.asarray(self.encoder_.fields_))
+        formula, rows = self._formula(target), self._rows(X)
+        pairs = rank_pairs(formula.V, rows, top, formula.interaction, within_fields=False)
         names = self._names()
         return {
             "first": names[pairs.first],
@@ -104,8 +109,7 @@ class InsightMixin:
             a classifier; of a classifier fitted with `Gibbs`, the mean of the samples' probit
             scores, which is not its ``decision_function``.
         """
-        w0, w, V = self._parameters(target)
-        return explain_rows(w0, w, V, as_scipy(self._encode(X)), self._names())
+        return explain_rows(self._formula(target), as_scipy(self._encode(X)), self._names())
 
     @consistent
     def explain_fields(
@@ -139,10 +143,14 @@ class InsightMixin:
     ) -> FieldExplanation:
         """Explain all rows of `X`, or only one of them."""
         from sparsefm.encoding.reading import read
-        from sparsefm.inspection.field_explanation import Background, FieldExplanation, check_row
+        from sparsefm.inspection.field_explanation import (
+            Background,
+            FieldExplanation,
+            active_columns,
+            check_row,
+        )
 
-        parameters = self._parameters(target)
-        encoder = self.encoder_
+        formula, encoder = self._formula(target), self.encoder_
         data = read(X, self, encoder._names).keeping()
         chosen = np.ones(data.shape[0], bool)
         if row is not None:
@@ -150,8 +158,11 @@ class InsightMixin:
             chosen = np.arange(len(chosen)) == row
         rows = self._rows(background, "background")
         names = np.array(encoder.field_names_, object)
-        split = Background(parameters, rows, np.asarray(encoder.fields_), len(names))
-        cells = [column if chosen.all() else column.take(chosen) for column in data.columns()]
+        split = Background(formula, rows)
+        columns: Iterable[Column] = data.columns()
+        if encoder._fields is not None:
+            columns = active_columns(as_scipy(data.as_csr()), encoder.fields_, self._names())
+        cells = [column if chosen.all() else column.take(chosen) for column in columns]
         features = as_scipy(encoder._features(data, encoder._encodings, encoder._scales))
         parts = split.split(features[chosen])
         return FieldExplanation(split.average, *parts, names, cells)
@@ -180,9 +191,8 @@ class InsightMixin:
         """
         from sparsefm.inspection.field_explanation import Background
 
-        parameters, rows = self._parameters(target), self._rows(X)
-        fields, n_fields = np.asarray(self.encoder_.fields_), len(self.encoder_.field_names_)
-        return Background(parameters, rows, fields, n_fields).importances(rows)
+        rows = self._rows(X)
+        return Background(self._formula(target), rows).importances(rows)
 
     @consistent
     def field_interactions(self, X: Any = None, target: Any = None) -> npt.NDArray[np.float64]:
@@ -191,7 +201,8 @@ class InsightMixin:
         A field is a column of the table that the estimator was fitted on. Field a contributes the
         vector :math:`u_a = \sum_{i \in a} x_i v_i` to a row. The strength of two fields is the
         standard deviation of :math:`\langle u_a - \bar u_a, u_b - \bar u_b \rangle` over the rows.
-        The vectors are centred because an effect of one field alone is not an interaction.
+        The vectors are centred because an effect of one field alone is not an interaction. With
+        ``variant="fwfm"`` the strength is times the weight of the pair.
 
         Parameters
         ----------
@@ -213,12 +224,18 @@ class InsightMixin:
         If two fields contain partly the same information, such as a day and its month, one of them
         alone may explain a part of the strength.
         """
-        _, _, V = self._parameters(target)
-        fields, names = self.encoder_.fields_, self.encoder_.field_names_
-        return field_strengths(V, self._rows(X), np.asarray(fields), len(names))
+        formula = self._formula(target)
+        return field_strengths(formula.V, self._rows(X), formula.interaction)
 
-    def _parameters(self, target: Any) -> tuple[float, Array, Array]:
-        """Return w0, w (d,) and V (d, k) of the score of the class `target`."""
+    def _formula(self, target: Any) -> Formula:
+        """Return the parameters of the score of the class `target`, with the columns as fields."""
+        c, encoder = self._score_number(target), self.encoder_
+        model = self._models[c if len(self._models) > 1 else 0]
+        fields, n_fields = np.asarray(encoder.fields_), len(encoder.field_names_)
+        return Formula(*self._of_score(c), model._interaction(fields, n_fields))
+
+    def _score_number(self, target: Any) -> int:
+        """Return the number of the score of the class `target`."""
         from sklearn.utils.validation import check_is_fitted
 
         check_is_fitted(self)
@@ -228,7 +245,7 @@ class InsightMixin:
                     "target picks one of more than two classes, but this model has a single score "
                     f"a row: leave it out; got {target!r:.80}"
                 )
-            return self._of_score(0)
+            return 0
         is_plain = isinstance(target, str | Real | np.generic)  # others may compare to anything
         found = np.flatnonzero([is_plain and label == target for label in self.classes_.tolist()])
         if len(found) != 1:
@@ -236,7 +253,7 @@ class InsightMixin:
             some += ", ..." if len(self.classes_) > 10 else ""
             given = "is needed" if target is None else f"is {target!r:.80}, which is not a class"
             raise ValueError(f"target {given}: each class has its own score; pick one of {some}")
-        return self._of_score(int(found[0]))
+        return int(found[0])
 
     def _rows(self, X: Any, name: str = "X") -> sp.csr_matrix:
         """Return `X` encoded, or the sample of training rows, in float64."""

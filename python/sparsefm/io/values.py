@@ -2,22 +2,27 @@
 
 Numbers, strings, None, booleans and lists are themselves. Anything else is an object of one entry,
 whose name, the tag, tells what it is: {"tuple": [...]}, {"dict": [[key, value], ...]},
-{"float": "nan"}, or an object of a class that was registered here, such as
-{"solver": ["adam", {...}]} and {"encoder": {...}}. What is read can only become one of these: a
-file cannot choose what is called.
+{"float": "nan"}, {"int32": "..."}, which is an array of integers, or an object of a class that was
+registered here, such as {"solver": ["adam", {...}]} and {"encoder": {...}}. What is read can only
+become one of these: a file cannot choose what is called.
 """
 
 import math
+import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from inspect import signature
 from reprlib import Repr
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsefm.errors import FileFormatError
 
 Class = TypeVar("Class", bound=type[Any])
+
+MOST_BYTES = 1 << 30  # of an array
 
 _SHORT = Repr()
 _SHORT.maxlevel = _SHORT.maxlist = _SHORT.maxdict = 2
@@ -128,6 +133,8 @@ def to_json(value: Any) -> Any:
         return {"tuple": [to_json(item) for item in value]}
     if type(value) is dict:
         return {"dict": [[to_json(_key(key)), to_json(item)] for key, item in value.items()]}
+    if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iu":
+        return {"int32": _packed(value)}
     if type(value) in _TAGS:
         inner = {name: to_json(item) for name, item in _parameters(value).items()}
         return _object_to_json(value, inner)
@@ -153,7 +160,7 @@ def from_json(value: Any) -> Any:
         return _object_from_json(tag, content)
     except FileFormatError:
         raise
-    except (AttributeError, TypeError, ValueError, KeyError) as error:
+    except (AttributeError, TypeError, ValueError, KeyError, zlib.error) as error:
         raise FileFormatError(f"has a damaged parameter {shown(value)} ({error})") from None
 
 
@@ -186,6 +193,22 @@ def _float(content: Any) -> float:
     return {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[content]
 
 
+def _packed(values: npt.NDArray[np.integer[Any]]) -> str:
+    """Return integers of 32 bits as text; runs and sequences take little room."""
+    whole = values.astype("<i4")
+    if not np.array_equal(whole, values):
+        raise TypeError("integers of more than 32 bits cannot be saved")
+    return b64encode(zlib.compress(np.diff(whole, prepend=whole.dtype.type(0)).tobytes())).decode()
+
+
+def _unpacked(content: Any) -> npt.NDArray[np.int32]:
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(b64decode(content, validate=True), MOST_BYTES)
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("not an array, or one that is too large")
+    return np.cumsum(np.frombuffer(data, "<i4"), dtype=np.int32)
+
+
 def _items(content: Any) -> list[Any]:
     if not isinstance(content, list):
         raise TypeError("not a list")
@@ -198,4 +221,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
         _key(from_json(key)): from_json(item) for key, item in _items(content)
     },
     "float": _float,
+    "int32": _unpacked,
 }

@@ -247,7 +247,7 @@ def factors(
     check_integer(labels, "labels", 0)
     f = _find_field(estimator, field)
     members = np.flatnonzero(np.asarray(estimator.encoder_.fields_) == f)
-    _, _, V = estimator._parameters(target)
+    V = estimator._formula(target).V
     if V.shape[1] == 0:
         return _say_nothing(_axes(ax, 7.0, 6.0), estimator)
     if len(members) < 3:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
+from sparsefm.interaction import Interaction
 from sparsefm.model import check_scores
 from sparsefm.training.class_state import ClassState
 
@@ -42,6 +43,10 @@ class ClassModel:
     def of_class(self, c: int) -> tuple[float, npt.NDArray[Any], npt.NDArray[Any]]:
         """Return w0, w (d,) and V (d, k) of an ordinary model with the score of class c."""
         return float(self.state.w0[c]), self.state.w[:, c].copy(), self.state.factors_of(c)
+
+    def _interaction(self, fields: npt.NDArray[Any], n_fields: int) -> Interaction:
+        """Return how features interact in the score of a class, given the field of each."""
+        return Interaction(fields, n_fields)
 
     def _score_csr(self, X: _core.Csr, threads: int) -> npt.NDArray[Any]:
         """Return the scores of a checked matrix, shape (n_rows, C), which must be finite."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sparsefm import _core
+from sparsefm.interaction import Interaction
 from sparsefm.losses import Loss
 from sparsefm.model import ROWS_PER_CALL
 from sparsefm.optimizers import Optimizer
@@ -96,6 +97,11 @@ class ClassState:
     def n_classes(self) -> int:
         """Number of classes C."""
         return len(self.vectors)
+
+    @property
+    def interaction(self) -> Interaction:
+        """How features interact, in the score of each class."""
+        return Interaction(np.zeros(self.n_features, np.intp), 1)
 
     @property
     def size(self) -> int:

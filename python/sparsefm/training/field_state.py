@@ -11,7 +11,15 @@ import scipy.sparse as sp
 from sparsefm import _core
 from sparsefm.data.csr import as_scipy, take_rows
 from sparsefm.data.dataset import Dataset
-from sparsefm.field_model import MOST_FIELDS, Fields, FieldWeightedModel, field_scores, own_fields
+from sparsefm.field_model import (
+    MOST_FIELDS,
+    Fields,
+    FieldWeightedModel,
+    enlarged,
+    field_scores,
+    own_fields,
+)
+from sparsefm.interaction import FieldWeighted
 from sparsefm.losses import Loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling.groups import one_hot_fields
@@ -73,6 +81,11 @@ class FieldState(State):
         """The weights of pairs of fields, a view of shape (F, F)."""
         return np.asarray(self.blocks[0])
 
+    @property
+    def interaction(self) -> FieldWeighted:
+        """How features interact."""
+        return FieldWeighted(self.fields, len(self.R), self.R.astype(np.float64))
+
     def is_finite(self, features: Features | None = None) -> bool:
         """Return whether the parameters and moments of all or some features are finite."""
         return super().is_finite(features) and bool(np.isfinite(self.blocks).all())
@@ -116,11 +129,28 @@ class FieldState(State):
         arrays = other.bias, other.scalars, other.factors, other.blocks
         self.put_back(slice(None), arrays)
 
-    def grown(self, n_features: int, optimizer: Optimizer) -> State:
-        """Refuse more features, which would need fields."""
-        if n_features == self.n_features:
+    def grown(self, n_features: int, optimizer: Optimizer) -> FieldState:
+        """Return a state with more features, which are of no field yet; see `with_fields`."""
+        state = super().grown(n_features, optimizer)
+        return FieldState._joined(state, self.fields, self.blocks, self.learned)
+
+    def with_fields(self, fields: Fields, optimizer: Optimizer) -> FieldState:
+        """Return a state in which more features have fields, perhaps more fields than before.
+
+        Weights of new pairs of fields are 1; within a new field there are none, as in `enlarged`.
+        """
+        if len(fields) == len(self.fields):  # a feature stays in its field
             return self
-        raise ValueError("a field-weighted model cannot have more features: train it anew")
+        n_fields = max(len(self.R), int(fields.max(initial=-1)) + 1)
+        if n_fields == len(self.R):
+            own = own_fields(fields, self.n_features, n_fields)
+            return replace(self, fields=own)
+        state = State(self.bias, self.scalars, self.factors, self.rank, self.room)
+        larger = FieldState.of(state, fields, enlarged(self.R, n_fields), optimizer)
+        known = slice(len(self.R))
+        larger.blocks[1:, known, known] = self.blocks[1:]
+        larger.learned[known, known] = self.learned
+        return larger
 
 
 def first_weights(dataset: Dataset, fields: Fields) -> Array:

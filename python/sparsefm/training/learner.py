@@ -156,9 +156,14 @@ class Learner:
             trainer.learning_rate *= self.rate_factor
         return trainers
 
-    def grown(self, n_features: int) -> Learner:
-        """Return this model with more features, which start at zero; see `State.grown`."""
-        states = [state.grown(n_features, self.hyperparameters.solver) for state in self.states]
+    def grown(self, dataset: Dataset) -> Learner:
+        """Return this model with the features of a dataset; new ones start at zero."""
+        solver, states = self.hyperparameters.solver, list[State | ClassState]()
+        for state in self.states:
+            grown = state.grown(dataset.X.n_features, solver)
+            if isinstance(grown, FieldState) and dataset.fields is not None:
+                grown = grown.with_fields(dataset.fields, solver)
+            states.append(grown)
         return replace(self, states=states)
 
     def copy(self) -> Learner:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
+from sparsefm.interaction import Interaction
 from sparsefm.losses import Loss
 from sparsefm.model import Model, score_rows
 from sparsefm.optimizers import Optimizer
@@ -85,6 +86,11 @@ class State:
     def V(self) -> Array:
         """The factors, a view of shape (d, rank)."""
         return self.factors[:, 0, : self.rank]
+
+    @property
+    def interaction(self) -> Interaction:
+        """How features interact."""
+        return Interaction(np.zeros(self.n_features, np.intp), 1)
 
     # --- values ---------------------------------------------------------------------------------
 

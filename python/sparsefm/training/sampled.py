@@ -14,6 +14,7 @@ from sparsefm.optimizers import AdaGrad
 from sparsefm.sampling import SampledModel
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
+from sparsefm.training.start import VARIANTS
 
 logger = logging.getLogger("sparsefm")
 
@@ -55,7 +56,8 @@ class Sampled:
         seed : int
         """
         models = [m.compress() if isinstance(m, SampledModel) else m for m in self.outputs]
-        chosen = Hyperparameters(**{"solver": AdaGrad()} | given | {"rank": models[0].rank})
+        kind = {"rank": models[0].rank, "variant": VARIANTS[0]}
+        chosen = Hyperparameters(**{"solver": AdaGrad()} | given | kind)
         dtype: np.dtype[Any] = models[0].dtype
         learner = Learner.of_models(models, chosen, self.loss, dtype, seed)
         logger.info(

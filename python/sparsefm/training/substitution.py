@@ -4,7 +4,7 @@ If feature i is :math:`x_i = a x_i' + c` of the new :math:`x_i'`, then :math:`w_
 are multiplied by :math:`a`, and what is constant goes to the others: :math:`c w_i` to the bias and
 :math:`c \langle v_i, v_j \rangle` to each :math:`w_j`. In rows where it is missing, :math:`x_i` is
 zero before and after; there :math:`x_m = 1` instead, so :math:`w_m` and :math:`v_m` lose
-:math:`c w_i` and :math:`c v_i`.
+:math:`c w_i` and :math:`c v_i`. What two features add to the score says an `Interaction`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.training.class_state import ClassState
+from sparsefm.training.field_state import FieldState
 from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import FEATURES_AT_ONCE, State
 
@@ -73,6 +74,9 @@ def with_target_scale(learner: Learner, factor: float, offset: float) -> Learner
         moments[:, :, : state.rank] = _scaled(
             moments[:, :, : state.rank], starts[:, None], scales[:, :, None]
         )
+        if isinstance(state, FieldState):
+            scales = _divisors(np.array([factor**2]), starts)[0, :, None, None]
+            state.blocks[1:] = _scaled(state.blocks[1:], starts[:, None, None], scales)
     return learner
 
 
@@ -80,28 +84,34 @@ def _parts(state: State | ClassState) -> tuple[Array, Array, Array, Array]:
     """Return views of biases (C,), weights (d, C) and factors (d, k), and class vectors (C, k)."""
     if isinstance(state, ClassState):
         return state.w0, state.w, state.V, state.U.astype(np.float64)
-    return state.bias[:1], state.w[:, None], state.V, np.ones((1, state.rank))
+    return state.bias[:1], state.w[:, None], state.V, np.ones((1, state.V.shape[1]))
 
 
 def _substitute(state: State | ClassState, given: Substitution) -> None:
     """Change the parameters."""
     biases, W, V, U = _parts(state)
+    interaction = state.interaction
+    field_of, own_weights = interaction.fields, interaction.own
     features, has_missing = given.features, given.missing >= 0
     missing = given.missing[has_missing]
     factors, offsets = given.factors[:, None], given.offsets[:, None]
     weights, vectors = W[features].astype(np.float64), V[features].astype(np.float64)
-    own = offsets * vectors
-    total = own.sum(axis=0)  # what is constant in the sum of all x_i v_i
+    own, fields = offsets * vectors, field_of[features]
+    constants = np.zeros((interaction.n_fields, own.shape[1]))  # of the sums of x_i v_i by field
+    np.add.at(constants, fields, own)
+    terms = interaction.terms(constants)
+    others = terms[fields] - own_weights[fields] * own  # a feature adds nothing with itself
     lacking = V[missing] - own[has_missing]
     weights_of_missing = W[missing] - (offsets * weights)[has_missing]
-    pairs = U @ (total**2 - (own**2).sum(axis=0)) / 2
+    selves = (own_weights[fields] * own**2).sum(axis=0)
+    pairs = U @ ((constants * terms).sum(axis=0) - selves) / 2
     biases += ((offsets * weights).sum(axis=0) + pairs).astype(biases.dtype)
-    for begin in range(0, len(W) if total.any() else 0, FEATURES_AT_ONCE):
+    for begin in range(0, len(W) if constants.any() else 0, FEATURES_AT_ONCE):
         part = slice(begin, begin + FEATURES_AT_ONCE)
-        W[part] += ((V[part] * total) @ U.T).astype(W.dtype)
-    W[features] = factors * (weights + (vectors * (total - own)) @ U.T)
+        W[part] += ((V[part] * terms[field_of[part]]) @ U.T).astype(W.dtype)
+    W[features] = factors * (weights + (vectors * others) @ U.T)
     V[features] = factors * vectors
-    W[missing] = weights_of_missing + (lacking * (total - own[has_missing])) @ U.T
+    W[missing] = weights_of_missing + (lacking * others[has_missing]) @ U.T
     V[missing] = lacking
     if isinstance(state, State):
         state.refresh_norms()

@@ -18,6 +18,7 @@ from sparsefm.sampling.design import can_repeat
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import new_planner
 from sparsefm.training.random import stream
+from sparsefm.training.start import VARIANTS
 from sparsefm.tuning.classes import (
     SEARCH_OUTPUTS,
     of_all_classes,
@@ -315,7 +316,9 @@ class Search:
 
 def may_sample(given: Mapping[str, Any], epochs: Any, loss: Loss) -> bool:
     """Return whether what the user set leaves room for a sampler."""
-    return not given.keys() - {"rank"} and epochs is None and loss.name in Gibbs._losses
+    is_plain = given.get("variant", VARIANTS[0]) == VARIANTS[0]
+    others = given.keys() - {"rank", "variant"}
+    return is_plain and not others and epochs is None and loss.name in Gibbs._losses
 
 
 def _figures(candidates: Sequence[Candidate]) -> dict[str, float]:
@@ -335,6 +338,7 @@ def _record(models: Sequence[Candidate], numerics: Sequence[Candidate]) -> dict[
         "objective": [one.objective for one in candidates],
         "solver": [str(one.solver) for one in settings],
         "rank": [one.rank for one in settings],
+        "variant": [getattr(one, "variant", VARIANTS[0]) for one in settings],
         "init": [getattr(one, "init", "normal") for one in settings],
         "init_scale": [getattr(one, "init_scale", None) for one in settings],
         "rows": [one.rows for one in candidates],

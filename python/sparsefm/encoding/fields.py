@@ -1,0 +1,66 @@
+"""The fields of features: the columns of a table, or groups of the columns of a sparse matrix."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+from sparsefm.data.dataset import checked_fields
+from sparsefm.encoding.assembly import fields_of
+from sparsefm.encoding.columns import Encoding
+from sparsefm.encoding.names import Names
+from sparsefm.encoding.reading import field_names
+from sparsefm.snapshots import consistent
+
+Fields = npt.NDArray[np.intp]
+
+
+class FieldsMixin:
+    """Gives a fitted encoder the fields of its features."""
+
+    _fields: Fields | None = None  # of a sparse matrix, if columns are not fields
+
+    if TYPE_CHECKING:
+        fields: Any
+        n_features_in_: int
+        n_features_out_: int
+        _encodings: list[Encoding] | None
+        _names: Names | None
+
+    @property
+    @consistent
+    def field_names_(self) -> list[str]:
+        """The names of the fields, which are the input columns unless `fields` says otherwise."""
+        check_is_fitted(self)
+        if self._fields is not None:
+            return [f"field {number}" for number in range(int(self._fields.max()) + 1)]
+        return self._column_names
+
+    @property
+    @consistent
+    def fields_(self) -> Fields:
+        """The field of each feature, shape (d,)."""
+        check_is_fitted(self)
+        if self._fields is not None:
+            return self._fields
+        if self._encodings is None:
+            return np.arange(self.n_features_out_)
+        return fields_of([encoding.spans() for encoding in self._encodings])
+
+    @property
+    def _column_names(self) -> list[str]:
+        """The input columns' names, "x0", "x1" and so on if they have none."""
+        return field_names(self._names, self.n_features_in_)
+
+    def _set_fields(self, fields: npt.NDArray[Any]) -> None:
+        """Set the fields of the columns of a sparse matrix, which an estimator has found."""
+        self.fields, self._fields = fields, fields_of_columns(fields, self.n_features_in_)
+
+
+def fields_of_columns(fields: Any, n_columns: int) -> Fields | None:
+    """Return the parameter `fields` for a sparse matrix, checked."""
+    checked = checked_fields(fields, n_columns)
+    return None if checked is None else checked.astype(np.intp)
