@@ -1,7 +1,6 @@
 """Field-weighted machines as estimators: against the definition, in streams, files and analyses."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pytest
@@ -68,11 +67,8 @@ KINDS = ["regressor", "classifier", "several"]
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_scores_are_the_formula(kind, solver):
-    model, frame = (
-        fitted(kind, solver=SOLVERS[solver], dtype="float64", bounds=None)
-        if (kind == "regressor")
-        else fitted(kind, solver=SOLVERS[solver], dtype="float64")
-    )
+    settings = {"bounds": None} if kind == "regressor" else {}
+    model, frame = fitted(kind, solver=SOLVERS[solver], dtype="float64", **settings)
     X = model.encoder_.transform(frame).toarray()
     fields, R = model.encoder_.fields_, model.R_
     assert fields.max() == 4
@@ -144,7 +140,7 @@ def test_a_file_cannot_hold_fields_that_are_not_there(tmp_path):
     (state,) = model._learner.states
     arrays = state_to_arrays(state, True)
     chosen, n = model._learner.hyperparameters, state.n_features
-    read_state(Reader({}, arrays), chosen, n)
+    read_state(Reader({}, dict(arrays)), chosen, n)
     R = arrays["R"].copy()
     R[0, 1] += 1
     fields = arrays["fields"].copy()
@@ -200,11 +196,9 @@ def test_a_new_last_column_of_a_stream_is_a_new_field():
 def test_a_stream_goes_back_after_an_error(kind):
     model, frame = fitted(kind)
     before = scores_of(model, frame), model.R_.copy()
-    bad = targets(kind, frame).astype(float)
     model.set_params(solver=fm.AdaGrad(learning_rate=1e30))
-    with pytest.raises((ValueError, fm.DivergenceError)), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        model.partial_fit(frame, bad)
+    with pytest.raises(fm.DivergenceError):
+        model.partial_fit(frame, targets(kind, frame))
     assert np.array_equal(scores_of(model, frame), before[0])
     assert np.array_equal(model.R_, before[1])
 
