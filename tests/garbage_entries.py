@@ -10,6 +10,7 @@ import warnings
 
 import garbage
 import numpy as np
+from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
 import sparsefm as fm
@@ -263,6 +264,10 @@ def entries(folder):
             rows | {"quantiles": [0.5]},
         ),
         "TableEncoder": (lambda **given: new(**given).fit_transform(X), parameters(new)),
+        "TableEncoder, matrix": (
+            lambda **given: new(**given).fit_transform(sparse.csr_matrix(X)),
+            parameters(new) | {"fields": np.arange(COLUMNS) % 2},
+        ),
         "encoder.fit": (lambda **given: new().fit(**given), given),
         "encoder.fit_transform": (lambda **given: new().fit_transform(**given), given),
         "encoder.partial_fit": (lambda **given: new().fit(X).partial_fit(**given), given),

@@ -6,15 +6,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from estimating import products, targets
-from raced import ended, numbers, onehot, sampled, searching
+from raced import CONDITIONS, ended, numbers, onehot, sampled, searching
 
 import sparsefm as fm
 from sparsefm import losses
 from sparsefm.tuning import contest, search
-from sparsefm.tuning.contest import Samplers, chosen, samples_for
+from sparsefm.tuning.contest import Optimizers, Samplers, chosen, samples_for
 from sparsefm.tuning.numbers import CHOICES
 from sparsefm.tuning.portfolio import Sampling
 from sparsefm.tuning.racing import Race
+from sparsefm.tuning.trials import Fold
 
 # --- encodings of numbers -------------------------------------------------------------------------
 
@@ -184,3 +185,43 @@ def test_a_warm_start_needs_an_optimizer(kind, entrants):
     X, y = onehot()
     kind(warm_start=True).fit(X, targets(kind, y))
     assert not any(isinstance(settings, Sampling) for settings, _ in entrants)
+
+
+# --- variants -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n_fields", "given", "tried"),
+    [(2, {}, 0), (3, {}, 1), (100, {}, 1), (101, {}, 0), (None, {}, 0), (3, {"variant": "fm"}, 0)],
+)
+def test_fields_are_weighed_where_there_are_some(monkeypatch, n_fields, given, tried):
+    entered = []
+
+    def run(self, entrants, leader=np.inf):
+        entered.extend(entrants)
+        return [ended([1.0 / (1 + one.rank)], one.rank) for one in entrants]
+
+    monkeypatch.setattr(Race, "run", run)
+    data = numbers(50)
+    fields = None if n_fields is None else np.arange(n_fields, dtype=np.int32)
+    data = replace(data, fields=fields)
+    race = searching()._race([Fold(data, data)], None, CONDITIONS)
+    Optimizers(race, data, given, "fast").run([])
+    weighted = [one for one in entered if one.variant == "fwfm"]
+    assert len(weighted) == tried
+    assert all(one.rank == 16 for one in weighted)  # the best
+
+
+def test_weights_of_fields_are_found():
+    rng = np.random.default_rng(0)
+    frame = pytest.importorskip("pandas").DataFrame(
+        {name: rng.integers(0, 20, 4000).astype(str) for name in "uvwxyz"}
+    )
+    vectors = rng.normal(size=(20, 4))
+    u, v, w, x, y, z = (vectors[frame[name].astype(int)] for name in "uvwxyz")
+    target = (u * v).sum(1) - 2 * (u * w).sum(1) + (x * y).sum(1) - (y * z).sum(1)
+    target += 0.5 * rng.normal(size=4000)
+    model = fm.FMRegressor(warm_start=True).fit(frame[:3000], target[:3000])
+    assert model.best_params_["variant"] == "fwfm"
+    plain = fm.FMRegressor(warm_start=True, variant="fm").fit(frame[:3000], target[:3000])
+    assert model.score(frame[3000:], target[3000:]) > plain.score(frame[3000:], target[3000:])

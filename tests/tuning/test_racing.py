@@ -15,7 +15,14 @@ import sparsefm as fm
 from sparsefm.tuning import racing
 from sparsefm.tuning.numbers import CHOICES
 from sparsefm.tuning.portfolio import Sampling
-from sparsefm.tuning.racing import FEWEST_SWEEPS, Candidate, excess, may_be_equal, significant
+from sparsefm.tuning.racing import (
+    FEWEST_SWEEPS,
+    Candidate,
+    excess,
+    may_be_equal,
+    plain_if_equal,
+    significant,
+)
 from sparsefm.tuning.trials import OptimizerTrial, begin
 
 # --- who is hopeless ------------------------------------------------------------------------------
@@ -345,6 +352,19 @@ def test_linear_may_not_be_worse_by_more_than_a_quarter():
     for more, wins in ((0.24, True), (0.26, False)):
         best, linear = rivals(more, 9.0)
         assert significant([best, linear]) is (linear if wins else best)
+
+
+@pytest.mark.parametrize(("more", "wins"), [(0.19, True), (0.21, False)])
+def test_weights_of_fields_must_be_better_by_two_standard_errors(more, wins):
+    weighted, plain = rivals(more, 1.0)  # an error of 1 / sqrt(100)
+    plain.settings = replace(plain.settings, rank=4)
+    weighted.settings = replace(weighted.settings, variant="fwfm")
+    linear = ended([2.0], 0, 2 * weighted.row_losses)
+    candidates = [weighted, plain, linear]
+    assert plain_if_equal(candidates) is (plain if wins else weighted)
+    assert significant(candidates) is (plain if wins else weighted)
+    assert plain_if_equal([plain, weighted]) is plain
+    assert plain_if_equal([weighted, linear]) is weighted
 
 
 def test_only_a_linear_model_that_has_a_loss_can_win():

@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.distinct import distinct_values
 from sparsefm.losses import Loss
 from sparsefm.sampling import Gibbs
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.tuning.portfolio import FEW, FEW_OF_ALL_CLASSES, PORTFOLIO, Sampling
-from sparsefm.tuning.racing import Candidate, Race, may_be_equal, ranked, significant
+from sparsefm.tuning.racing import (
+    Candidate,
+    Race,
+    may_be_equal,
+    plain_if_equal,
+    ranked,
+    significant,
+)
 
 CLASSES_AS_ONE = 10  # what so many classes cost together
 MANY_ROWS = 50_000  # with more there are fewer candidates, and fewer sweeps of each
@@ -26,6 +34,7 @@ LARGEST_RANK = {"fast": 16, "thorough": 64}
 CHANCE, CHANCE_OF_CLASSES = 2.0, 1.0
 FEW_BYTES, MOST_BYTES = 1 << 27, 1 << 30  # of all samples of a model
 BYTES_FOR_ENTRY = 512  # of X: between these limits, so that a model does not dwarf the data
+FEWEST_FIELDS, MOST_FIELDS = 3, 100  # whose pairs may have weights
 FEWEST_SAMPLES = 10  # with fewer the mean is noisy
 
 
@@ -103,13 +112,28 @@ class Optimizers(Candidates):
         if len(entrants) == 1 and not samplers:
             return [self.race.untried(entrants[0])]
         leader = samplers[0].best if samplers else np.inf
-        return replace(self.race, patient=not samplers).run(entrants, leader)
+        race = replace(self.race, patient=not samplers)
+        found = race.run(entrants, leader)
+        weighted = [replace(best.settings, variant="fwfm") for best in self._to_weigh(found)]
+        return ranked([*found, *race.run(weighted, min(leader, found[0].best))])
+
+    def _to_weigh(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """Return the best candidate with interactions, if pairs of fields may have weights."""
+        if "variant" in self.given or self._is_of_all_classes or self.dataset.fields is None:
+            return []
+        n_fields = len(distinct_values(self.dataset.fields))
+        if not FEWEST_FIELDS <= n_fields <= MOST_FIELDS:
+            return []
+        pairs = [one for one in candidates if one.settings.rank > 0 and np.isfinite(one.best)]
+        return pairs[:1]
 
     def vary(self, candidates: list[Candidate]) -> list[Candidate]:
         """Vary the best of some candidates, unless that takes long; return the best first."""
         if self._is_slow or "solver" in self.given:
             return candidates
-        return ranked([*self.race.vary(candidates[0], self.given), *candidates[1:]])
+        best = plain_if_equal(candidates)
+        others = [one for one in candidates if one is not best]
+        return ranked([*self.race.vary(best, self.given), *others])
 
     @property
     def _is_slow(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.start import VARIANTS
 from sparsefm.tuning.numbers import NumericChoice
 from sparsefm.tuning.portfolio import Sampling, Settings, variations
 from sparsefm.tuning.trials import Conditions, Fold, Losses, OptimizerTrial, Trial, begin
@@ -23,6 +24,7 @@ FEWEST_SWEEPS = 20  # before a sampler is stopped: factors may need so many to b
 DECAYS = 3  # of the learning rate, at most
 PLATEAU = 1.002  # a loss is on a plateau up to so many times the best
 LARGE_FOLD = 10_000  # entries; smaller folds are trained one after the other
+CHANCE_OF_FIELDS = 2.0  # standard errors by which weights of fields must be better than none
 GROWTH = 1.01  # of the squares of the factors in an epoch: the model still moves
 
 
@@ -63,6 +65,11 @@ class Candidate:
         return isinstance(self.settings, Sampling)
 
     @property
+    def variant(self) -> str:
+        """How features of two fields interact."""
+        return getattr(self.settings, "variant", VARIANTS[0])
+
+    @property
     def best(self) -> float:
         """The lowest loss so far; of a sampler the last, which is that of the mean so far."""
         if self.samples:
@@ -80,6 +87,7 @@ class Candidate:
         settings = self.settings
         numeric = f"{self.numeric}, " if self.numeric else ""
         kind = type(settings.solver).__name__
+        kind += "" if self.variant == VARIANTS[0] else f" {self.variant}"
         return (
             f"search: {numeric}{kind}, rank {settings.rank}, {self.rows} rows: validation loss "
             f"{self.best:.5g} after {len(self.losses)} epochs, {self.seconds:.1f} s "
@@ -279,13 +287,25 @@ def may_be_equal(other: Candidate, best: Candidate, errors: float = 1.0) -> bool
     return more <= errors * error
 
 
+def plain_if_equal(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the best candidate, or the best plain machine if the difference may be chance.
+
+    Weights of pairs of fields are more to estimate, and take more time.
+    """
+    best = candidates[0]
+    if best.variant == VARIANTS[0]:
+        return best
+    plain = next((one for one in candidates if one.variant == VARIANTS[0]), best)
+    return plain if may_be_equal(plain, best, CHANCE_OF_FIELDS) else best
+
+
 def significant(candidates: Sequence[Candidate]) -> Candidate:
     """Return the best candidate, or the best linear one if the difference may be chance.
 
     The best linear candidate is returned if its loss is higher by at most two standard errors of
     the difference, row by row, and by at most a quarter. The quarter matters with few rows.
     """
-    best = candidates[0]
+    best = plain_if_equal(candidates)
     for linear in candidates:
         if linear.settings.rank == 0 and np.isfinite(linear.best):
             more, error = excess(linear, best)

@@ -338,7 +338,7 @@ def _record(models: Sequence[Candidate], numerics: Sequence[Candidate]) -> dict[
         "objective": [one.objective for one in candidates],
         "solver": [str(one.solver) for one in settings],
         "rank": [one.rank for one in settings],
-        "variant": [getattr(one, "variant", VARIANTS[0]) for one in settings],
+        "variant": [one.variant for one in candidates],
         "init": [getattr(one, "init", "normal") for one in settings],
         "init_scale": [getattr(one, "init_scale", None) for one in settings],
         "rows": [one.rows for one in candidates],
