@@ -86,7 +86,7 @@ class FieldWeightedModel(Model):
     def _interaction(
         self, fields: npt.NDArray[Any] | None = None, n_fields: int = 1
     ) -> Interaction:
-        R = enlarged(self.R, n_fields).astype(np.float64)
+        R = enlarged(self.R, np.ones((n_fields, n_fields))).astype(np.float64)
         return FieldWeighted(self.fields, len(R), R)
 
     def _score_csr(self, X: _core.Csr, threads: int) -> Array:
@@ -133,11 +133,11 @@ def checked_weights(R: Any, dtype: np.dtype[Any]) -> Array:
     return copied
 
 
-def enlarged(R: Array, n_fields: int) -> Array:
-    """Return the weights with those of more fields, which are 1, and 0 for pairs within them."""
-    if n_fields <= len(R):
+def enlarged(R: Array, others: Array) -> Array:
+    """Return the weights with those of more fields, which `others` has; within these they are 0."""
+    if len(others) <= len(R):
         return R
-    larger = np.ones((n_fields, n_fields), R.dtype)
+    larger = others.astype(R.dtype)
     np.fill_diagonal(larger, 0)
     larger[: len(R), : len(R)] = R
     return larger

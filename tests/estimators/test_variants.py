@@ -324,7 +324,7 @@ def test_given_fields(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"loss": "softmax"}, "variant='fwfm' has one model of each class against the rest"),
+        ({"loss": "softmax"}, "make one model of each class against the rest"),
         ({"solver": fm.Gibbs(), "epochs": None}, "variant='fwfm' needs solver=Adam"),
         ({"loss": "ordinal", "solver": None, "epochs": None}, "variant='fwfm' needs solver=Adam"),
         ({"variant": "ffffm"}, "variant must be one of 'fm', 'fwfm'"),
@@ -373,3 +373,72 @@ def test_the_search_keeps_the_variant():
     plain = fm.FMClassifier(variant="fm").fit(frame, y)
     assert set(plain.search_["variant"]) == {"fm"}
     assert any(solver.startswith("Gibbs") for solver in plain.search_["solver"])
+
+
+# --- pairs ----------------------------------------------------------------------------------------
+
+SOME = [("u", "v"), (["x"], ["w", "u"])]
+
+
+@pytest.mark.parametrize("variant", ["fm", "fwfm"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_given_pairs_interact(kind, variant, tmp_path):
+    model, frame = fitted(kind, variant=variant, pairs=SOME, dtype="float64")
+    assert model.best_params_["pairs"] == ((0, 1), (0, 4), (2, 4))
+    expected = np.zeros((5, 5), bool)
+    for a, b in model.best_params_["pairs"]:
+        expected[a, b] = expected[b, a] = True
+    R = model.R_ if kind == "several" else model.R_[None]
+    assert np.array_equal(R != 0, np.broadcast_to(expected, R.shape))
+    assert (R[:, expected] == 1).all() == (variant == "fm")
+    found = model.interactions(top=1000, **({"target": 0} if kind == "several" else {}))
+    between = {
+        frozenset(name.partition("=")[0] for name in pair)
+        for pair, strength in zip(
+            zip(found["first"], found["second"], strict=True), found["strength"], strict=True
+        )
+        if strength > 0
+    }
+    assert between == {frozenset(pair) for pair in ("uv", "xu", "xw")}
+    again = (
+        type(model)(**model.best_params_, bounds=None)
+        if kind == "regressor"
+        else (type(model)(**model.best_params_))
+    )
+    again.set_params(dtype="float64").fit(frame, targets(kind, frame))
+    assert np.array_equal(again.R_, model.R_)
+    model.save(tmp_path / "model", optimizer_state=True)
+    loaded, more = fm.load(tmp_path / "model"), table(60, seed=9)
+    for one in (model, loaded):
+        one.partial_fit(more, targets(kind, more))
+    assert np.array_equal(scores_of(model, frame), scores_of(loaded, frame))
+    assert np.array_equal(model.R_ != 0, loaded.R_ != 0)
+    assert np.array_equal(np.broadcast_to(expected, R.shape)[0], model.R_.reshape(R.shape)[0] != 0)
+
+
+def test_pairs_are_checked():
+    frame = table()
+    y = targets("classifier", frame)
+    for pairs, error, message in (
+        ([("u", "no")], ValueError, "pairs names a column 'no'"),
+        ([(0, 5)], ValueError, "pairs names a column 5"),
+        ([], TypeError, "pairs must be a list of pairs"),
+        ("uv", TypeError, "pairs must be a list of pairs"),
+        (["uv"], TypeError, "pairs must hold pairs"),
+        (np.array([[0, 1], [0, 2]]), TypeError, "pairs must hold pairs"),
+    ):
+        with pytest.raises(error, match=message):
+            make("classifier", pairs=pairs).fit(frame, y)
+    with pytest.raises(ValueError, match="Gibbs has all pairs"):
+        make("classifier", variant=None, solver=fm.Gibbs(), epochs=None, pairs=SOME).fit(frame, y)
+    model = make("classifier", epochs=None).partial_fit(frame, y)
+    with pytest.raises(ValueError, match=r"pairs is .* now, but was None"):
+        model.set_params(pairs=SOME).partial_fit(frame, y)
+
+
+def test_a_field_that_comes_later_has_its_given_pairs():
+    frame = table(200)[["u", "v", "w"]]
+    y = targets("classifier", table(200))
+    model = make("classifier", epochs=None, variant="fm", pairs=[("u", "v"), ("u", "w")])
+    model.partial_fit(frame[:50].assign(w=None), y[:50], classes=[0, 1]).partial_fit(frame, y)
+    np.testing.assert_array_equal(model.R_, [[0, 1, 1], [1, 0, 0], [1, 0, 0]])

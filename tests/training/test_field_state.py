@@ -199,3 +199,32 @@ def test_the_core_checks_fields(change, message):
             _core.described(LOSSES["squared"]()), _core.described(fm.Adam()), state.bias,
             state.scalars, state.factors, 1, tuple(parts.values()),
         )  # fmt: skip
+
+
+def test_pairs_of_train():
+    rng = np.random.default_rng(0)
+    X, y = np.eye(3)[rng.integers(0, 3, (200, 4))].reshape(200, 12), rng.normal(size=200)
+    fields = np.repeat(np.arange(4), 3)
+    expected = np.zeros((4, 4))
+    expected[[0, 1, 0, 1], [2, 2, 3, 3]] = 1
+    expected += expected.T
+    model = fm.train(X, y, fields=fields, pairs=[([0, 1], [2, 3])], epochs=2)
+    np.testing.assert_array_equal(model.R, expected)
+    assert model.V.any(axis=1).all()
+    weighted = fm.train(X, y, variant="fwfm", pairs=[(0, 2), (2, 0), (1, 3)], epochs=2)
+    assert (weighted.R != 0).sum() == 4
+    assert not np.isin(weighted.R, [0, 1]).all()
+    start = fm.train(X, y, epochs=1)
+    from_model = fm.train(X, y, init=start, pairs=[(0, 1)], epochs=1)
+    np.testing.assert_array_equal(from_model.R, np.eye(4)[[1, 0, 3, 2]] * [[1], [1], [0], [0]])
+    for pairs, message in (
+        ([(0, -1)], "a field of pairs must be at least 0"),
+        ([(0, 7)], "pairs names field 7, but there are 4"),
+        ([(0, 1, 2)], "pairs must hold pairs"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            fm.train(X, y, pairs=pairs, epochs=1)
+    with pytest.raises(ValueError, match="leave pairs out"):
+        fm.train(X, y, init=model, pairs=[(0, 1)])
+    with pytest.raises(ValueError, match="pairs need solver"):
+        fm.train(X, y, solver=fm.Gibbs(), pairs=[(0, 1)])

@@ -14,7 +14,7 @@ from sparsefm.tuning import contest, search
 from sparsefm.tuning.contest import Optimizers, Samplers, chosen, samples_for
 from sparsefm.tuning.numbers import CHOICES
 from sparsefm.tuning.portfolio import Sampling
-from sparsefm.tuning.racing import Race
+from sparsefm.tuning.racing import Race, ranked
 from sparsefm.tuning.trials import Fold
 
 # --- encodings of numbers -------------------------------------------------------------------------
@@ -199,7 +199,7 @@ def test_fields_are_weighed_where_there_are_some(monkeypatch, n_fields, given, t
 
     def run(self, entrants, leader=np.inf):
         entered.extend(entrants)
-        return [ended([1.0 / (1 + one.rank)], one.rank) for one in entrants]
+        return ranked(ended([1.0 / (1 + one.rank)], one.rank) for one in entrants)
 
     monkeypatch.setattr(Race, "run", run)
     data = numbers(50)

@@ -255,18 +255,20 @@ def named_and_others(kinds: Any) -> tuple[dict[str | int, Any], Any]:
     return named, kinds.get(OTHERS, "auto")
 
 
+def position_of(key: Any, parameter: str, names: list[str]) -> int:
+    """Return the position of a column that a parameter names, by name or position."""
+    is_position = isinstance(key, Integral) and not isinstance(key, bool)
+    text = str(key)
+    if is_position and text in names and names.index(text) != key:
+        raise ValueError(
+            f"{parameter} names column {key}, which is one column's name and may be another's "
+            f"position: give the name as text, {text!r}"
+        )
+    if key not in (range(len(names)) if is_position else names):
+        raise ValueError(f"{parameter} names a column {key!r}, but X has no such column")
+    return int(key) if is_position else names.index(key)
+
+
 def _by_position(mapping: Mapping[Any, Any], parameter: str, names: list[str]) -> dict[int, Any]:
     """Return a mapping from columns, given by name or position, as one from positions."""
-    values = {}
-    for key, value in mapping.items():
-        is_position = isinstance(key, Integral) and not isinstance(key, bool)
-        text = str(key)
-        if is_position and text in names and names.index(text) != key:
-            raise ValueError(
-                f"{parameter} names column {key}, which is one column's name and may be another's "
-                f"position: give the name as text, {text!r}"
-            )
-        if key not in (range(len(names)) if is_position else names):
-            raise ValueError(f"{parameter} names a column {key!r}, but X has no such column")
-        values[int(key) if is_position else names.index(key)] = value
-    return values
+    return {position_of(key, parameter, names): value for key, value in mapping.items()}

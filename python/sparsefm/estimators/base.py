@@ -68,6 +68,7 @@ class FactorizationMachine(
         *,
         rank: int | None = None,
         variant: str | None = None,
+        pairs: Any = None,
         solver: Optimizer | Sweeper | None = None,
         epochs: int | Sequence[int] | None = None,
         batch_size: int | None = None,
@@ -90,6 +91,7 @@ class FactorizationMachine(
     ) -> None:
         self.rank = rank
         self.variant = variant
+        self.pairs = pairs
         self.solver = solver
         self.epochs = epochs
         self.batch_size = batch_size
@@ -230,7 +232,8 @@ class FactorizationMachine(
         )
         if before is None:
             warn_of_few_rows(self.encoder_, dataset.X.n_rows)
-            learner = Learner.begin(Hyperparameters(**given), self._loss, dataset, self._seed())
+            chosen = Hyperparameters(**given, **self._pairs_given())
+            learner = Learner.begin(chosen, self._loss, dataset, self._seed())
         else:
             learner = adapted(self._learner, changed)
             if self._is_shared or learner.size <= SMALL_MODEL:

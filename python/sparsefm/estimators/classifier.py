@@ -82,6 +82,9 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         a weight, which is learned, too. It needs `Adam` or `AdaGrad`, and fields: the columns of a
         table are some, and so are those of ``TableEncoder(fields=...)`` for a sparse matrix. With
         more than two classes there is a model of each against the rest. Default: chosen.
+    pairs : sequence of pairs, optional
+        Which columns interact, by name or position: ``[("user", "item")]``, or across groups of
+        them: ``[(["user", "city"], ["item", "genre"])]``. It needs an optimizer. Default: all.
     solver : Adam, AdaGrad or Gibbs, optional
         How to train, with its hyperparameters; ``set_params(solver__learning_rate=0.1)`` sets
         one of them. Default: chosen among `Gibbs`, `Adam` and `AdaGrad`.
@@ -186,6 +189,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         loss: str | Loss | None = None,
         rank: int | None = None,
         variant: str | None = None,
+        pairs: Any = None,
         solver: Optimizer | Sweeper | None = None,
         epochs: int | Sequence[int] | None = None,
         batch_size: int | None = None,
@@ -210,6 +214,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         super().__init__(
             rank=rank,
             variant=variant,
+            pairs=pairs,
             solver=solver,
             epochs=epochs,
             batch_size=batch_size,
@@ -383,12 +388,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         if is_balanced(self.class_weight):
             of_class = balanced_weights(codes, rows, weights, len(self.classes_))
         else:
-            of_class = weights_of_classes(self.class_weight, self.classes_)
-        if self._loss.task == "ordinal" and not np.all(of_class > 0):
-            lost = self.classes_.tolist()[int(np.argmin(of_class))]
-            raise ValueError(
-                f"class_weight leaves ordered class {lost!r} without rows: remove its rows instead"
-            )
+            of_class = weights_of_classes(self.class_weight, self.classes_, self._loss.task)
         of_rows = np.where(codes >= 0, of_class[codes], 0)
         return np.asarray(of_rows if weights is None else of_rows * weights)
 

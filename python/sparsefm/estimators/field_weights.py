@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsefm.encoding import TableEncoder
+from sparsefm.encoding.settings import position_of
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.snapshots import consistent
+from sparsefm.training.pairs import as_pairs
 from sparsefm.training.start import VARIANTS
 
 
@@ -15,6 +18,8 @@ class FieldWeights:
 
     if TYPE_CHECKING:
         variant: str | None
+        pairs: Any
+        encoder_: TableEncoder
 
         @property
         def _models(self) -> list[Any]: ...
@@ -25,15 +30,22 @@ class FieldWeights:
         """The weights of pairs of fields, shape (F, F), in the order of `encoder_.field_names_`.
 
         With more than two classes (C, F, F): a matrix for each class. There are none, which is an
-        AttributeError, unless the variant is "fwfm".
+        AttributeError, unless the variant is "fwfm" or there are `pairs`.
         """
         models = [model for model in self._models if isinstance(model, FieldWeightedModel)]
         if not models:
-            raise AttributeError("R_, weights of pairs of fields, needs variant='fwfm'")
+            raise AttributeError("R_, weights of pairs of fields, needs variant='fwfm' or pairs")
         found = np.stack([model.R for model in models])
         return found[0] if len(found) == 1 else found
 
     @property
     def _has_fields(self) -> bool:
         """Whether the model is one that needs fields, by the user's choice."""
-        return self.variant not in (None, VARIANTS[0])
+        return self.variant not in (None, VARIANTS[0]) or self.pairs is not None
+
+    def _pairs_given(self) -> dict[str, Any]:
+        """Return the parameter `pairs` as numbers of fields, if it is set."""
+        if self.pairs is None:
+            return {}
+        names = self.encoder_.field_names_
+        return {"pairs": as_pairs(self.pairs, lambda key: position_of(key, "pairs", names))}

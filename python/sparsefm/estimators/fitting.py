@@ -71,6 +71,7 @@ class FittingMixin(ExamplesMixin):
         held_out = eval_set is None and self.validation_fraction is not None
         split = self._hold_out(dataset) if held_out else None
         views = Views(self, X, sample_weight, eval_set, dataset, counts, split)
+        given |= self._pairs_given()
         del dataset  # its memory is free once it is encoded otherwise
         if go_on and not isinstance(self.solver, Sweeper):
             self._go_on(changed, before, *views(None))
@@ -201,6 +202,10 @@ class FittingMixin(ExamplesMixin):
                 choice.linear,
                 choice.pairs,
             )
+
+    @abstractmethod
+    def _pairs_given(self) -> dict[str, Any]:
+        """Return the parameter `pairs` as numbers of fields, if it is set."""
 
     # --- what the estimator defines ---------------------------------------------------------------
 

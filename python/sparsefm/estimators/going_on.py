@@ -21,7 +21,7 @@ from sparsefm.training.start import VARIANTS
 
 Parameters = dict[str, Any]
 
-SETTINGS = ("rank", "variant", "solver", "init", "init_scale")
+SETTINGS = ("rank", "variant", "pairs", "solver", "init", "init_scale")
 ANEW = "fit anew, with warm_start=False"
 
 
@@ -59,7 +59,7 @@ def check_changes(estimator: Any, changed: Parameters) -> None:
     learner = estimator._learner
     old = parameters_of(estimator) | vars(estimator).get("_fitted_with", {}) | _chosen(estimator)
     sampled = not isinstance(learner, Learner)
-    for name in ("variant", "init", "init_scale", *(("rank", "dtype") if sampled else ())):
+    for name in ("variant", "pairs", "init", "init_scale", *(("rank", "dtype") if sampled else ())):
         if name in changed:
             raise ValueError(
                 f"{name} is {_shown(changed[name])} now, but was {_shown(old[name])} in the fit to "

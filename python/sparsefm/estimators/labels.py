@@ -74,15 +74,24 @@ def balanced_weights(codes: Array, rows: Array, weights: Array | None, n_classes
     return found
 
 
-def weights_of_classes(class_weight: Any, labels: Array) -> Array:
-    """Return the weight of each class in a mapping, by default 1, as scikit-learn does."""
+def weights_of_classes(class_weight: Any, labels: Array, task: str = "") -> Array:
+    """Return the weight of each class in a mapping, by default 1, as scikit-learn does.
+
+    Ordered classes must all have rows, so none can have a weight of zero.
+    """
     without = [label for label in labels.tolist() if label not in class_weight]
     if without and len(labels) - len(without) < len(class_weight):
         raise ValueError(
             f"class_weight has none of the classes {without}, but others: "
             f"{[label for label in class_weight if label not in labels.tolist()]}"
         )
-    return np.array([class_weight.get(label, 1.0) for label in labels.tolist()], np.float64)
+    found = np.array([class_weight.get(label, 1.0) for label in labels.tolist()], np.float64)
+    if task == "ordinal" and not np.all(found > 0):
+        lost = labels.tolist()[int(np.argmin(found))]
+        raise ValueError(
+            f"class_weight leaves ordered class {lost!r} without rows: remove its rows instead"
+        )
+    return found
 
 
 def _is_text(labels: Array) -> bool:

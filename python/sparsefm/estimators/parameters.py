@@ -18,12 +18,12 @@ from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.settings import check_settings
 from sparsefm.estimators.bounds import check_bounds
 from sparsefm.estimators.scoring import find_metric
-from sparsefm.losses import Loss
 from sparsefm.optimizers import Adam, Optimizer
 from sparsefm.sampling import Gibbs, Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import check_callbacks
-from sparsefm.training.solvers import check_solver
+from sparsefm.training.pairs import as_pairs
+from sparsefm.training.solvers import check_solver, refuse_fields
 from sparsefm.training.start import VARIANTS, check_init_scale
 
 
@@ -77,8 +77,10 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
     solver = check_solver(solver, estimator._loss, real)
     if estimator.solver is not None:
         given["solver"] = solver
-    if given.get("variant", VARIANTS[0]) != VARIANTS[0]:
-        _check_variant(estimator.variant, solver, estimator._loss)
+    if estimator.pairs is not None:
+        as_pairs(estimator.pairs, lambda field: 0)  # which fields there are is not known yet
+    if estimator._has_fields:
+        _check_fields(estimator, solver)
     if estimator.init is not None:
         given["init"] = estimator.init
     init = "normal" if estimator.init is None else estimator.init
@@ -87,13 +89,14 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
     return given
 
 
-def _check_variant(variant: str, solver: Optimizer | Sweeper, loss: Loss) -> None:
+def _check_fields(estimator: Any, solver: Optimizer | Sweeper) -> None:
+    """Check a solver and a loss for a model that depends on fields."""
     if isinstance(solver, Sweeper):
-        name = type(solver).__name__
-        raise ValueError(f"variant={variant!r} needs solver=Adam() or AdaGrad(), not {name}")
-    if loss.is_of_all_classes:
+        variant = estimator.variant or VARIANTS[0]
+        refuse_fields(type(solver).__name__, variant, estimator.pairs)
+    if estimator._loss.is_of_all_classes:
         raise ValueError(
-            f"variant={variant!r} has one model of each class against the rest: use "
+            "variant='fwfm', and pairs, make one model of each class against the rest: use "
             "loss='logistic' or 'hinge'"
         )
 

@@ -48,6 +48,9 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         a weight, which is learned, too. It needs `Adam` or `AdaGrad`, and fields: the columns of a
         table are some, and so are those of ``TableEncoder(fields=...)`` for a sparse matrix.
         Default: chosen.
+    pairs : sequence of pairs, optional
+        Which columns interact, by name or position: ``[("user", "item")]``, or across groups of
+        them: ``[(["user", "city"], ["item", "genre"])]``. It needs an optimizer. Default: all.
     solver : Adam, AdaGrad, Gibbs or ALS, optional
         How to train, with its hyperparameters; ``set_params(solver__learning_rate=0.1)`` sets
         one of them. Default: chosen among `Gibbs`, `Adam` and `AdaGrad`.
@@ -154,6 +157,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         loss: str | Loss = "squared",
         rank: int | None = None,
         variant: str | None = None,
+        pairs: Any = None,
         solver: Optimizer | Sweeper | None = None,
         epochs: int | Sequence[int] | None = None,
         batch_size: int | None = None,
@@ -178,6 +182,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         super().__init__(
             rank=rank,
             variant=variant,
+            pairs=pairs,
             solver=solver,
             epochs=epochs,
             batch_size=batch_size,

@@ -330,7 +330,8 @@ def _read_loss(reader: Reader) -> Loss:
 
 
 def _read_hyperparameters(entries: dict[str, Any]) -> Hyperparameters:
-    entries = {"variant": VARIANTS[0], **entries}  # files of before there were any have none
+    # Files of before there were variants have neither of these.
+    entries = {"variant": VARIANTS[0], "pairs": None, **entries}
     if entries.keys() != Hyperparameters.__dataclass_fields__.keys():
         raise FileFormatError("has damaged settings: some are missing, or too many")
     try:

@@ -47,7 +47,7 @@ def read_state(
         state.scalars[:, 2:] = reader.numbers("moments.scalars", (n_features, n), real)
         moments = reader.numbers("moments.factors", (n_features, n, rank), real)
         state.factors[:, 1:, :rank] = moments
-    if chosen.variant == "fwfm":
+    if chosen.needs_fields:
         return _with_fields(reader, state, solver)
     return state
 

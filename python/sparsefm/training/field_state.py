@@ -23,6 +23,8 @@ from sparsefm.interaction import FieldWeighted
 from sparsefm.losses import Loss
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling.groups import one_hot_fields
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.pairs import Pairs, chosen_weights
 from sparsefm.training.parameters import Array, Features, State
 from sparsefm.training.start import Start
 
@@ -46,21 +48,30 @@ class FieldState(State):
     learned: Array
 
     @classmethod
-    def of(cls, state: State, fields: Fields, R: Array, optimizer: Optimizer) -> FieldState:
-        """Return a state with fields, and weights of their pairs (F, F); weights of 0 stay 0."""
+    def of(
+        cls, state: State, fields: Fields, R: Array, optimizer: Optimizer, *, learns: bool = True
+    ) -> FieldState:
+        """Return a state with fields, and weights of their pairs (F, F), which may be learned.
+
+        Weights of 0 stay 0.
+        """
         blocks = np.empty((1 + optimizer._moments, *R.shape), state.factors.dtype)
         blocks[0] = R
         blocks[1:] = np.reshape(optimizer._moment_starts, (-1, 1, 1))
-        learned = np.ascontiguousarray(R != 0, blocks.dtype)
+        learned = np.ascontiguousarray((R != 0) & learns, blocks.dtype)
         own = own_fields(fields, state.n_features, len(R))  # which nobody else can change
         return cls._joined(state, own, blocks, learned)
 
     @classmethod
-    def begin_with_fields(cls, state: State, dataset: Dataset, optimizer: Optimizer) -> FieldState:
+    def begin_with_fields(
+        cls, state: State, dataset: Dataset, hyperparameters: Hyperparameters
+    ) -> FieldState:
         """Return a state with the fields of a dataset, which must have some."""
         if dataset.fields is None:
             raise ValueError("there are no fields")
-        return cls.of(state, dataset.fields, first_weights(dataset, dataset.fields), optimizer)
+        R = first_weights(dataset, dataset.fields, hyperparameters.pairs)
+        learns = hyperparameters.variant == "fwfm"
+        return cls.of(state, dataset.fields, R, hyperparameters.solver, learns=learns)
 
     @classmethod
     def _joined(cls, state: State, fields: Fields, blocks: Array, learned: Array) -> FieldState:
@@ -134,10 +145,10 @@ class FieldState(State):
         state = super().grown(n_features, optimizer)
         return FieldState._joined(state, self.fields, self.blocks, self.learned)
 
-    def with_fields(self, fields: Fields, optimizer: Optimizer) -> FieldState:
+    def with_fields(self, fields: Fields, hyperparameters: Hyperparameters) -> FieldState:
         """Return a state in which more features have fields, perhaps more fields than before.
 
-        Weights of new pairs of fields are 1; within a new field there are none, as in `enlarged`.
+        Weights of new pairs of fields are 1; within a new field there are none.
         """
         if len(fields) == len(self.fields):  # a feature stays in its field
             return self
@@ -146,15 +157,19 @@ class FieldState(State):
             own = own_fields(fields, self.n_features, n_fields)
             return replace(self, fields=own)
         state = State(self.bias, self.scalars, self.factors, self.rank, self.room)
-        larger = FieldState.of(state, fields, enlarged(self.R, n_fields), optimizer)
+        chosen = chosen_weights(hyperparameters.pairs, n_fields).astype(self.R.dtype)
+        R, learns = enlarged(self.R, chosen), hyperparameters.variant == "fwfm"
+        larger = FieldState.of(state, fields, R, hyperparameters.solver, learns=learns)
         known = slice(len(self.R))
         larger.blocks[1:, known, known] = self.blocks[1:]
         larger.learned[known, known] = self.learned
         return larger
 
 
-def first_weights(dataset: Dataset, fields: Fields) -> Array:
+def first_weights(dataset: Dataset, fields: Fields, pairs: Pairs | None = None) -> Array:
     """Return the weights that training begins with: 1, and 0 for pairs within a one-hot field.
+
+    Those of pairs that do not interact are 0, too.
 
     A field of which no row has several features has no pairs within, so there is nothing to learn.
     """
@@ -167,9 +182,9 @@ def first_weights(dataset: Dataset, fields: Fields) -> Array:
     X, d = as_scipy(training_rows(dataset)), len(fields)
     present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
     in_field = sp.csr_matrix((np.ones(d, np.int32), fields, np.arange(d + 1)), (d, n_fields))
-    weights = np.ones((n_fields, n_fields), dataset.dtype)
-    most = (present @ in_field).max(axis=0).toarray() if X.nnz else 0
-    weights[np.diag_indices(n_fields)] = most > np.ones(n_fields)
+    weights = chosen_weights(pairs, n_fields).astype(dataset.dtype)
+    most = (present @ in_field).max(axis=0).toarray().ravel() if X.nnz else np.zeros(n_fields)
+    weights[np.diag_indices(n_fields)] *= most > 1
     return weights
 
 
@@ -190,12 +205,19 @@ def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
         fields = one_hot_fields(training_rows(dataset))
         if fields is None:
             raise ValueError(
-                "variant='fwfm' needs fields, the number of the field of each column of X (X is "
-                "not one-hot, which would tell)"
+                "variant='fwfm', and pairs, need fields, the number of the field of each column of "
+                "X (X is not one-hot, which would tell)"
             )
     dataset = replace(dataset, fields=fields)
+    _check_pairs(start.pairs, int(fields.max()) + 1)
     if model is not None:
-        R = first_weights(dataset, fields).astype(model.dtype)
+        R = first_weights(dataset, fields, start.pairs).astype(model.dtype)
         parameters = model.w0, model.w, model.V
         model = FieldWeightedModel(*parameters, model.task, model.loss, fields=fields, R=R)
     return dataset, replace(start, model=model)
+
+
+def _check_pairs(pairs: Pairs | None, n_fields: int) -> None:
+    largest = max(pairs or [(0, 0)], key=lambda pair: pair[1])[1]
+    if largest >= n_fields:
+        raise ValueError(f"pairs names field {largest}, but there are {n_fields}, from 0 on")

@@ -82,8 +82,8 @@ class Learner:
             for target in dataset.targets:
                 state = State.begin(n_features, rank, solver, dataset.dtype)
                 state.bias[0] = loss.constant(dataset.mean(target))
-                if hyperparameters.variant == "fwfm":
-                    state = FieldState.begin_with_fields(state, dataset, solver)
+                if hyperparameters.needs_fields:
+                    state = FieldState.begin_with_fields(state, dataset, hyperparameters)
                 learner.states.append(state)
         learner.join(dataset.used_features)
         return learner
@@ -109,7 +109,8 @@ class Learner:
             state.set_parameters(float(w0), w, V)
             if isinstance(model, FieldWeightedModel):
                 R = cast(model.R, dtype, "R of init")
-                state = FieldState.of(state, model.fields, R, hyperparameters.solver)
+                learns = hyperparameters.variant == "fwfm"
+                state = FieldState.of(state, model.fields, R, hyperparameters.solver, learns=learns)
             states.append(state)
         return cls(hyperparameters, loss, states, seed)
 
@@ -162,7 +163,7 @@ class Learner:
         for state in self.states:
             grown = state.grown(dataset.X.n_features, solver)
             if isinstance(grown, FieldState) and dataset.fields is not None:
-                grown = grown.with_fields(dataset.fields, solver)
+                grown = grown.with_fields(dataset.fields, self.hyperparameters)
             states.append(grown)
         return replace(self, states=states)
 

@@ -56,7 +56,7 @@ class Sampled:
         seed : int
         """
         models = [m.compress() if isinstance(m, SampledModel) else m for m in self.outputs]
-        kind = {"rank": models[0].rank, "variant": VARIANTS[0]}
+        kind = {"rank": models[0].rank, "variant": VARIANTS[0], "pairs": None}
         chosen = Hyperparameters(**{"solver": AdaGrad()} | given | kind)
         dtype: np.dtype[Any] = models[0].dtype
         learner = Learner.of_models(models, chosen, self.loss, dtype, seed)

@@ -10,7 +10,7 @@ from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer, check_optimizer
 from sparsefm.sampling import SampledModel, Sweeper
 from sparsefm.training.sampled import Sampled
-from sparsefm.training.start import Start
+from sparsefm.training.start import VARIANTS, Start
 
 
 def check_solver(solver: Any, loss: Loss, real: np.dtype[Any]) -> Optimizer | Sweeper:
@@ -40,14 +40,21 @@ def check_sweeps(
 ) -> None:
     """Check arguments of `train` that `Gibbs` and `ALS` do not have, or have other limits for."""
     name = type(solver).__name__
-    if start.variant != "fm":
-        raise ValueError(f"variant={start.variant!r} needs solver=Adam() or AdaGrad(), not {name}")
+    refuse_fields(name, start.variant, start.pairs)
     if batch_size is not None:
         raise ValueError(f"{name} has no batches: leave batch_size out")
     if start.init != "normal":
         raise ValueError(f"{name} starts from a normal distribution, not init={start.init!r}")
     if not going_on and epochs <= solver.burn_in:
         raise ValueError(f"{epochs} epochs leave none after a burn-in of {solver.burn_in}")
+
+
+def refuse_fields(name: str, variant: str, pairs: Any) -> None:
+    """Refuse what depends on fields, for a sampler of that name."""
+    if variant != VARIANTS[0]:
+        raise ValueError(f"variant={variant!r} needs solver=Adam() or AdaGrad(), not {name}")
+    if pairs is not None:
+        raise ValueError(f"pairs need solver=Adam() or AdaGrad(): {name} has all pairs")
 
 
 def check_going_on(fitted: Any, solver: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sparsefm.data.validation import check_choice, check_integer, check_real
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.model import Model
+from sparsefm.training.pairs import Pairs, as_pairs, number_of_field
 
 LARGEST_SCALE = 1e6  # with larger scales float32 scores overflow
 VARIANTS = ("fm", "fwfm")
@@ -27,6 +28,7 @@ class Start:
         None: the solver's default.
     model : Model or None
     variant : {"fm", "fwfm"}
+    pairs : tuple of (int, int), or None
     """
 
     rank: int
@@ -34,19 +36,28 @@ class Start:
     init_scale: float | None = None
     model: Model | None = None
     variant: str = VARIANTS[0]
+    pairs: Pairs | None = None
 
     @classmethod
     def check(
-        cls, init: Any, init_scale: Any, rank: Any, default_rank: int, variant: Any = VARIANTS[0]
+        cls,
+        init: Any,
+        init_scale: Any,
+        rank: Any,
+        default_rank: int,
+        variant: Any = VARIANTS[0],
+        pairs: Any = None,
     ) -> Start:
         """Check the arguments."""
         check_choice(variant, "variant", VARIANTS)
+        pairs = None if pairs is None else as_pairs(pairs, number_of_field)
         if rank is not None:
             rank = check_integer(rank, "rank", 0)
         if isinstance(init, str):
             scale = check_init_scale(init, init_scale)
             rank = default_rank if rank is None else rank
-            return cls(rank, init, None if init_scale is None else scale, variant=variant)
+            scale_or_none = None if init_scale is None else scale
+            return cls(rank, init, scale_or_none, variant=variant, pairs=pairs)
         if init_scale is not None:
             raise ValueError("init_scale says how to draw V; it has no use with a given init")
         if not isinstance(init, Model):
@@ -58,9 +69,12 @@ class Start:
             init = Model(*init)
         if rank not in (None, init.rank):
             raise ValueError(f"rank is {rank}, but init has rank {init.rank}: leave rank out")
-        if isinstance(init, FieldWeightedModel) and variant != "fwfm":
-            raise ValueError("init has weights of pairs of fields: pass variant='fwfm'")
-        return cls(init.rank, model=init, variant=variant)
+        if isinstance(init, FieldWeightedModel):
+            if pairs is not None:
+                raise ValueError("init has weights of pairs of fields already: leave pairs out")
+            if variant != "fwfm":
+                raise ValueError("init has weights of pairs of fields: pass variant='fwfm'")
+        return cls(init.rank, model=init, variant=variant, pairs=pairs)
 
 
 def check_init_scale(init: Any, init_scale: Any) -> float:

@@ -44,6 +44,7 @@ def train(
     init_scale: float | None = None,
     sample_weight: Any = None,
     variant: str = "fm",
+    pairs: Any = None,
     fields: Any = None,
     seed: int | None = 0,
     n_threads: int | None = None,
@@ -105,6 +106,11 @@ def train(
         interaction of two features by a weight of their pair of fields, which is learned, too, and
         has no penalty; see `FieldWeightedModel`. It needs `fields`, at most 128, and `Adam` or
         `AdaGrad`.
+    pairs : sequence of pairs, optional
+        Which fields interact, such as ``[(0, 1), (0, 2)]``; others do not. Instead of a field there
+        may be a list: ``[([0, 1], [2, 3])]`` are the pairs across two groups. Default: all pairs.
+        It needs `fields`, and `Adam` or `AdaGrad`, and makes a `FieldWeightedModel`, whose weights
+        are 0 and 1 with variant "fm".
     fields : array-like of int, shape (d,), optional
         The field of each feature, such as the column of a table: 0, 1, 2 and so on. `Gibbs` has a
         prior for each field, and draws the features of a one-hot field at the same time. Default:
@@ -125,7 +131,8 @@ def train(
     Returns
     -------
     Model
-        A `SampledModel` if the solver is `Gibbs`, a `FieldWeightedModel` for variant "fwfm".
+        A `SampledModel` if the solver is `Gibbs`, a `FieldWeightedModel` for variant "fwfm" or
+        with `pairs`.
 
     Raises
     ------
@@ -145,7 +152,7 @@ def train(
     n_features = dataset.X.n_features
     warn_of_offsets(offset_columns(dataset.X, dataset.weights), None, "")
     validation = dataset.validation(X_val, y_val, task=task)
-    start = Start.check(init, init_scale, rank, solver.default_rank, variant)
+    start = Start.check(init, init_scale, rank, solver.default_rank, variant, pairs)
     if start.model is not None and start.model.n_features != n_features:
         raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
     check_width(n_features, start.rank, real.itemsize)
@@ -166,9 +173,9 @@ def train(
         )
     else:
         check_start(start)
-        if start.variant == "fwfm":
-            dataset, start = with_fields(dataset, start)
         chosen = Hyperparameters.of(start, solver, batch_size)
+        if chosen.needs_fields:
+            dataset, start = with_fields(dataset, start)
         run = _minibatches(dataset, found_loss, chosen, start, seed, threads, shuffle=shuffle)
 
     def validate() -> tuple[float | None, Metrics]:

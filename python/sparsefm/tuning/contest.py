@@ -114,18 +114,18 @@ class Optimizers(Candidates):
         leader = samplers[0].best if samplers else np.inf
         race = replace(self.race, patient=not samplers)
         found = race.run(entrants, leader)
-        weighted = [replace(best.settings, variant="fwfm") for best in self._to_weigh(found)]
+        weighted = [replace(settings, variant="fwfm") for settings in self._to_weigh(found)]
         return ranked([*found, *race.run(weighted, min(leader, found[0].best))])
 
-    def _to_weigh(self, candidates: Sequence[Candidate]) -> list[Candidate]:
-        """Return the best candidate with interactions, if pairs of fields may have weights."""
+    def _to_weigh(self, candidates: Sequence[Candidate]) -> list[Hyperparameters]:
+        """Return the best settings with interactions, if pairs of fields may have weights."""
         if "variant" in self.given or self._is_of_all_classes or self.dataset.fields is None:
             return []
         n_fields = len(distinct_values(self.dataset.fields))
         if not FEWEST_FIELDS <= n_fields <= MOST_FIELDS:
             return []
-        pairs = [one for one in candidates if one.settings.rank > 0 and np.isfinite(one.best)]
-        return pairs[:1]
+        finite = [one.settings for one in candidates if np.isfinite(one.best)]
+        return [one for one in finite if isinstance(one, Hyperparameters) and one.rank][:1]
 
     def vary(self, candidates: list[Candidate]) -> list[Candidate]:
         """Vary the best of some candidates, unless that takes long; return the best first."""
