@@ -115,7 +115,8 @@ class Optimizers(Candidates):
         race = replace(self.race, patient=not samplers)
         found = race.run(entrants, leader)
         weighted = [replace(settings, variant="fwfm") for settings in self._to_weigh(found)]
-        return ranked([*found, *race.run(weighted, min(leader, found[0].best))])
+        # The sampler ahead has no settings to vary, which these have.
+        return ranked([*found, *race.run(weighted, found[0].best)])
 
     def _to_weigh(self, candidates: Sequence[Candidate]) -> list[Hyperparameters]:
         """Return the best settings with interactions, if pairs of fields may have weights."""
@@ -170,7 +171,7 @@ def chosen(samplers: Sequence[Candidate], others: Sequence[Candidate], loss: Los
     if not others or not np.isfinite(others[0].best):
         return samplers[0]
     errors = CHANCE if loss.task == "regression" else CHANCE_OF_CLASSES
-    if not may_be_equal(samplers[0], others[0], errors):
+    if not may_be_equal(samplers[0], plain_if_equal(others), errors):
         return significant(others)
     return samplers[0]
 

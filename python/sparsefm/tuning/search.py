@@ -41,6 +41,7 @@ from sparsefm.tuning.racing import (
     Candidate,
     Race,
     may_be_equal,
+    plain_if_equal,
     ranked,
     significant,
 )
@@ -210,9 +211,12 @@ class Search:
         others = optimizer.run(samplers) if self.loss.task != "ordinal" else []
         if samplers and others:
             samplers = sampler.complete(samplers, others[0].best)
+        varied = bool(others) and plain_if_equal(others).variant != VARIANTS[0]
+        if varied:  # fields have weights, which no sampler has: compare the best of these
+            others = optimizer.vary(others)
         best = chosen(samplers, others, self.loss)
         if not best.samples:
-            others = optimizer.vary(others)
+            others = others if varied else optimizer.vary(others)
             best = significant(others)
         return race, [best, *(one for one in [*samplers, *others] if one is not best)]
 
