@@ -68,7 +68,8 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
     """Yield a new file to write; it takes the place of `path` if all goes well.
 
     It is locked as long as it is written, so whoever saves next knows it for abandoned if its
-    process died, and removes it.
+    process died, and removes it. An `OSError` of writing it, such as that of a full disk, names
+    `path`.
     """
     target, status = find_target(path)
     _remove_abandoned(target.parent)
@@ -84,8 +85,10 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
                 os.replace(temporary, target)
         if fcntl is None:  # where open files cannot be renamed
             os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
     _flush_folder(target.parent)
 

@@ -1,6 +1,7 @@
 """The learning rate schedule of a search: lower in each stage."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,22 @@ class StagedRate:
         """Lower the learning rate if the next epoch begins a stage."""
         assert self._training is not None
         more = self.stage(epoch.epoch + 1) - self.stage(epoch.epoch)
+        self._training.learning_rate *= RATE_DECAY**more
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint needs of it, see `load_state_dict`."""
+        return {"ends": [int(end) for end in self._ends]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on with a training that is resumed, perhaps with more epochs."""
+        assert self._training is not None
+        other, epoch = StagedRate(np.diff(state["ends"], prepend=0)), self._training.epoch
+        if any(self.stage(past) != other.stage(past) for past in range(1, epoch + 1)):
+            raise ValueError(
+                "epochs has other stages than before, when they ended with the epochs "
+                f"{state['ends']}: only what follows epoch {epoch} may change"
+            )
+        more = self.stage(epoch + 1) - other.stage(epoch + 1)
         self._training.learning_rate *= RATE_DECAY**more
 
     def stage(self, epoch: int) -> int:
