@@ -126,7 +126,7 @@ SEARCHES = {
     "epochs": (fm.FMClassifier, {"epochs": 6, "warm_start": True}),
     "classes": (
         fm.FMClassifier,
-        {"solver": fm.Adam(), "rank": 2, "init": "normal", "init_scale": 0.1},
+        {"solver": fm.Adam(), "rank": 2, "epochs": 5, "validation_fraction": 0.4},
     ),
 }
 
@@ -181,6 +181,15 @@ CHANGES = {
 }
 
 
+def first(estimator, X, y):
+    return 1.0
+
+
+def second(estimator, X, y):
+    return 1.0
+
+
+@pytest.mark.filterwarnings("ignore:scoring=.* cannot be saved")
 def test_what_is_refused(tmp_path):
     path = tmp_path / "file"
     fit("stages", [fm.Checkpoint(path)], n_threads=1)
@@ -198,6 +207,9 @@ def test_what_is_refused(tmp_path):
         fm.FMRegressor(rank=2, **CASES["stages"][1]).fit(TABLE, 4 * NUMBERS, resume=path)
     with pytest.raises(FileNotFoundError, match="no Checkpoint of this training writes it"):
         fit("stages", [], tmp_path / "other")
+    fit("stages", [fm.Checkpoint(path)], scoring=first, epochs=3)
+    with pytest.raises(ValueError, match=r"resume: the figures of an epoch are .*second.*first"):
+        fit("stages", [], path, scoring=second, early_stopping=True)
     fm.load(path).save(path)
     with pytest.raises(fm.FileFormatError, match="is no checkpoint"):
         fit("stages", [], path)

@@ -256,6 +256,7 @@ def test_another_version(tmp_path):
 LIES = {
     "no history": lambda t, arrays: t.update(history=[]),
     "epochs left out": lambda t, arrays: t["history"].pop(0),
+    "other figures": lambda t, arrays: t["history"][1]["metrics"].pop("rmse"),
     "no rate": lambda t, arrays: t.update(learning_rate=-0.1),
     "an endless rate": lambda t, arrays: t.update(learning_rate={"float": "inf"}),
     "neither over nor not": lambda t, arrays: t.update(is_over=1),
@@ -303,7 +304,7 @@ def test_a_file_that_lies(lie, tmp_path):
     stopping = [fm.EarlyStopping()] if lie in LIES else []
     train(name, [fm.Checkpoint(path), *stopping], epochs=4)
     changed_header(path, lambda header, training, arrays: change(training, arrays))
-    with pytest.raises(fm.FileFormatError, match=f"^{re.escape(str(path))}: "):
+    with pytest.raises(fm.FileFormatError, match=rf"^(resume: )?{re.escape(str(path))}: "):
         train(name, stopping, path)
 
 

@@ -20,20 +20,20 @@ FilePath = str | os.PathLike[str]
 TEMPORARY = re.compile(r"\.sparsefm-[0-9a-f]{32}\.tmp")
 
 
-def name_of(path: FilePath) -> str:
-    """Return the argument `path` as text, if a file can have that name."""
+def name_of(path: FilePath, argument: str = "path") -> str:
+    """Return the argument `path`, or one of another name, as text if a file can have that name."""
     try:
         name = os.fspath(path)
     except TypeError:
         name = None
     if not isinstance(name, str):
-        raise TypeError(f"path must be a string or a path, got {path!r:.80}")
+        raise TypeError(f"{argument} must be a string or a path, got {path!r:.80}")
     try:
         is_name = b"\0" not in os.fsencode(name)
     except UnicodeEncodeError:
         is_name = False
     if not is_name:
-        raise ValueError(f"path holds characters that no name of a file has: {name!r:.80}")
+        raise ValueError(f"{argument} holds characters that no name of a file has: {name!r:.80}")
     return name
 
 

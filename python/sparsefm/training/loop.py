@@ -152,6 +152,11 @@ class Run(ABC):
                 val_loss, metrics = evaluate()
                 seconds = time.perf_counter() - started
                 record = Epoch(self.epoch, epochs, train_loss, val_loss, metrics, seconds)
+                if saved and _figures(record) != _figures(self.history[-1]):
+                    raise ValueError(
+                        f"resume: the figures of an epoch are {_figures(record)}, but were "
+                        f"{_figures(self.history[-1])} in {saved.path}"
+                    )
                 self.history.append(record)
                 announce(str(record))
                 answers = [callback(record) for callback in others]  # call every one
@@ -188,9 +193,9 @@ class Run(ABC):
         with naming(saved.path):
             reader = saved.reader
             history = read_history(reader)
-            if [record.epoch for record in history] != list(
-                range(1, len(history) + 1)
-            ) or not history:
+            numbers = [record.epoch for record in history]
+            alike = len(set(map(_figures, history))) == 1  # which there is one of, at least
+            if not alike or numbers != list(range(1, len(numbers) + 1)):
                 raise FileFormatError("has a damaged history of its training")
             rate = reader.real("learning_rate", above=0.0) if self._has_rate else None
             self._is_over = reader.entry("is_over", bool)
@@ -259,3 +264,8 @@ def announcer(verbose: bool) -> Callable[[str], None]:
 
 def _nothing(*_: object) -> None:
     pass
+
+
+def _figures(record: Epoch) -> tuple[str, ...]:
+    """Return the names of the figures of an epoch."""
+    return (*(() if record.val_loss is None else ("val_loss",)), *record.metrics)

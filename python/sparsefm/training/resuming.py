@@ -62,9 +62,9 @@ class Saved:
         """
         if resume is None:
             return None
-        path = name_of(resume)
+        path = name_of(resume, "resume")
         try:
-            with naming(path):
+            with naming(f"resume: {path}"):
                 return cls(path, _read(path))
         except FileNotFoundError:
             real = os.path.realpath(path)

@@ -35,9 +35,7 @@ class StagedRate:
 
     def __call__(self, epoch: Epoch) -> None:
         """Lower the learning rate if the next epoch begins a stage."""
-        assert self._training is not None
-        more = self.stage(epoch.epoch + 1) - self.stage(epoch.epoch)
-        self._training.learning_rate *= RATE_DECAY**more
+        self._lower(self.stage(epoch.epoch + 1) - self.stage(epoch.epoch))
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint needs of it, see `load_state_dict`."""
@@ -52,9 +50,13 @@ class StagedRate:
                 "epochs has other stages than before, when they ended with the epochs "
                 f"{state['ends']}: only what follows epoch {epoch} may change"
             )
-        more = self.stage(epoch + 1) - other.stage(epoch + 1)
-        self._training.learning_rate *= RATE_DECAY**more
+        self._lower(self.stage(epoch + 1) - other.stage(epoch + 1))
 
     def stage(self, epoch: int) -> int:
         """Return the stage of an epoch, from 0."""
         return min(int(np.searchsorted(self._ends, epoch)), len(self._ends) - 1)
+
+    def _lower(self, more: int) -> None:
+        """Go on by so many stages."""
+        assert self._training is not None
+        self._training.learning_rate *= RATE_DECAY**more
