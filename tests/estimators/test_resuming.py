@@ -201,15 +201,14 @@ def test_what_is_refused(tmp_path):
             fit("stages", [], path, random_state=seed)
     with pytest.raises(ValueError, match=r"resume: the training rows, targets.* are others"):
         fm.FMRegressor(rank=2, **CASES["stages"][1]).fit(TABLE, NUMBERS[::-1], resume=path)
-    with pytest.raises(
-        ValueError, match=r"resume: the training rows"
-    ):  # the same when standardised
+    with pytest.raises(ValueError, match=r"resume: the training rows"):  # alike, standardised
         fm.FMRegressor(rank=2, **CASES["stages"][1]).fit(TABLE, 4 * NUMBERS, resume=path)
     with pytest.raises(FileNotFoundError, match="no Checkpoint of this training writes it"):
         fit("stages", [], tmp_path / "other")
-    fit("stages", [fm.Checkpoint(path)], scoring=first, epochs=3)
+    going_on = {"early_stopping": False, "epochs": 3}
+    fit("stages", [fm.Checkpoint(path)], scoring=first, **going_on)
     with pytest.raises(ValueError, match=r"resume: the figures of an epoch are .*second.*first"):
-        fit("stages", [], path, scoring=second, early_stopping=True)
+        fit("stages", [], path, scoring=second, **going_on | {"epochs": 4})
     fm.load(path).save(path)
     with pytest.raises(fm.FileFormatError, match="is no checkpoint"):
         fit("stages", [], path)

@@ -46,8 +46,8 @@ class Checkpoint:
 
     Files are written as by `save`: completely, or an existing file is kept. They also hold the
     optimizer's moments and, with early stopping, the parameters and moments of the best epoch: with
-    `Adam` that is about seven times what `save` writes. Checkpoints are called after all other
-    callbacks, and save what these leave.
+    `Adam` they are four times as large as what `save` writes, or seven times. Checkpoints are
+    called after all other callbacks, and save what these leave.
 
     Parameters
     ----------
