@@ -21,6 +21,11 @@ PROMISES = {
         3600.0,
     ),
     "kill": ("A process killed while it saves leaves a whole file.", 1_000, 3600.0),
+    "resume": (
+        "A training that is killed and resumed, again and again, ends with the same bits.",
+        1_000,
+        3600.0,
+    ),
     "full-disk": ("A full disk is an OSError, and the old file stays.", 300, 3600.0),
     "interrupt": ("Ctrl-C is heard at once, and changes nothing.", 500, 3600.0),
     "leaks": ("Memory, threads and descriptors do not grow.", 10_000, 3600.0),

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.validation import as_array, cast
 from sparsefm.interaction import FieldWeighted, Interaction
+from sparsefm.io.container import Arrays
 from sparsefm.io.file import write_file
 from sparsefm.io.reader import Reader
 from sparsefm.io.replacing import FilePath
@@ -95,10 +96,14 @@ class FieldWeightedModel(Model):
 
     def save(self, path: FilePath) -> None:
         """Write the model and its history to a file; see `Model.save`."""
+        write_file(path, *self._content())
+
+    def _content(self) -> tuple[dict[str, Any], Arrays]:
+        """Return what `save` writes."""
         history = history_to_json(self.history)
         header = {"kind": KIND, "task": self.task, "loss": self.loss, "history": history}
         arrays = {"w0": np.array(self.w0), "w": self.w, "V": self.V}
-        write_file(path, header, {**arrays, "fields": self.fields, "R": self.R})
+        return header, {**arrays, "fields": self.fields, "R": self.R}
 
     @classmethod
     def _from_file(cls, reader: Reader) -> FieldWeightedModel:

@@ -6,9 +6,10 @@ from typing import Any
 from sparsefm.data.validation import check_flag
 from sparsefm.errors import FileFormatError
 from sparsefm.io.file import read_file
-from sparsefm.io.reader import Reader
+from sparsefm.io.reader import Reader, naming
 from sparsefm.io.replacing import FilePath, name_of
 from sparsefm.io.values import shown
+from sparsefm.training.checkpoint import TRAINING
 
 # The module of each class that a file may hold; scikit-learn is imported only for its estimators.
 CLASSES = {
@@ -19,12 +20,9 @@ CLASSES = {
     "FMClassifier": ("sparsefm.estimators", "FMClassifier"),
 }
 
-# What reading may raise if a file is intact but its content is unexpected.
-CONTENT_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
-
 
 def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
-    """Load a model or an estimator that `save` wrote.
+    """Load a model or an estimator that `save` or a `Checkpoint` wrote.
 
     On the same kind of processor the predictions are the same, to the bit. Loading a file that you
     do not trust is safe: nothing in it is executed, and everything is checked.
@@ -57,14 +55,12 @@ def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
     """
     name = name_of(path)
     mmap, checksum = check_flag(mmap, "mmap"), check_flag(checksum, "checksum")
-    try:
-        reader = Reader(*read_file(path, mapped=mmap, verify=checksum))
+    with naming(name):
+        reader = Reader(*read_file(name, mapped=mmap, verify=checksum))
+        if reader.has_entry(TRAINING):  # which is for `resume` alone
+            reader.skip(TRAINING)
         loaded = _class_of(reader.entry("kind", str))._from_file(reader)
         reader.check_all_read()
-    except ValueError as error:
-        raise FileFormatError(f"{name}: {error}") from error
-    except CONTENT_ERRORS as error:
-        raise FileFormatError(f"{name}: {type(error).__name__}: {error}") from error
     return loaded
 
 

@@ -13,6 +13,7 @@ from sparsefm.data.validation import check_parameters
 from sparsefm.errors import FileFormatError
 from sparsefm.history import Epoch
 from sparsefm.interaction import Interaction
+from sparsefm.io.container import Arrays
 from sparsefm.io.file import write_file
 from sparsefm.io.reader import Reader
 from sparsefm.io.replacing import FilePath
@@ -142,9 +143,13 @@ class Model:
         OSError
             If the file cannot be written, or `path` is a folder, a device, a pipe or a socket.
         """
+        write_file(path, *self._content())
+
+    def _content(self) -> tuple[dict[str, Any], Arrays]:
+        """Return what `save` writes."""
         history = history_to_json(self.history)
         header = {"kind": "model", "task": self.task, "loss": self.loss, "history": history}
-        write_file(path, header, {"w0": np.array(self.w0), "w": self.w, "V": self.V})
+        return header, {"w0": np.array(self.w0), "w": self.w, "V": self.V}
 
     @classmethod
     def _from_file(cls, reader: Reader) -> "Model":

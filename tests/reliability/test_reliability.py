@@ -22,12 +22,14 @@ SHORT = {
     "interrupt": ["--count", "18"],
     "kill": ["--count", "10"],
     "leaks": ["--count", "80"],
+    "resume": ["--count", "6"],
 }
 LONG = {
     "failing-allocations": ["--count", "60"],
     "fuzz": ["--count", "200", "--seconds", "20"],
     "out-of-memory": ["--count", "40"],
     "processes": ["--count", "14"],
+    "resume": ["--count", "50"],
 }
 
 

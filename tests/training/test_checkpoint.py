@@ -14,7 +14,7 @@ from sparsefm.training.checkpoint import Checkpoint
 class Training:
     """What a callback gets hold of: the parameters say how many epochs there were."""
 
-    learning_rate = 0.1
+    learning_rate, history = 0.1, ()
 
     def __init__(self):
         self.epochs, self.snapshots = 0, 0
@@ -23,6 +23,9 @@ class Training:
     def model(self):
         self.snapshots += 1
         return fm.Model(float(self.epochs), np.ones(3), np.ones((3, 2)))
+
+    def to_content(self):
+        return {"some": 1}, {"array": np.ones(2)}
 
 
 def run(checkpoint, val_losses):
@@ -49,6 +52,16 @@ def test_a_file_each(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["2-of-{x}.2", "4-of-{x}.4"]
     assert load(tmp_path / "4-of-{x}.4").w0 == 4
     assert training.snapshots == 2
+
+
+def test_the_best_of_a_training_that_is_resumed(tmp_path):
+    """What was the best before the interruption still has to be beaten."""
+    checkpoint, training = Checkpoint(tmp_path / "{epoch}", best=True), Training()
+    training.history = [fm.Epoch(epoch, 5, 0.5, loss) for epoch, loss in ((1, 3.0), (2, 4.0))]
+    checkpoint.begin(training)
+    for epoch, loss in ((3, 3.5), (4, 3.0), (5, 2.9)):
+        checkpoint(fm.Epoch(epoch, 5, 0.5, loss))
+    assert os.listdir(tmp_path) == ["5"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.losses import Squared
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
-from sparsefm.training.loop import TrainingRun
+from sparsefm.training.training_run import TrainingRun
 
 SOLVERS = pytest.mark.parametrize(
     "solver", [fm.Adam(), fm.AdaGrad(), fm.Adam(updates="exact")], ids=["lazy", "adagrad", "exact"]

@@ -38,12 +38,13 @@ from sparsefm.training.callbacks import EarlyStopping
 from sparsefm.training.evaluation import evaluate
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
-from sparsefm.training.loop import Run, TrainingRun, announcer
+from sparsefm.training.loop import Run, announcer
 from sparsefm.training.metrics import Metrics
 from sparsefm.training.sampled import Sampled
 from sparsefm.training.sampling_run import SamplingRun
 from sparsefm.training.solvers import check_going_on, check_sweeps, sampled_models
 from sparsefm.training.start import VARIANTS, Start
+from sparsefm.training.training_run import TrainingRun
 from sparsefm.tuning.schedule import RATE_DECAY, StagedRate
 
 Array = npt.NDArray[Any]
@@ -119,17 +120,6 @@ class FactorizationMachine(
         tags.input_tags.categorical = True
         return tags
 
-    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
-        """Return the names of the model's features, shape (d,); see `TableEncoder`.
-
-        Parameters
-        ----------
-        input_features : array-like of str, optional
-            Names of the input columns, if the input of `fit` had none.
-        """
-        check_is_fitted(self)
-        return self.encoder_.get_feature_names_out(input_features)
-
     def __copy__(self: Self) -> Self:
         # `partial_fit` changes a large learner in place, unless somebody else has it too.
         self._is_shared = True
@@ -140,7 +130,15 @@ class FactorizationMachine(
     # --- training -------------------------------------------------------------------------------
 
     @aside
-    def fit(self: Self, X: Any, y: Any, sample_weight: Any = None, eval_set: Any = None) -> Self:
+    def fit(
+        self: Self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        eval_set: Any = None,
+        *,
+        resume: Any = None,
+    ) -> Self:
         """Train on `X` and `y`.
 
         Settings that are left open are chosen: candidates are trained on nine tenths of the rows
@@ -167,12 +165,18 @@ class FactorizationMachine(
             "valid_1" and so on, or in a dict by name. Then the last one decides. `history_` has the
             loss and metrics of each, such as "valid_0/loss", and those of the last once more under
             their usual names.
+        resume : str or path-like, optional
+            A file of a `Checkpoint`: training goes on after its epoch, with the settings that were
+            chosen, and ends with the same bits as one that was never interrupted. Rows and
+            parameters must be the same as before, except `epochs`, of which there may be more,
+            `n_threads` and `verbose`; `random_state` must be an integer. If there is no such file
+            yet, but one of the callbacks is a `Checkpoint` that writes it, training begins.
 
         Returns
         -------
         self
         """
-        self._fit(X, y, sample_weight, eval_set)
+        self._fit(X, y, sample_weight, eval_set, resume)
         return self
 
     def _sample_parameters(
@@ -300,7 +304,15 @@ class FactorizationMachine(
                     named |= {f"{name}{SEPARATOR}{metric}": value for metric, value in found}
             return loss, metrics | run.diagnostics | named  # those of the last set are in charge
 
-        history = run.run(epochs, validate, callbacks, announcer(self.verbose))
+        history = run.run(
+            epochs,
+            validate,
+            callbacks,
+            announcer(self.verbose),
+            validation=all_rows(validation),
+            resumption=vars(self).get("_resumption"),
+        )
+        self.n_iter_ = len(history)
         self.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
         self.history_ = as_columns(history)
 

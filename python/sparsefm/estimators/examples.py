@@ -48,6 +48,17 @@ class ExamplesMixin:
     _learner: Any  # Learner, or Sampled
     _target: Numbers | Classes
 
+    def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
+        """Return the names of the model's features, shape (d,); see `TableEncoder`.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Names of the input columns, if the input of `fit` had none.
+        """
+        check_is_fitted(self)
+        return self.encoder_.get_feature_names_out(input_features)
+
     def _learn(
         self,
         X: Any,

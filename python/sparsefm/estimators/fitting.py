@@ -18,6 +18,7 @@ from sparsefm.estimators.examples import ExamplesMixin
 from sparsefm.estimators.following import followed
 from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
 from sparsefm.estimators.parameters import check_parameters
+from sparsefm.estimators.resuming import choice_to_json, chosen_before, resumption_of
 from sparsefm.estimators.targets import Classes
 from sparsefm.estimators.views import Views
 from sparsefm.losses import Loss
@@ -28,6 +29,7 @@ from sparsefm.training.guard import Guard, guards_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.loop import announcer
+from sparsefm.training.resuming import Resumption
 from sparsefm.training.solvers import check_going_on
 from sparsefm.tuning.contest import samples_for
 from sparsefm.tuning.portfolio import Sampling
@@ -53,14 +55,16 @@ class FittingMixin(ExamplesMixin):
     n_threads: int | None
     verbose: bool
     n_iter_: int
+    _resumption: Resumption
     _loss_of_all: Loss | None = None
     """With several classes, the loss of one model of all classes, if the loss is open."""
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any) -> None:
+    def _fit(self, X: Any, y: Any, sample_weight: Any, eval_set: Any, resume: Any) -> None:
         go_on = check_flag(self.warm_start, "warm_start") and hasattr(self, "_learner")
         if not go_on:
             self.__dict__.pop("_chosen_loss", None)
         given = check_parameters(self)
+        self._resumption = resumption_of(self, resume)
         changed = changes(self) if go_on else {}
         if go_on:
             check_going_on(self._learner, self.solver)
@@ -80,6 +84,7 @@ class FittingMixin(ExamplesMixin):
         else:
             self.__dict__.pop("search_", None)
             self._train_as_given(given, *views(None), go_on=go_on)
+        del self._resumption
         self._fitted_with = parameters_of(self)
 
     def _has_open_settings(self, given: Mapping[str, Any]) -> bool:
@@ -130,18 +135,22 @@ class FittingMixin(ExamplesMixin):
     def _search_and_train(self, given: Mapping[str, Any], views: Views) -> None:
         """Choose settings that are not given, and train with them."""
         guards = self._guards(*views(None))
-        search = Search(
-            given,
-            self.epochs,
-            self._loss,
-            resolve_threads(self.n_threads),
-            effort=self.search or "fast",
-            seconds=np.inf if self.search_seconds is None else self.search_seconds,
-            sampling=not self.warm_start or self._loss.task == "ordinal",
-            loss_of_all=self._loss_of_all,
-            report=lambda candidate: self._report(candidate, guards),
-        )
-        choice = search.run(views, views.choices())
+        choice = chosen_before(self._resumption, self.epochs)
+        if choice is None:
+            search = Search(
+                given,
+                self.epochs,
+                self._loss,
+                resolve_threads(self.n_threads),
+                effort=self.search or "fast",
+                seconds=np.inf if self.search_seconds is None else self.search_seconds,
+                sampling=not self.warm_start or self._loss.task == "ordinal",
+                loss_of_all=self._loss_of_all,
+                report=lambda candidate: self._report(candidate, guards),
+            )
+            choice = search.run(views, views.choices())
+            self._log_choice(choice)
+        self._resumption.choice = choice_to_json(choice)
         dataset, validation = views(choice.numeric)
         if choice.loss.name != self._loss.name:
             self._chosen_loss = choice.loss
@@ -150,7 +159,6 @@ class FittingMixin(ExamplesMixin):
             dataset = dataset.of_all_classes()
             validation = None if validation is None else validation.of_all_classes()
         self.search_ = choice.record
-        self._log_choice(choice)
         settings = choice.settings
         if isinstance(settings, Sampling):
             solver = replace(settings.solver, samples=samples_for(dataset, settings.rank))

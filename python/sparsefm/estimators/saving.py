@@ -98,29 +98,35 @@ class SavingMixin:
             If a parameter cannot be saved, such as a function for `scoring`: the loaded estimator
             has the default. Callbacks are never saved.
         """
+        optimizer_state = check_flag(optimizer_state, "optimizer_state")
+        training_rows = check_flag(training_rows, "training_rows")
+        write_file(path, *self._content(optimizer_state, training_rows))
+
+    def _content(
+        self, optimizer_state: bool = False, training_rows: bool = False
+    ) -> tuple[dict[str, Any], Arrays]:
+        """Return what `save` writes."""
         kind = vars(type(self)).get("_kind")
         if kind is None:
             raise TypeError(
                 "save knows FMRegressor and FMClassifier, but not their subclass "
                 f"{type(self).__name__}: fit one of those, or keep this as a pickle (joblib.dump)"
             )
-        optimizer_state = check_flag(optimizer_state, "optimizer_state")
-        training_rows = check_flag(training_rows, "training_rows")
         check_is_fitted(self)
         # They may have been set since `fit`, and `load` would refuse them.
         _check_parameters(cast(Any, self).get_params(deep=False), type(self))
         _check_classes(self)
         sample = _sample_to_arrays(self) if training_rows else {}
-        parameters, skipped = parameters_to_json(_parameters(self))
+        parameters, skipped = parameters_to_json(saved_parameters(self))
         for parameter in skipped:
             warnings.warn(
                 f"{parameter} cannot be saved: a loaded estimator has the default",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         header, arrays = _to_content(self, optimizer_state)
         arrays |= add_prefix("sample.", sample)
-        write_file(path, {"kind": kind, "parameters": parameters, **header}, arrays)
+        return {"kind": kind, "parameters": parameters, **header}, arrays
 
     @classmethod
     def _from_file(cls, reader: Reader) -> Any:
@@ -131,7 +137,7 @@ class SavingMixin:
         if {**RECORDS, **kinds} != RECORDS or not {"n_iter_", "best_epoch_"} <= kinds.keys():
             raise FileFormatError("has damaged records of its training")
         vars(estimator).update(records)
-        estimator._target = _read_target(reader, _read_loss(reader))
+        estimator._target = _read_target(reader, read_loss(reader))
         sampled = reader.has_entry("sampled")
         estimator._learner = learner = (_read_sampled if sampled else _read_learner)(reader)
         _check_outputs(estimator._target, learner)
@@ -164,7 +170,7 @@ def _check_classes(estimator: Any) -> None:
                 check_class(given[name], base, name)
 
 
-def _parameters(estimator: Any) -> dict[str, Any]:
+def saved_parameters(estimator: Any) -> dict[str, Any]:
     """Return the parameters, except callbacks, which cannot be saved."""
     parameters = estimator.get_params(deep=False) | {"dtype": np.dtype(estimator.dtype).name}
     return {name: value for name, value in parameters.items() if name != "callbacks"}
@@ -238,7 +244,7 @@ def _sampled_to_content(learner: Sampled) -> tuple[dict[str, Any], Arrays]:
 
 
 def _read_sampled(reader: Reader) -> Sampled:
-    loss = _read_loss(reader)
+    loss = read_loss(reader)
     models: list[Model] = []
     for number, entries in enumerate(reader.entry("sampled", list)):
         part = reader.part(f"machine.{number}", entries)
@@ -306,8 +312,8 @@ def _check_outputs(target: Numbers | Classes, learner: Learner | Sampled) -> Non
 
 
 def _read_learner(reader: Reader) -> Learner:
-    chosen = _read_hyperparameters(reader.entry("settings", dict))
-    loss = _read_loss(reader)
+    chosen = read_hyperparameters(reader.entry("settings", dict))
+    loss = read_loss(reader)
     if reader.has_array("drawn"):  # in files of format 1, and of no use since
         reader.array("drawn", (None,), ("bool",))
     states: list[State | ClassState] = []
@@ -319,7 +325,8 @@ def _read_learner(reader: Reader) -> Learner:
     return Learner(chosen, loss, states, seed, steps, cooling)
 
 
-def _read_loss(reader: Reader) -> Loss:
+def read_loss(reader: Reader) -> Loss:
+    """Return the loss that the entries "loss" and "loss_parameters" name."""
     name = reader.entry("loss", str)
     if name not in LOSSES:
         raise FileFormatError(f"has an unknown loss {shown(name)}")
@@ -329,7 +336,8 @@ def _read_loss(reader: Reader) -> Loss:
     return LOSSES[name](**parameters)
 
 
-def _read_hyperparameters(entries: dict[str, Any]) -> Hyperparameters:
+def read_hyperparameters(entries: dict[str, Any]) -> Hyperparameters:
+    """Return the hyperparameters that `to_json` made these entries of."""
     # Files of before there were variants have neither of these.
     entries = {"variant": VARIANTS[0], "pairs": None, **entries}
     if entries.keys() != Hyperparameters.__dataclass_fields__.keys():

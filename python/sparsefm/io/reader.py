@@ -1,6 +1,8 @@
 """Reading the content of a file piece by piece: each must be there and be what it should be."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,6 +14,20 @@ from sparsefm.io.values import from_json, shown
 
 REALS = ("float32", "float64")
 T = TypeVar("T")
+
+# What reading may raise if a file is intact but its content is unexpected.
+CONTENT_ERRORS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError)
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Turn errors of reading the content of a file into a `FileFormatError` that names the file."""
+    try:
+        yield
+    except ValueError as error:
+        raise FileFormatError(f"{path}: {error}") from error
+    except CONTENT_ERRORS as error:
+        raise FileFormatError(f"{path}: {type(error).__name__}: {error}") from error
 
 
 class Reader:
@@ -45,6 +61,11 @@ class Reader:
             header = self._header.get(name, {})
         return Reader(header, self._arrays, f"{self._prefix}{name}.")
 
+    def skip(self, name: str) -> None:
+        """Leave out the arrays that `part` would read."""
+        for unread in [one for one in self._arrays if one.startswith(f"{self._prefix}{name}.")]:
+            del self._arrays[unread]
+
     # --- the header -----------------------------------------------------------------------------
 
     def has_entry(self, name: str) -> bool:
@@ -57,6 +78,10 @@ class Reader:
         if type(value) is not kind:
             self._refuse(name, f"be of type {kind.__name__}")
         return value
+
+    def get(self, name: str) -> Any:
+        """Return an entry, a JSON value of any type."""
+        return self._get(name)
 
     def value(self, name: str) -> Any:
         """Return what `to_json` made this entry of."""

@@ -20,20 +20,20 @@ FilePath = str | os.PathLike[str]
 TEMPORARY = re.compile(r"\.sparsefm-[0-9a-f]{32}\.tmp")
 
 
-def name_of(path: FilePath) -> str:
-    """Return the argument `path` as text, if a file can have that name."""
+def name_of(path: FilePath, argument: str = "path") -> str:
+    """Return the argument `path`, or one of another name, as text if a file can have that name."""
     try:
         name = os.fspath(path)
     except TypeError:
         name = None
     if not isinstance(name, str):
-        raise TypeError(f"path must be a string or a path, got {path!r:.80}")
+        raise TypeError(f"{argument} must be a string or a path, got {path!r:.80}")
     try:
         is_name = b"\0" not in os.fsencode(name)
     except UnicodeEncodeError:
         is_name = False
     if not is_name:
-        raise ValueError(f"path holds characters that no name of a file has: {name!r:.80}")
+        raise ValueError(f"{argument} holds characters that no name of a file has: {name!r:.80}")
     return name
 
 
@@ -68,7 +68,8 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
     """Yield a new file to write; it takes the place of `path` if all goes well.
 
     It is locked as long as it is written, so whoever saves next knows it for abandoned if its
-    process died, and removes it.
+    process died, and removes it. An `OSError` of writing it, such as that of a full disk, names
+    `path`.
     """
     target, status = find_target(path)
     _remove_abandoned(target.parent)
@@ -84,8 +85,10 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
                 os.replace(temporary, target)
         if fcntl is None:  # where open files cannot be renamed
             os.replace(temporary, target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename in (None, str(temporary)):
+            raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
     _flush_folder(target.parent)
 

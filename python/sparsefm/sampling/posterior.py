@@ -12,6 +12,7 @@ from sparsefm import _core
 from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import as_array, check_choice, check_flag, check_integer, check_real
 from sparsefm.history import Epoch
+from sparsefm.io.container import Arrays
 from sparsefm.io.file import write_file
 from sparsefm.io.reader import Reader
 from sparsefm.io.replacing import FilePath
@@ -247,10 +248,14 @@ class SampledModel(Model):
 
         The file is as large as the samples: S (k + 1) numbers for each feature.
         """
+        write_file(path, *self._content())
+
+    def _content(self) -> tuple[dict[str, Any], Arrays]:
+        """Return what `save` writes."""
         header, arrays = samples_to_content(self.samples, self.progress)
         header |= {"kind": "sampled model", "task": self.task, "offset": self.offset}
         header |= {"scale": self.scale, "history": history_to_json(self.history)}
-        write_file(path, header, arrays)
+        return header, arrays
 
     @classmethod
     def _from_file(cls, reader: Reader) -> SampledModel:
@@ -296,24 +301,35 @@ class Mean:
     ----------
     task : {"regression", "binary", "ordinal"}
         Means are of scores, or of the probabilities of the classes.
+
+    Attributes
+    ----------
+    count : int
+    sum : ndarray of shape (n_rows,), or (n_rows, n_classes) for probabilities
+        Of shape () before there are samples.
     """
 
     def __init__(self, task: str) -> None:
         self._task = task
-        self._count = 0
-        self._sum: Float = np.zeros(())
+        self.count = 0
+        self.sum: Float = np.zeros(())  # never changed in place
 
     def add(self, scores: Float, cuts: Float) -> None:
         """Add the scores of a sample, shape (n_rows,), with its cuts between the classes."""
         numbers = self._task == "regression"
-        self._sum = self._sum + (scores if numbers else normal.class_probabilities(scores, cuts))
-        self._count += 1
+        self.sum = self.sum + (scores if numbers else normal.class_probabilities(scores, cuts))
+        self.count += 1
 
     def copy(self) -> Mean:
         """Return a copy."""
-        other = Mean(self._task)
-        other._count, other._sum = self._count, self._sum  # which is never changed in place
-        return other
+        return Mean.of(self._task, self.count, self.sum)
+
+    @classmethod
+    def of(cls, task: str, count: int, total: Float) -> Mean:
+        """Return the mean over `count` samples, given the sum of their predictions."""
+        mean = cls(task)
+        mean.count, mean.sum = count, total
+        return mean
 
     def scores(self) -> Float:
         """Return the scores that a `Loss` predicts from.
@@ -322,11 +338,11 @@ class Mean:
         classes the logarithms of the mean probabilities, shape (n_rows, n_classes).
         """
         if self._task == "regression":
-            return self._sum / self._count
-        logs = np.log(np.maximum(self._sum, TINY))
+            return self.sum / self.count
+        logs = np.log(np.maximum(self.sum, TINY))
         if self._task == "binary":
             return np.asarray(logs[:, 1] - logs[:, 0])
-        return np.asarray(logs - np.log(self._count))
+        return np.asarray(logs - np.log(self.count))
 
 
 def scores_of(sample: Sample, X: _core.Csr, threads: int) -> Float:

@@ -1,5 +1,6 @@
 """Sampled models as the content of a file, and back; what is read is not trusted."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,23 @@ def read_samples(
         raise FileFormatError("has samples that are not as many for each chain")
     sizes = {name: progress.integer(name, least, LARGEST) for name, least in SIZES.items()}
     return samples, Progress(**sizes, chains=tuple(chains))
+
+
+def check_like(chains: Sequence[Chain], samples: Sequence[Sample], others: Sequence[Chain]) -> None:
+    """Check that chains and their samples have the shapes and types of other chains."""
+    if len(chains) != len(others):
+        raise FileFormatError(f"has {len(chains)} chains, not {len(others)}")
+    for chain, other in zip(chains, others, strict=True):
+        for name, like in other.arrays().items():
+            array = chain.arrays()[name]
+            if (array.shape, array.dtype) != (like.shape, like.dtype):
+                raise FileFormatError(
+                    f"has a chain whose {name} is {array.dtype} of shape {array.shape}, not "
+                    f"{like.dtype} of shape {like.shape}"
+                )
+    V, like = samples[0].V, others[0].V
+    if (V.shape, V.dtype) != (like.shape, like.dtype):
+        raise FileFormatError(f"has samples of shape {V.shape}, not {like.shape}")
 
 
 def _read_cuts(reader: Reader, name: str, shape: tuple[int | None, ...]) -> Any:

@@ -5,7 +5,12 @@ If it has a method ``begin(training)``, that is called before the first epoch wi
 `training.model` is the current model, or the estimator in training (the one whose `fit` was called
 changes when that returns); `training.learning_rate` can be read and set, and
 `training.restore(snapshot)` goes back to what `training.snapshot()` returned. If it has a method
-``close()``, that is called when training ends, also after an error. Estimators call the method
+``close()``, that is called when training ends, also after an error.
+
+A callback that decides by what it saw in earlier epochs has the methods ``state_dict()``, which
+returns a dict of numbers, strings, None, lists and snapshots for a `Checkpoint` to save, and
+``load_state_dict(state)``, which is called after ``begin`` if a training is resumed from there.
+`training.epoch` and `training.history` say what was before. Estimators call the method
 ``search(candidate)``, if there is one, after each candidate of the search for settings.
 """
 
@@ -29,6 +34,8 @@ Callback = Callable[[Epoch], bool | None]
 class Training(Protocol):
     """A training in progress, as callbacks see it."""
 
+    epoch: int
+    """Number of the current epoch; 0 before the first."""
     learning_rate: float
     """The learning rate of the following epochs; it can be set."""
 
@@ -55,7 +62,7 @@ def check_callbacks(callbacks: Any) -> Sequence[Callback]:
     for listener in listeners:
         if not callable(listener) or isinstance(listener, type):
             raise TypeError(f"callbacks must be callables, such as objects, got {listener!r:.80}")
-        for name in ("begin", "close", "search"):
+        for name in ("begin", "close", "search", "state_dict", "load_state_dict"):
             if not callable(getattr(listener, name, len)):
                 raise TypeError(f"callbacks: {name!r} of {listener!r:.80} must be a method")
         if not takes(listener, 1):
@@ -135,6 +142,27 @@ class EarlyStopping:
                 self._snapshot = self._training.snapshot()
         return epoch.epoch - self.best_epoch >= self.patience
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint needs of it, see `load_state_dict`."""
+        found = {"best_epoch": self.best_epoch, "best": float(self.best)}
+        return {**self._settings, **found, "snapshot": self._snapshot}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the state of a training that is resumed."""
+        for name, value in self._settings.items():
+            if state[name] != value:
+                raise ValueError(
+                    f"{name} of EarlyStopping is {value!r} now, but was {state[name]!r}: "
+                    "restore it, or begin anew"
+                )
+        self.best_epoch = check_integer(state["best_epoch"], "best_epoch", 0)
+        self.best, self._snapshot = float(state["best"]), state["snapshot"]
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        names = ("monitor", "patience", "min_delta", "greater_is_better")
+        return {name: getattr(self, name) for name in names}
+
     def close(self) -> None:
         """Restore the parameters of the best epoch."""
         if self._training is not None and self._snapshot is not None:
@@ -174,6 +202,7 @@ class LearningRateSchedule:
         self._training: Training | None = None
         self._base = 0.0  # the rate without this schedule
         self._rate = 0.0  # the rate that this schedule set last
+        self._epoch = 0  # that it was set for
 
     def begin(self, training: Training) -> None:
         """Set the learning rate of the first epoch."""
@@ -185,6 +214,20 @@ class LearningRateSchedule:
         """Set the learning rate of the next epoch, if there is one."""
         if epoch.epoch < epoch.epochs:
             self._set(epoch.epoch + 1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint needs of it, see `load_state_dict`."""
+        return {"base": self._base, "rate": self._rate, "epoch": self._epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from the state of a training that is resumed, perhaps with more epochs."""
+        assert self._training is not None
+        self._base, self._rate = (
+            float(check_real(state[name], name, above=0)) for name in ("base", "rate")
+        )
+        self._epoch = check_integer(state["epoch"], "epoch", 1)
+        if self._epoch == self._training.epoch:  # the last, before there were to be more
+            self._set(self._epoch + 1)
 
     def close(self) -> None:
         """Restore the solver's learning rate."""
@@ -198,6 +241,7 @@ class LearningRateSchedule:
         if self._training.learning_rate != self._rate:  # another callback changed it
             self._base *= self._training.learning_rate / self._rate
         self._rate = self._training.learning_rate = self._base * factor
+        self._epoch = epoch
 
 
 class ProgressBar:
@@ -219,6 +263,7 @@ class ProgressBar:
         self._tqdm: Any = tqdm
         self._options = options
         self._bar: Any = None
+        self._done = 0  # epochs of a training that is resumed
 
     def search(self, candidate: Any) -> None:
         """Count a candidate of a search."""
@@ -232,11 +277,13 @@ class ProgressBar:
     def begin(self, training: Training) -> None:
         """Close the bar of the search."""
         self.close()
+        self._done = getattr(training, "epoch", 0)
 
     def __call__(self, epoch: Epoch) -> None:
         """Update the bar."""
         if self._bar is None:
-            self._bar = self._tqdm(total=epoch.epochs, unit="epoch", **self._options)
+            options = {"unit": "epoch", "initial": self._done, **self._options}
+            self._bar = self._tqdm(total=epoch.epochs, **options)
         shown = {"train": f"{epoch.train_loss:.4f}"}
         if epoch.val_loss is not None:
             shown["val"] = f"{epoch.val_loss:.4f}"

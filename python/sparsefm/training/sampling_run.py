@@ -12,7 +12,10 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.dataset import Dataset
-from sparsefm.errors import DivergenceError
+from sparsefm.errors import DivergenceError, FileFormatError
+from sparsefm.io.container import Arrays
+from sparsefm.io.reader import Reader, add_prefix
+from sparsefm.io.values import to_json
 from sparsefm.losses import Loss
 from sparsefm.model import Model
 from sparsefm.sampling import normal
@@ -22,9 +25,11 @@ from sparsefm.sampling.diagnostics import UNKNOWN, summary
 from sparsefm.sampling.linear_start import start_linear
 from sparsefm.sampling.posterior import Mean, SampledModel, scores_of
 from sparsefm.sampling.samples import Progress, Sample, Thinned
+from sparsefm.sampling.saving import check_like, read_samples, samples_to_content
 from sparsefm.sampling.solvers import Sweeper
 from sparsefm.training.loop import Run
 from sparsefm.training.random import feature_normals
+from sparsefm.training.resuming import START, TRAINED, Content, Snapshot, checksum
 from sparsefm.training.start import Start
 
 Array = npt.NDArray[Any]
@@ -140,13 +145,13 @@ class SamplingRun(Run):
         """
         return np.column_stack([mean.scores() for mean in self._means])
 
-    def snapshot(self) -> Any:
+    def snapshot(self) -> Snapshot:
         """Return a copy of all chains and of what is kept."""
         copies = [list(map(Chain.copy, chains)) for chains in self._chains]
         kept = [samples.copy() for samples in self._kept]
-        return self._sweeps, copies, kept, [mean.copy() for mean in self._means]
+        return Snapshot((self._sweeps, copies, kept, [mean.copy() for mean in self._means]))
 
-    def restore(self, snapshot: Any) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Restore a snapshot."""
         self._sweeps, copies, kept, means = snapshot
         self._kept = [samples.copy() for samples in kept]
@@ -154,6 +159,83 @@ class SamplingRun(Run):
         for chains, others in zip(self._chains, copies, strict=True):
             for chain, other in zip(chains, others, strict=True):
                 chain.assign(other)
+
+    # --- checkpoints ----------------------------------------------------------------------------
+
+    _has_rate = False
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "solver": to_json(self._solver),
+            "loss": self._loss.name,
+            "rank": int(self._chains[0][0].V.shape[1]),
+            "dtype": self._design.dtype.name,
+            "seed": self._seed,
+        }
+
+    def _checksums(self) -> dict[str, int]:
+        chains = [array for chain, *_ in self._numbered() for array in chain.arrays().values()]
+        rows = checksum(np.array(self._loss_unit), np.array(self._design.checksum))
+        return {TRAINED: rows, START: checksum(np.array(self._sweeps), *chains)}
+
+    def _snapshot_to_content(self, snapshot: Snapshot) -> Content:
+        sweeps, chains, kept, means = snapshot
+        outputs: list[dict[str, Any]] = []
+        arrays: Arrays = {}
+        for output, (thinned, mean) in enumerate(zip(kept, means, strict=True)):
+            samples = tuple(sample for sweep in thinned.kept for sample in sweep)
+            progress = self._progress(sweeps, thinned, chains[output])
+            header, parts = samples_to_content(samples, progress)
+            outputs.append({**header, "scored": mean.count})
+            arrays |= add_prefix(f"{output}.", {**parts, "scores": mean.sum})
+        return {"outputs": outputs}, arrays
+
+    def _read_snapshot(self, reader: Reader) -> Snapshot:
+        headers = reader.entry("outputs", list)
+        if len(headers) != len(self._chains):
+            raise FileFormatError(f"has chains of {len(headers)} outputs, not {len(self._chains)}")
+        chains, kept, means = [], [], []
+        for output, header in enumerate(headers):
+            part = reader.part(str(output), header)
+            samples, progress = read_samples(part, part, self._loss.task)
+            check_like(progress.chains, samples, self._chains[output])
+            n = len(progress.chains)
+            sweeps = [samples[i : i + n] for i in range(0, len(samples), n)]
+            thinned = Thinned(self._solver.samples, progress.stride, progress.added, list(sweeps))
+            chains.append(list(progress.chains))
+            kept.append(thinned)
+            means.append(self._read_mean(part))
+        return Snapshot((progress.sweeps, chains, kept, means))
+
+    def _read_mean(self, reader: Reader) -> Mean:
+        shape: tuple[int, ...] = ()
+        if self._validation is not None:
+            of_classes = (len(self._chains[0][0].cuts) + 1,)
+            classes = () if self._loss.task == "regression" else of_classes
+            shape = (self._validation.X.n_rows, *classes)
+        total = reader.array("scores", shape, ("float64",))
+        if not np.isfinite(total).all():
+            raise FileFormatError("has sums of scores that are not finite")
+        return Mean.of(self._loss.task, reader.integer("scored", min(len(shape), 1)), total)
+
+    def _state_to_content(self) -> Content:
+        header, arrays = self._snapshot_to_content(
+            Snapshot((self._sweeps, self._chains, self._kept, self._means))
+        )
+        monitored = np.array(self._monitored).reshape(len(self._monitored), *self._monitored_shape)
+        return {**header, "diagnosed": self._diagnosed}, {**arrays, "monitored": monitored}
+
+    def _read_state(self, reader: Reader) -> None:
+        self.restore(self._read_snapshot(reader))
+        self._monitored = list(reader.numbers("monitored", (None, *self._monitored_shape)))
+        self._diagnosed = reader.integer("diagnosed", 0, len(self._monitored))
+        if self._diagnosed:
+            self._diagnostics = summary(np.array(self._monitored[: self._diagnosed]))
+
+    @property
+    def _monitored_shape(self) -> tuple[int, int]:
+        return len(self._chains[0]), len(self._chains) * self._design.monitored.n_rows
 
     # --- a sweep --------------------------------------------------------------------------------
 
@@ -257,17 +339,14 @@ class SamplingRun(Run):
         if not self._solver._random:
             (sample,) = self._with_unused(kept.kept[-1])
             return replace(sample.model(offset, scale, self._loss), history=tuple(self.history))
-        progress = Progress(
-            self._seed,
-            self._sweeps,
-            kept.added,
-            kept.stride,
-            tuple(map(Chain.copy, self._chains[output])),
-            self._design.checksum,
-        )
+        progress = self._progress(self._sweeps, kept, list(map(Chain.copy, self._chains[output])))
         samples = [sample for sweep in kept.kept for sample in self._with_unused(sweep)]
         history = tuple(self.history)
         return SampledModel(samples, offset, scale, self._loss.task, progress, history)
+
+    def _progress(self, sweeps: int, kept: Thinned, chains: Sequence[Chain]) -> Progress:
+        data = self._design.checksum
+        return Progress(self._seed, sweeps, kept.added, kept.stride, tuple(chains), data)
 
     @property
     def _has_unused(self) -> bool:

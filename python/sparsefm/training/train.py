@@ -19,12 +19,14 @@ from sparsefm.training.field_state import with_fields
 from sparsefm.training.guard import guards_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
-from sparsefm.training.loop import Run, TrainingRun, announcer
+from sparsefm.training.loop import Run, announcer
 from sparsefm.training.metrics import Metrics, metrics_of
 from sparsefm.training.random import check_seed
+from sparsefm.training.resuming import Resumption, Saved, check_fixed_seed
 from sparsefm.training.sampling_run import SamplingRun
 from sparsefm.training.solvers import check_solver, check_start, check_sweeps, sampled_models
 from sparsefm.training.start import Start
+from sparsefm.training.training_run import TrainingRun
 
 
 def train(
@@ -51,6 +53,7 @@ def train(
     dtype: str = "float32",
     callbacks: Iterable[Callback] = (),
     verbose: bool = False,
+    resume: Any = None,
 ) -> Model:
     """Train a factorization machine.
 
@@ -127,6 +130,11 @@ def train(
     verbose : bool
         Log each epoch, as INFO, to the logger "sparsefm"; print to standard error if nothing
         listens to that logger.
+    resume : str or path-like, optional
+        A file of a `Checkpoint`: training goes on after its epoch, and ends with the same bits as
+        one that was never interrupted. All arguments must be the same as before, except `epochs`,
+        of which there may be more, `n_threads` and `verbose`. If there is no such file yet, but one
+        of the callbacks is a `Checkpoint` that writes it, training begins.
 
     Returns
     -------
@@ -137,7 +145,12 @@ def train(
     Raises
     ------
     ValueError, TypeError
-        If an argument is invalid. The check comes before any training.
+        If an argument is invalid, or another than that of the training to resume. The check comes
+        before any training.
+    FileFormatError
+        If the file to resume is damaged, no checkpoint, or of another version of the package.
+    FileNotFoundError
+        If there is no file to resume, and no `Checkpoint` writes it.
     DivergenceError
         If the training diverges.
     """
@@ -147,7 +160,9 @@ def train(
     threads, listeners = resolve_threads(n_threads), check_callbacks(callbacks)
     solver = check_solver(Adam() if solver is None else solver, found_loss, real)
     epochs = check_integer(solver.default_epochs if epochs is None else epochs, "epochs", 1)
+    check_fixed_seed(resume, seed, "seed")
     seed = check_seed(seed)
+    saved = Saved.read(resume, listeners)
     dataset = Dataset.training(X, y, sample_weight, real, task=task, fields=fields)
     n_features = dataset.X.n_features
     warn_of_offsets(offset_columns(dataset.X, dataset.weights), None, "")
@@ -193,7 +208,15 @@ def train(
         return losses[0], metrics | run.diagnostics
 
     listeners = [*listeners, *guards_of(listeners, dataset, validation)]
-    run.run(epochs, validate, listeners, announcer(verbose))
+    resumption = Resumption(saved, {"task": task})
+    run.run(
+        epochs,
+        validate,
+        listeners,
+        announcer(verbose),
+        validation=validation,
+        resumption=resumption,
+    )
     return run.model  # type: ignore[no-any-return]
 
 
