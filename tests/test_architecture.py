@@ -88,6 +88,7 @@ ORDER = (
         "optimizers",
         "model",
         "field_model",
+        "field_aware_model",
         "nn",
         "sampling",
         "training",

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.data.validation import check_integer
+from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.model import Model
 
@@ -29,7 +30,8 @@ class Interactions:
         Columns i < j.
     weight : ndarray of float
         What the pair adds to the score where both features are 1: ``<v_i, v_j>``, times the weight
-        of their fields if there is one.
+        of their fields if there is one; of a field-aware model, the product of the factors of each
+        for the field of the other.
     share : ndarray of float
         Share of the rows that have both features.
     strength : ndarray of float
@@ -65,9 +67,11 @@ def strongest_interactions(model: Model, X: Any, top: int = 20) -> Interactions:
         Number of pairs; there are fewer if fewer occur.
     """
     checked = as_csr(X, model.dtype, n_features=model.n_features)
-    weights = None
+    weights: tuple[Array, Array | None] | None = None
     if isinstance(model, FieldWeightedModel):
         weights = model.fields, model.R
+    elif isinstance(model, FieldAwareModel):
+        weights = model.fields, None
     return rank_pairs(model.V, as_scipy(checked), top, weights=weights)
 
 
@@ -76,17 +80,17 @@ def rank_pairs(
     X: sp.csr_matrix,
     top: int,
     fields: Array | None = None,
-    weights: tuple[Array, Array] | None = None,
+    weights: tuple[Array, Array | None] | None = None,
 ) -> Interactions:
-    """Return the `top` strongest pairs of factors `V` (d, k) on the rows `X` (n, d).
+    """Return the `top` strongest pairs of factors `V` (d, k) or (d, F, k) on the rows `X` (n, d).
 
     See `strongest_interactions`. `X` is of float64, without duplicates or stored zeros. Pairs of
     features of one field, such as the knots of a spline, are left out: `fields` (d,) says which.
-    `weights` are fields (d,), and the weights R of pairs of them, if there are any.
+    `weights` are fields (d,), and the weights R of pairs of them, or None if V is for each field.
     """
     check_integer(top, "top", 1)
     found = [(np.empty(0, np.int32), np.empty(0, np.int32), *np.empty((3, 0)))]
-    if V.shape[1] and X.shape[0]:
+    if V.shape[-1] and X.shape[0]:
         products = _Products(X)
         for begin, end in products.blocks():
             pairs = products.statistics(begin, end)
@@ -94,21 +98,28 @@ def rank_pairs(
                 between = fields[pairs[0]] != fields[pairs[1]]
                 pairs = tuple(column[between] for column in pairs)
             i, j, share, residual = pairs
-            weight = pair_weights(V, i, j)
-            if weights is not None:
-                field_of, R = weights
+            field_of, R = weights or (None, None)
+            weight = pair_weights(V, i, j, field_of if R is None else None)
+            if field_of is not None and R is not None:
                 weight *= R[field_of[i], field_of[j]]
             found.append((i, j, weight, share, np.abs(weight) * np.sqrt(residual)))
             found = [_strongest(found, top)]  # the rest is dropped, to bound memory
     return Interactions(*_strongest(found, top))
 
 
-def pair_weights(V: Array, first: Array, second: Array) -> npt.NDArray[np.float64]:
-    """Return ``<v_i, v_j>`` for each pair of columns, computed in float64."""
+def pair_weights(
+    V: Array, first: Array, second: Array, fields: Array | None = None
+) -> npt.NDArray[np.float64]:
+    """Return ``<v_i, v_j>`` for each pair of columns, computed in float64.
+
+    With `fields` (d,), columns have factors for each field, V is of shape (d, F, k), and those of
+    each for the field of the other count.
+    """
     weights = np.empty(len(first))
     for begin in range(0, len(first), PAIRS_AT_ONCE):
-        part = slice(begin, begin + PAIRS_AT_ONCE)
-        np.einsum("pf,pf->p", V[first[part]], V[second[part]], out=weights[part], dtype=np.float64)
+        i, j = (columns[begin : begin + PAIRS_AT_ONCE] for columns in (first, second))
+        left, right = (V[i], V[j]) if fields is None else (V[i, fields[j]], V[j, fields[i]])
+        np.einsum("pf,pf->p", left, right, out=weights[begin : begin + len(i)], dtype=np.float64)
     return weights
 
 

@@ -23,7 +23,7 @@ class Hyperparameters:
     init_scale : float
     batch_size : int or None
         None: the optimizer's default for the number of rows.
-    variant : {"fm", "fwfm"}
+    variant : {"fm", "fwfm", "ffm"}
         How features of two fields interact, see `train`.
     """
 

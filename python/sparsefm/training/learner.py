@@ -14,11 +14,13 @@ from sparsefm import _core
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.data.validation import cast
+from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.losses import Loss, Softmax
 from sparsefm.model import Model
 from sparsefm.training.class_model import ClassModel
 from sparsefm.training.class_state import ClassState
+from sparsefm.training.field_aware_state import FieldAwareState
 from sparsefm.training.field_state import FieldState
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.parameters import State
@@ -80,7 +82,11 @@ class Learner:
             learner.states.append(ClassState.begin(n_features, w0, rank, solver, seed))
         else:
             for target in dataset.targets:
-                state = State.begin(n_features, rank, solver, dataset.dtype)
+                state: State
+                if hyperparameters.variant == "ffm":
+                    state = FieldAwareState.begin_with_fields(rank, dataset, solver)
+                else:
+                    state = State.begin(n_features, rank, solver, dataset.dtype)
                 state.bias[0] = loss.constant(dataset.mean(target))
                 if hyperparameters.variant == "fwfm":
                     state = FieldState.begin_with_fields(state, dataset, solver)
@@ -103,10 +109,14 @@ class Learner:
             if isinstance(model, ClassModel):
                 states.append(_class_state_of(model, hyperparameters, dtype, seed))
                 continue
-            state = State.begin(model.n_features, model.rank, hyperparameters.solver, dtype)
-            w0 = cast(np.asarray(model.w0), dtype, "w0 of init")
+            w0 = float(cast(np.asarray(model.w0), dtype, "w0 of init"))
             w, V = cast(model.w, dtype, "w of init"), cast(model.V, dtype, "V of init")
-            state.set_parameters(float(w0), w, V)
+            if isinstance(model, FieldAwareModel):
+                solver = hyperparameters.solver
+                states.append(FieldAwareState.of_model(w0, w, V, model.fields, solver))
+                continue
+            state = State.begin(model.n_features, model.rank, hyperparameters.solver, dtype)
+            state.set_parameters(w0, w, V)
             if isinstance(model, FieldWeightedModel):
                 R = cast(model.R, dtype, "R of init")
                 state = FieldState.of(state, model.fields, R, hyperparameters.solver)

@@ -57,7 +57,7 @@ class State:
         """Return parameters of zero, and the optimizer's initial moments."""
         moments = optimizer._moments
         scalars = aligned_zeros((n_features, 2 + moments), dtype)
-        factors = aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype)
+        factors = aligned_zeros((n_features, 1 + moments, padded(rank)), dtype)
         bias = np.array([0.0, *optimizer._moment_starts], dtype)
         state = cls(bias, scalars, factors, rank, (scalars, factors))
         state._start_moments(0, optimizer)
@@ -221,7 +221,7 @@ def lengthened(array: Array, length: int) -> Array:
     return longer
 
 
-def _padded(rank: int) -> int:
+def padded(rank: int) -> int:
     """Round a rank up to whole vector registers."""
     step = 4 if rank <= 4 else 8 if rank <= 8 else 16
     return -(-rank // step) * step

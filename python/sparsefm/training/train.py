@@ -100,11 +100,12 @@ def train(
         precisions: the variance of the noise of a row is divided by its weight, and predicted for
         a row of mean weight. With classes they are repetitions, and must be whole multiples of the
         smallest.
-    variant : {"fm", "fwfm"}
+    variant : {"fm", "fwfm", "ffm"}
         "fm" is the factorization machine. "fwfm", the field-weighted one, multiplies the
         interaction of two features by a weight of their pair of fields, which is learned, too, and
-        has no penalty; see `FieldWeightedModel`. It needs `fields`, at most 128, and `Adam` or
-        `AdaGrad`.
+        has no penalty; see `FieldWeightedModel`. "ffm", the field-aware one, has factors of each
+        feature for each field, at a smaller `rank`; see `FieldAwareModel`. Both need `fields`, at
+        most 128, and `Adam` or `AdaGrad`.
     fields : array-like of int, shape (d,), optional
         The field of each feature, such as the column of a table: 0, 1, 2 and so on. `Gibbs` has a
         prior for each field, and draws the features of a one-hot field at the same time. Default:
@@ -125,7 +126,8 @@ def train(
     Returns
     -------
     Model
-        A `SampledModel` if the solver is `Gibbs`, a `FieldWeightedModel` for variant "fwfm".
+        A `SampledModel` if the solver is `Gibbs`, a `FieldWeightedModel` or
+        `FieldAwareModel` for variant "fwfm" or "ffm".
 
     Raises
     ------
@@ -166,7 +168,7 @@ def train(
         )
     else:
         check_start(start)
-        if start.variant == "fwfm":
+        if start.variant != "fm":
             dataset, start = with_fields(dataset, start)
         chosen = Hyperparameters.of(start, solver, batch_size)
         run = _minibatches(dataset, found_loss, chosen, start, seed, threads, shuffle=shuffle)

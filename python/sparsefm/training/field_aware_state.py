@@ -1,0 +1,129 @@
+"""The parameters of a field-aware model, in the memory layout of the core."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm import _core
+from sparsefm.data.dataset import Dataset
+from sparsefm.field_aware_model import FieldAwareModel, field_aware_scores
+from sparsefm.field_model import Fields, own_fields
+from sparsefm.losses import Loss
+from sparsefm.optimizers import Optimizer
+from sparsefm.training.field_state import fields_with_pairs
+from sparsefm.training.parameters import FEATURES_AT_ONCE, Array, Features, State, draw, padded
+
+
+@dataclass(frozen=True, eq=False)
+class FieldAwareState(State):
+    """Parameters and moments of one output, with factors of each feature for each field.
+
+    A feature has a block of factors for each field, one after another, in `factors`. The size of a
+    block is the rank rounded up; its entries beyond the rank are zero and stay zero.
+
+    Attributes
+    ----------
+    fields : ndarray of int32, shape (d,)
+        The field of each feature.
+    within : ndarray of bool, shape (F,)
+        Whether features of a field have factors for that field itself. Otherwise they are zero, and
+        stay zero: no row of the training has two features of the field.
+    """
+
+    fields: Fields
+    within: Array
+
+    @classmethod
+    def begin_with_fields(
+        cls, rank: int, dataset: Dataset, optimizer: Optimizer
+    ) -> FieldAwareState:
+        """Return parameters of zero, with the fields of a dataset, which must have some."""
+        if dataset.fields is None:
+            raise ValueError("there are no fields")
+        within = fields_with_pairs(dataset, dataset.fields)
+        return cls._zeros(rank, dataset.fields, within, optimizer, dataset.dtype)
+
+    @classmethod
+    def of_model(
+        cls, w0: float, w: Array, V: Array, fields: Fields, optimizer: Optimizer
+    ) -> FieldAwareState:
+        """Return a state with parameters V (d, F, rank)."""
+        _, n_fields, rank = V.shape
+        within = np.zeros(n_fields, bool)
+        within[fields[V[np.arange(len(V)), fields].any(axis=1)]] = True
+        state = cls._zeros(rank, fields, within, optimizer, V.dtype)
+        state.set_parameters(w0, w, V)
+        return state
+
+    @classmethod
+    def _zeros(
+        cls, rank: int, fields: Fields, within: Array, optimizer: Optimizer, dtype: npt.DTypeLike
+    ) -> FieldAwareState:
+        own = own_fields(fields, len(fields), len(within), "V")  # which nobody else can change
+        plain = State.begin(len(fields), len(within) * padded(rank), optimizer, dtype)
+        return cls._joined(plain, rank, own, within)
+
+    @classmethod
+    def _joined(cls, plain: State, rank: int, fields: Fields, within: Array) -> FieldAwareState:
+        return cls(plain.bias, plain.scalars, plain.factors, rank, plain.room, fields, within)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FieldAwareState._joined, (super().copy(), self.rank, self.fields, self.within)
+
+    @property
+    def V(self) -> Array:
+        """The factors, a view of shape (d, F, rank)."""
+        return self._blocks[:, :, : self.rank]
+
+    @property
+    def _blocks(self) -> Array:
+        n_fields, size = len(self.within), padded(self.rank)
+        factors = self.factors[:, 0, : n_fields * size]
+        return factors.reshape(self.n_features, n_fields, size)
+
+    def draw_factors(
+        self, seed: int, output: int, distribution: str, scale: float, features: Features
+    ) -> None:
+        """Draw the factors of some features at random, each block as `State` draws a vector."""
+        n_fields = len(self.within)
+        if distribution == "uniform":
+            scale *= math.sqrt(n_fields)  # `draw` divides by the root of all that it draws
+        for begin in range(0, len(features) if self.V.size else 0, FEATURES_AT_ONCE):
+            part = features[begin : begin + FEATURES_AT_ONCE]
+            numbers = draw(seed, output, distribution, scale, part, n_fields * self.rank)
+            blocks = numbers.reshape(len(part), n_fields, self.rank)
+            own = self.fields[part]
+            blocks[np.arange(len(part)), own] *= self.within[own, None]
+            self.V[part] = blocks
+        _core.refresh_norms(self.scalars, self.factors, features)
+
+    def scores(self, X: _core.Csr, threads: int = 1) -> Array:
+        """Return the current scores, shape (n_rows,)."""
+        parameters = float(self.bias[0]), self.w, self._blocks
+        return field_aware_scores(X, parameters, self.fields, threads)
+
+    def model(self, loss: Loss) -> FieldAwareModel:
+        """Return a model that shares the parameters."""
+        return FieldAwareModel._of((float(self.bias[0]), self.w, self.V), self.fields, loss)
+
+    def trainer(self, loss: Loss, optimizer: Optimizer, threads: int) -> _core.Trainer:
+        """Return what trains these parameters, in the core."""
+        settings = _core.described(loss), _core.described(optimizer)
+        arrays = self.bias, self.scalars, self.factors
+        blocks = self.fields, len(self.within), padded(self.rank)
+        return _core.Trainer(*settings, *arrays, threads, blocks=blocks)
+
+    def copy(self) -> FieldAwareState:
+        """Return a copy with the same alignment."""
+        return FieldAwareState._joined(super().copy(), self.rank, self.fields, self.within)
+
+    def grown(self, n_features: int, optimizer: Optimizer) -> State:
+        """Refuse more features, which would need fields."""
+        if n_features == self.n_features:
+            return self
+        raise ValueError("a field-aware model cannot have more features: train it anew")
