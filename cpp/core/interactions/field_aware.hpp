@@ -33,11 +33,11 @@ class FieldAware {
   /// 1 for the factors for the feature's own field, 0 for the others.
   template <class L>
   L own(Index i, Index f) const noexcept {
-    const auto begin = static_cast<int>(of(i) * blocks_.size - f);
-    const int end = begin + static_cast<int>(blocks_.size);
-    L inside;
-    for (int q = 0; q < L::SizeAtCompileTime; ++q) inside[q] = begin <= q && q < end ? 1 : 0;
-    return inside;
+    const Index begin = of(i) * blocks_.size - f, end = begin + blocks_.size;
+    if (end <= 0 || L::SizeAtCompileTime <= begin) return L::Zero();
+    const Eigen::Map<const L> lane(lanes);
+    const L inside = (lane - static_cast<Real>(begin - 1)).min(static_cast<Real>(end) - lane);
+    return inside.max(Real{0}).min(Real{1});
   }
 
   void prefetch(Index i) const noexcept { sparsefm::prefetch(blocks_.field_of + i); }
@@ -59,6 +59,8 @@ class FieldAware {
   }
 
  private:
+  static constexpr Real lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
   /// Cuts a block for vector registers: `Pieces` cut all blocks of a feature, across their borders.
   template <class Body>
   void visit_block(const Body& body) const noexcept {
