@@ -93,8 +93,9 @@ class FieldAwareState(State):
         n_fields = len(self.within)
         if distribution == "uniform":
             scale *= math.sqrt(n_fields)  # `draw` divides by the root of all that it draws
-        for begin in range(0, len(features) if self.V.size else 0, FEATURES_AT_ONCE):
-            part = features[begin : begin + FEATURES_AT_ONCE]
+        at_once = max(1, FEATURES_AT_ONCE // n_fields)
+        for begin in range(0, len(features) if self.V.size else 0, at_once):
+            part = features[begin : begin + at_once]
             numbers = draw(seed, output, distribution, scale, part, n_fields * self.rank)
             blocks = numbers.reshape(len(part), n_fields, self.rank)
             own = self.fields[part]
