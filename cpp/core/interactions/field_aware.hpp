@@ -73,13 +73,15 @@ class FieldAware {
   template <class L, class Values, class Parameters>
   L add_features(const CsrRow<Values>& row, const Parameters& theta, Real* T,
                  Index f) const noexcept {
-    const Index size = blocks_.size, width = theta.width;
+    // Copies: the compiler must suppose that writing T changes what it can reach.
+    const Index fields = blocks_.fields, size = blocks_.size, width = theta.width;
+    const auto* const field_of = blocks_.field_of;
     L squares = L::Zero();
     for (Index p = 0; p < row.size; ++p) {
-      const Index i = row.features[p], a = of(i);
+      const Index i = row.features[p], a = field_of[i];
       const Real x = row.values[p];
       const Real* const v = theta.factors(i) + f;
-      for (Index b = 0; b < blocks_.fields; ++b) {
+      for (Index b = 0; b < fields; ++b) {
         Eigen::Map<L>(T + b * width + a * size) += x * Eigen::Map<const L>(v + b * size);
       }
       squares += L(x * Eigen::Map<const L>(v + a * size)).square();
