@@ -7,9 +7,7 @@ factors and both moments. Both prefetch, and nothing keeps threads waiting for e
 """
 
 import ctypes
-import shutil
 import statistics
-import subprocess
 import time
 from functools import partial
 from pathlib import Path
@@ -20,25 +18,23 @@ import numpy as np
 from bench import data as sets
 from bench.data import distinct_features, load
 from bench.machine import thread_counts
+from bench.native import COMPILER, compiled, has_compiler
 from bench.table import show
 from bench.throughput import ADAM, OURS, RANKS, REPEATS, measure
 from bench.worker import alternate, call, medians
 
 BATCH = ADAM["batch"]
 PASSES = 3  # after one more that counts for nothing
-COMPILER = "c++"
 SOURCE = Path(__file__).with_suffix(".cpp")
 
 
 def memory_limit(folder: str, name: str, quick: bool) -> None:
     """Measure the bare loops and sparsefm in turns, and print."""
-    if shutil.which(COMPILER) is None:
+    if not has_compiler():
         show("Memory limit", ["not measured"], [[f"no C++ compiler: {COMPILER} not found"]])
         return
     with TemporaryDirectory() as built:
-        library = str(Path(built) / "memory_limit.so")
-        options = ["-O3", "-march=native", "-fopenmp", "-shared", "-fPIC", "-std=c++17"]
-        subprocess.run([COMPILER, *options, str(SOURCE), "-o", library], check=True)
+        library = compiled(SOURCE, built, "-fopenmp")
         ranks = RANKS[:1] if quick else RANKS
         cases = [(rank, threads) for rank in ranks for threads in thread_counts()]
         calls: dict = {}

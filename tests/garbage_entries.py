@@ -94,10 +94,21 @@ def entries(folder):
             | {"task": "regression", "loss": "squared", "history": ()}
             | {"fields": np.arange(COLUMNS) % 2, "R": np.ones((2, 2))},
         ),
+        "FieldAwareModel": (
+            fm.FieldAwareModel,
+            {"w0": 0.0, "w": np.ones(COLUMNS), "V": np.ones((COLUMNS, 2, 3))}
+            | {"task": "regression", "loss": "squared", "history": ()}
+            | {"fields": np.arange(COLUMNS) % 2},
+        ),
         "train with fields": (
             lambda **given: fm.train(**given, variant="fwfm", epochs=1),
             {"X": X, "y": Y, "sample_weight": None, "fields": np.arange(COLUMNS) % 2}
             | {"init": "normal", "batch_size": None},
+        ),
+        "train with factors for fields": (
+            lambda **given: fm.train(**given, variant="ffm", epochs=1),
+            {"X": X, "y": Y, "sample_weight": None, "fields": np.arange(COLUMNS) % 2}
+            | {"init": "normal", "init_scale": None, "rank": 2, "batch_size": None},
         ),
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": True}),

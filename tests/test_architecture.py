@@ -89,6 +89,7 @@ ORDER = (
         "interaction",
         "model",
         "field_model",
+        "field_aware_model",
         "nn",
         "sampling",
         "training",

@@ -166,7 +166,7 @@ def test_interactions_have_the_weights_of_their_fields():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"variant": "ffm"}, "variant must be"),
+        ({"variant": "fm2"}, "variant must be"),
         ({"variant": None}, "variant must be"),
         ({"variant": "fwfm", "solver": fm.Gibbs()}, r"needs solver=Adam\(\) or AdaGrad\(\)"),
         ({"variant": "fwfm", "fields": [0, 1]}, "fields has shape"),

@@ -102,11 +102,18 @@ def test_old_estimators_have_their_training_rows():
 
 def test_every_class_that_can_save_can_be_loaded():
     assert {cls for _, cls in loading.CLASSES.values()} == {
-        *("Model", "FieldWeightedModel", "SampledModel", "FMRegressor", "FMClassifier")
+        *(
+            "Model",
+            "FieldWeightedModel",
+            "FieldAwareModel",
+            "SampledModel",
+            "FMRegressor",
+            "FMClassifier",
+        )
     }
     for kind, (_, name) in loading.CLASSES.items():
         assert loading._class_of(kind) is getattr(fm, name)
-        models = "model", "field-weighted model", "sampled model"
+        models = "model", "field-weighted model", "field-aware model", "sampled model"
         assert kind in (*models, getattr(fm, name).__dict__.get("_kind"))
 
 

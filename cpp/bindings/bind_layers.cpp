@@ -70,6 +70,20 @@ void bind_forward(py::module_& m) {
                  field_scores(out, view, first, rows, model, pairs, threads);
                });
   });
+  m.def("field_aware_scores",
+        [](const py::object& scores, const Csr& X, Index first, double w0, const py::object& w,
+           const py::object& V, const py::object& field_of, Index fields, Index size, int threads) {
+          for_scores(scores, X, first, w0, w, V,
+                     [&]<class Real>(Real* out, const MatrixView<Real>& view, Index rows,
+                                     const ModelView<Real>& model) {
+                       const auto blocks =
+                           field_blocks(field_of, fields, size, model.features, model.width);
+                       std::visit([&](const auto& x) { check_fields(blocks, x, first, rows); },
+                                  view);
+                       const ReleasedGil released;
+                       field_scores(out, view, first, rows, model, blocks, threads);
+                     });
+        });
 }
 
 template <class Real>

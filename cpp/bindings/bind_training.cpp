@@ -55,18 +55,21 @@ class TrainerHandle {
  public:
   TrainerHandle(const py::object& loss, const py::object& optimizer, const py::object& bias,
                 const py::object& scalars, const py::object& factors, int threads,
-                const py::object& fields)
-      : alive_{bias, scalars, factors, fields} {
+                const py::object& pairs, const py::object& blocks)
+      : alive_{bias, scalars, factors, pairs, blocks} {
     require(threads >= 1, "threads must be at least 1");
     const auto settings = settings_of(optimizer);
     for_real(factors, [&]<class Real> {
       const auto state = state_view<Real>(bias, scalars, factors, moments_of(settings));
       features_ = state.features;
-      if (fields.is_none()) {
-        trainer_ = make_trainer(state, settings_of(loss), settings, threads);
+      if (!pairs.is_none()) {
+        const auto fields = field_pairs_in_training<Real>(pairs, state.features, state.moments);
+        trainer_ = make_field_trainer(state, fields, settings_of(loss), settings, threads);
+      } else if (!blocks.is_none()) {
+        const auto fields = field_blocks_in_training(blocks, state.features, state.width);
+        trainer_ = make_field_trainer(state, fields, settings_of(loss), settings, threads);
       } else {
-        const auto pairs = field_pairs_in_training<Real>(fields, state.features, state.moments);
-        trainer_ = make_field_trainer(state, pairs, settings_of(loss), settings, threads);
+        trainer_ = make_trainer(state, settings_of(loss), settings, threads);
       }
     });
   }
@@ -136,9 +139,10 @@ class TrainerHandle {
 void bind_training(py::module_& m) {
   py::class_<TrainerHandle>(m, "Trainer")
       .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
-                    const py::object&, int, const py::object&>(),
+                    const py::object&, int, const py::object&, const py::object&>(),
            py::arg("loss"), py::arg("optimizer"), py::arg("bias"), py::arg("scalars"),
-           py::arg("factors"), py::arg("threads"), py::arg("fields") = py::none())
+           py::arg("factors"), py::arg("threads"), py::arg("pairs") = py::none(),
+           py::arg("blocks") = py::none())
       .def(py::init<const py::object&, const py::object&, const py::object&, const py::object&,
                     int>(),
            py::arg("optimizer"), py::arg("bias"), py::arg("vectors"), py::arg("features"),

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from sparsefm import nn, plots
 from sparsefm.errors import DivergenceError, FileFormatError
+from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.history import Epoch
 from sparsefm.loading import load
@@ -47,6 +48,7 @@ __all__ = [
     "Epoch",
     "FMClassifier",
     "FMRegressor",
+    "FieldAwareModel",
     "FieldWeightedModel",
     "FileFormatError",
     "Gibbs",

@@ -46,6 +46,7 @@ class_scores = _module.class_scores
 compiler = _module.compiler
 dependence = _module.dependence
 eigen_version = _module.eigen_version
+field_aware_scores = _module.field_aware_scores
 field_scores = _module.field_scores
 forward = _module.forward
 gamma_draws = _module.gamma_draws

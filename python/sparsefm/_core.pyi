@@ -72,7 +72,8 @@ class Trainer:
         scalars: Real,
         factors: Real,
         threads: int,
-        fields: tuple[npt.NDArray[np.int32], Real, Real] | None = None,
+        pairs: tuple[npt.NDArray[np.int32], Real, Real] | None = None,
+        blocks: tuple[npt.NDArray[np.int32], int, int] | None = None,
     ) -> None: ...
     @overload
     def __init__(
@@ -148,6 +149,18 @@ def field_scores(
     V: npt.NDArray[Any],
     field_of: npt.NDArray[np.int32],
     weights: npt.NDArray[Any],
+    threads: int,
+) -> None: ...
+def field_aware_scores(
+    scores: npt.NDArray[Any],
+    X: Csr,
+    first: int,
+    w0: float,
+    w: npt.NDArray[Any],
+    V: npt.NDArray[Any],
+    field_of: npt.NDArray[np.int32],
+    n_fields: int,
+    size: int,
     threads: int,
 ) -> None: ...
 def backward(

@@ -1,9 +1,9 @@
-"""The model whose pairs of fields have weights."""
+"""The models whose features have fields."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,47 @@ MOST_FIELDS = 128  # a row costs their square
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class FieldWeightedModel(Model):
+class FieldModel(Model):
+    """What models with fields share: `fields`, the field of each feature, and files.
+
+    A class says its `_variant`, as `train` calls it, and the `_kind` of its files.
+    """
+
+    fields: Fields
+
+    _variant: ClassVar[str]
+    _kind: ClassVar[str]
+
+    @property
+    def n_fields(self) -> int:
+        """Number of fields F."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(task={self.task!r}, loss={self.loss!r}, "
+            f"n_features={self.n_features}, n_fields={self.n_fields}, rank={self.rank}, "
+            f"dtype={self.dtype}, epochs={len(self.history)})"
+        )
+
+    def save(self, path: FilePath) -> None:
+        """Write the model and its history to a file; see `Model.save`."""
+        write_file(path, *self._content())
+
+    def _content(self) -> tuple[dict[str, Any], Arrays]:
+        """Return what `save` writes."""
+        history = history_to_json(self.history)
+        header = {"kind": self._kind, "task": self.task, "loss": self.loss, "history": history}
+        arrays = {"w0": np.array(self.w0), "w": self.w, "V": self.V, "fields": self.fields}
+        return header, arrays | self._weights()
+
+    def _weights(self) -> dict[str, Array]:
+        """Return what a file holds besides, by name."""
+        return {}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class FieldWeightedModel(FieldModel):
     r"""A field-weighted factorization machine (FwFM; Pan et al. 2018).
 
     Each feature belongs to a field, such as the column of a table that it is a value of, and each
@@ -50,8 +90,10 @@ class FieldWeightedModel(Model):
     step moves it, also with ``Adam(updates="lazy")``.
     """
 
-    fields: Fields
     R: Array
+
+    _variant: ClassVar[str] = "fwfm"
+    _kind: ClassVar[str] = "field-weighted model"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,13 +119,6 @@ class FieldWeightedModel(Model):
         """Number of fields F."""
         return len(self.R)
 
-    def __repr__(self) -> str:
-        return (
-            f"FieldWeightedModel(task={self.task!r}, loss={self.loss!r}, "
-            f"n_features={self.n_features}, n_fields={self.n_fields}, rank={self.rank}, "
-            f"dtype={self.dtype}, epochs={len(self.history)})"
-        )
-
     def _interaction(
         self, fields: npt.NDArray[Any] | None = None, n_fields: int = 1
     ) -> Interaction:
@@ -94,16 +129,8 @@ class FieldWeightedModel(Model):
         parameters = self.w0, self.w, self.V
         return check_scores(field_scores(X, parameters, self.fields, self.R[None], threads))
 
-    def save(self, path: FilePath) -> None:
-        """Write the model and its history to a file; see `Model.save`."""
-        write_file(path, *self._content())
-
-    def _content(self) -> tuple[dict[str, Any], Arrays]:
-        """Return what `save` writes."""
-        history = history_to_json(self.history)
-        header = {"kind": KIND, "task": self.task, "loss": self.loss, "history": history}
-        arrays = {"w0": np.array(self.w0), "w": self.w, "V": self.V}
-        return header, {**arrays, "fields": self.fields, "R": self.R}
+    def _weights(self) -> dict[str, Array]:
+        return {"R": self.R}
 
     @classmethod
     def _from_file(cls, reader: Reader) -> FieldWeightedModel:
@@ -119,9 +146,6 @@ class FieldWeightedModel(Model):
         model = cls(float(w0), w[:0], V[:0], task, loss, history, fields=fields[:0], R=R)
         vars(model).update(w=w, V=V, fields=own_fields(fields, len(w), len(R)))
         return model
-
-
-KIND = "field-weighted model"
 
 
 def checked_weights(R: Any, dtype: np.dtype[Any]) -> Array:
@@ -148,7 +172,7 @@ def enlarged(R: Array, others: Array) -> Array:
     return larger
 
 
-def own_fields(fields: Any, n_features: int, n_fields: int) -> Fields:
+def own_fields(fields: Any, n_features: int, n_fields: int, name: str = "R") -> Fields:
     """Return a read-only copy of the fields of features: the core relies on their range."""
     numbers = as_array(fields, "fields")
     if numbers.shape != (n_features,):
@@ -156,7 +180,7 @@ def own_fields(fields: Any, n_features: int, n_fields: int) -> Fields:
     if len(numbers) and numbers.dtype.kind not in "iu":
         raise TypeError(f"fields must hold integers, got dtype {numbers.dtype}")
     if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n_fields:
-        raise ValueError(f"fields must be 0 to {n_fields - 1}: R has {n_fields} fields")
+        raise ValueError(f"fields must be 0 to {n_fields - 1}: {name} has {n_fields} fields")
     copied = np.array(numbers, np.int32, order="C")
     copied.setflags(write=False)
     return copied

@@ -57,6 +57,10 @@ class Interaction:
         """
         return np.asarray(S @ np.swapaxes(S, -1, -2))
 
+    def vectors(self, V: Array) -> Array:
+        """Return the factors of a model as an array (d, k)."""
+        return V
+
     def others(self, S: Array) -> Array:
         """Return T without what the field itself adds to it."""
         return np.asarray(self.terms(S) - self.own * S)
@@ -100,4 +104,51 @@ class FieldWeighted(Interaction):
         """Return what two features that are 1 add to the score, for each pair of columns."""
         weights = super().pair_weights(V, first, second)
         weights *= self.R[self.fields[first], self.fields[second]]
+        return weights
+
+
+@dataclass(frozen=True, eq=False)
+class FieldAware(Interaction):
+    """That of a field-aware machine: k holds a block of factors for each field, in this order.
+
+    Attributes
+    ----------
+    size : int
+        Of a block.
+    """
+
+    size: int
+
+    def vectors(self, V: Array) -> Array:
+        """Return factors (d, fields, size), perhaps of fewer fields, as an array (d, k)."""
+        blocks = np.zeros((len(V), self.n_fields, self.size), V.dtype)
+        blocks[:, : V.shape[1]] = V
+        return blocks.reshape(len(V), self.n_fields * self.size)
+
+    def _blocks(self, S: Array) -> Array:
+        """Return sums as blocks, shape (..., F, F, size): those of each field for each field."""
+        return S.reshape(*S.shape[:-1], self.n_fields, self.size)
+
+    @property
+    def own(self) -> Array:
+        """The weights o, of shape (F, k): 1 in the block of the field itself."""
+        return np.repeat(np.eye(self.n_fields), self.size, axis=1)
+
+    def terms(self, S: Array) -> Array:
+        """Return T of sums S, of shape (..., F, k)."""
+        return np.swapaxes(self._blocks(S), -2, -3).reshape(S.shape)
+
+    def products(self, S: Array) -> Array:
+        """Return what each two fields add to the score, see `Interaction.products`."""
+        blocks = self._blocks(S)
+        return np.asarray(np.einsum("...abk,...bak->...ab", blocks, blocks))
+
+    def pair_weights(self, V: Array, first: Array, second: Array) -> npt.NDArray[np.float64]:
+        """Return what two features that are 1 add to the score, for each pair of columns."""
+        weights, blocks = np.empty(len(first)), self._blocks(V)
+        for begin in range(0, len(first), PAIRS_AT_ONCE):
+            part = slice(begin, begin + PAIRS_AT_ONCE)
+            i, j = first[part], second[part]
+            left, right = blocks[i, self.fields[j]], blocks[j, self.fields[i]]
+            np.einsum("pf,pf->p", left, right, out=weights[part], dtype=np.float64)
         return weights

@@ -14,6 +14,7 @@ from sparsefm.training.checkpoint import TRAINING
 # The module of each class that a file may hold; scikit-learn is imported only for its estimators.
 CLASSES = {
     "model": ("sparsefm.model", "Model"),
+    "field-aware model": ("sparsefm.field_aware_model", "FieldAwareModel"),
     "field-weighted model": ("sparsefm.field_model", "FieldWeightedModel"),
     "sampled model": ("sparsefm.sampling", "SampledModel"),
     "FMRegressor": ("sparsefm.estimators", "FMRegressor"),
@@ -41,7 +42,7 @@ def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
 
     Returns
     -------
-    Model, FieldWeightedModel, SampledModel, FMRegressor or FMClassifier
+    Model, FieldWeightedModel, FieldAwareModel, SampledModel, FMRegressor or FMClassifier
 
     Raises
     ------

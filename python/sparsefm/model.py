@@ -81,7 +81,7 @@ class Model:
     @property
     def rank(self) -> int:
         """Number of factors k of each feature; 0 makes a linear model."""
-        return int(self.V.shape[1])
+        return int(self.V.shape[-1])
 
     @property
     def dtype(self) -> np.dtype[Any]:

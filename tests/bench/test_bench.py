@@ -106,6 +106,7 @@ def test_fields():
     done = bench("fields", "--quick")
     assert done.returncode == 0, done.stderr
     assert "| 18 | 256 | 1 | fwfm |" in done.stdout
+    assert "| ffm | 256 | 1 |" in done.stdout
 
 
 def test_help():

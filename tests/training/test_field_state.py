@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
-from field_reference import field_objective, field_objective_gradients, field_scores
-from reference import adam_step
+from field_reference import (
+    field_objective,
+    field_objective_gradients,
+    field_scores,
+    reference_steps,
+)
 
 import sparsefm as fm
 from sparsefm import _core
@@ -61,41 +65,19 @@ def trained(X, y, fields, parameters, name, loss, weights=None, threads=1, batch
     return state, losses
 
 
-def reference_steps(X, y, fields, start, name, loss, weights=None, batch_size=20):
+def expected_steps(X, y, fields, start, name, loss, weights=None, batch_size=20):
     """Return the parameters after the same steps in NumPy, and the loss of each epoch."""
-    optimizer = OPTIMIZERS[name]
-    parameters = [np.array(part, np.float64) for part in start]
-    learned = parameters[3] != 0
-    moments = [
-        [np.full_like(part, value) for value in optimizer._moment_starts] for part in parameters
-    ]
-    losses, t = [], 0
-    for _ in range(3):
-        total = 0.0
-        for begin in range(0, len(y), batch_size):
-            part = slice(begin, begin + batch_size)
-            r = None if weights is None else weights[part]
-            batch = (X[part], y[part], fields, *parameters, loss, r)
-            total += (len(y[part]) if r is None else r.sum()) * field_objective(*batch)
-            gradients = field_objective_gradients(*batch, **L2)
-            t += 1
-            touched = np.flatnonzero(X[part].any(axis=0)) if name == "lazy" else ...
-            for number, (theta, gradient) in enumerate(zip(parameters, gradients, strict=True)):
-                where = (..., touched, touched, learned)[number]
-                gradient = np.asarray(gradient)
-                old, more = theta[where], [moment[where] for moment in moments[number]]
-                if name == "adagrad":
-                    summed = len(y[part]) * gradient[where]
-                    more[0] = more[0] + summed**2
-                    old = old - optimizer.learning_rate * summed / np.sqrt(more[0])
-                else:
-                    rates = (optimizer.learning_rate, 0.9, 0.999, optimizer.epsilon)
-                    adam_step(old, gradient[where], *more, t, *rates)
-                theta[where] = old
-                for moment, value in zip(moments[number], more, strict=True):
-                    moment[where] = value
-        losses.append(total / (len(y) if weights is None else weights.sum()))
-    return parameters, losses
+
+    def objective(X, y, parameters, r):
+        return field_objective(X, y, fields, *parameters, loss, r)
+
+    def gradients(X, y, parameters, r):
+        return field_objective_gradients(X, y, fields, *parameters, loss, r, **L2)
+
+    learned = (np.asarray(start[3]) != 0,)
+    return reference_steps(
+        X, y, start, objective, gradients, OPTIMIZERS[name], weights, batch_size, learned
+    )
 
 
 @pytest.mark.parametrize("loss", ["squared", "logistic"])
@@ -141,7 +123,7 @@ def test_scores(rank, n_fields):
 def test_steps_are_those_of_the_reference(loss, name, ones, weighted):
     X, y, fields, r, start = problem(ones=ones)
     weights = r if weighted else None
-    expected, losses = reference_steps(X, y, fields, start, name, loss, weights)
+    expected, losses = expected_steps(X, y, fields, start, name, loss, weights)
     for threads in (1, 3):
         state, found = trained(X, y, fields, start, name, loss, weights, threads)
         np.testing.assert_allclose(found, losses, rtol=1e-12)
@@ -157,7 +139,7 @@ def test_steps_of_other_sizes(name, n_fields, rank):
     X, y, fields, r, start = problem(n_fields=max(n_fields, 3), rank=rank, n=300, d=30)
     if n_fields == 1:
         fields, start = fields * 0, (*start[:3], start[3][:1, :1])
-    expected, losses = reference_steps(X, y, fields, start, name, "logistic", r, 70)
+    expected, losses = expected_steps(X, y, fields, start, name, "logistic", r, 70)
     states = []
     for threads in (1, 2, 4):
         state, found = trained(X, y, fields, start, name, "logistic", r, threads, 70)

@@ -37,7 +37,10 @@ class FieldWeighted {
 
   Index vectors() const noexcept { return pairs_.fields; }
   Index of(Index i) const noexcept { return pairs_.field_of[i]; }
-  Real own(Index i) const noexcept { return pairs_.weight(of(i), of(i)); }
+  template <class L>
+  Real own(Index i, Index) const noexcept {
+    return pairs_.weight(of(i), of(i));
+  }
 
   void prefetch(Index i) const noexcept { sparsefm::prefetch(pairs_.field_of + i); }
 

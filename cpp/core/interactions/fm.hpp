@@ -16,7 +16,10 @@ struct Fm {
 
   static constexpr Index vectors() noexcept { return 1; }
   static constexpr Index of(Index) noexcept { return 0; }
-  static constexpr Index own(Index) noexcept { return 1; }
+  template <class L>
+  static constexpr Index own(Index, Index) noexcept {
+    return 1;
+  }
   static constexpr void prefetch(Index) noexcept {}
   static constexpr Index sums_size(Index) noexcept { return 0; }
 

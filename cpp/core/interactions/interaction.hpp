@@ -3,16 +3,18 @@
 // A row has some vectors T_a for its features. Feature i takes number of(i), and its factors have
 // the gradient
 //
-//   dL/dv_i = sum_r e_r (x_ri T_r,of(i) - own(i) x_ri^2 v_i),   e_r = dL/ds of row r
+//   dL/dv_i = sum_r e_r (x_ri T_r,of(i) - own(i) * x_ri^2 v_i),   e_r = dL/ds of row r
 //
 // An interaction is a class with
 //   vectors()                   how many vectors a row has
-//   of(i), own(i)               as above
+//   of(i)                       as above
+//   own<L>(i, f)                as above: one number for all factors, or an L for f, f + 1, ...
 //   prefetch(i)                 asks for the memory that these two will touch
 //   sums_size(width)            how many sums of a row it keeps besides T, if any
 //   score<Pieces>(row, theta, out)
 //                               returns s(x) of a row for the parameters theta; writes the vectors
-//                               T_a, unless out.terms is null, and the sums
+//                               T_a, unless out.terms is null, and the sums; what keeps no sums
+//                               besides T may need out.terms
 //   has_weights                 whether it has parameters of its own; if so, with the sums of rows,
 //   weights()                   how many they are
 //   add_weight_gradients<Pieces>(sums, e, rows, width, gradients)
@@ -38,7 +40,7 @@ namespace sparsefm {
 template <class Real>
 struct RowSums {
   Real* sums;   // (sums_size,)
-  Real* terms;  // T (vectors, width); may be null
+  Real* terms;  // T (vectors, width); may be null where only the score is wanted
 };
 
 template <class I, class Real, class Pieces, class Parameters>
@@ -54,7 +56,7 @@ concept InteractionOf = ScoresRows<I, Real, MixedPieces<Real>, ModelView<Real>> 
                           { I::has_weights } -> std::convertible_to<bool>;
                           { interaction.vectors() } noexcept -> std::same_as<Index>;
                           { interaction.of(n) } noexcept -> std::same_as<Index>;
-                          { interaction.own(n) } noexcept -> std::convertible_to<double>;
+                          { interaction.template own<Lanes<Real, 4>>(n, n) } noexcept;
                           { interaction.prefetch(n) } noexcept;
                           { interaction.sums_size(n) } noexcept -> std::same_as<Index>;
                         };

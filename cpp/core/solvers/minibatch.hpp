@@ -116,17 +116,28 @@ class Minibatch final : public Trainer<Real> {
     const auto sums = gatherer_.template scalars<Values>(j);
     Real* w = state_.linear_block(i);
     optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + l2_linear_ * share * *w)), missed);
-    // The gradient of the penalty is a multiple of v_i, and so is what `self` subtracts.
-    const auto self = static_cast<Real>(interaction_.own(i) * sums.self - l2_factors_ * share);
     const Index place = row_pass_.place(i);
     Real norm = 0;
     Pieces::visit(state_.width, [&]<class L>(Index f) {
       Eigen::Map<L> v(state_.factors(i) + f);
       const L xT = gatherer_.template factors<Values, L>(j, place, f);
+      // The gradient of the penalty is a multiple of v_i, and so is what `own` subtracts.
+      const auto self =
+          multiple(interaction_.template own<L>(i, f), sums.self, l2_factors_ * share);
       optimizer_.apply(v.data(), state_.width, L(xT - self * v), missed);
       norm += v.square().sum();
     });
     state_.squared_norm(i) = norm;
+  }
+
+  /// own * sum - penalty, for all factors of a feature or for those of an L.
+  template <class Own>
+  static auto multiple(const Own& own, double sum, double penalty) noexcept {
+    if constexpr (std::is_arithmetic_v<Own>) {
+      return static_cast<Real>(own * sum - penalty);
+    } else {
+      return Own(own * static_cast<Real>(sum) - static_cast<Real>(penalty));
+    }
   }
 
   /// Makes the missed steps of each feature up to the first step that touches it.

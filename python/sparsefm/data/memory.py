@@ -18,7 +18,9 @@ BYTES_OF_ROW = 32  # at least: where it begins, its target and its prediction
 COPIES = 2  # of each parameter at least: itself and a moment, or another sample
 
 
-def check_width(n_features: int, rank: int, itemsize: int, name: str = "X") -> None:
+def check_width(
+    n_features: int, rank: int, itemsize: int, name: str = "X", fields: int = 1
+) -> None:
     """Raise `MemoryError` if the parameters of so many columns do not fit into memory.
 
     Without this, a matrix of a few entries in billions of columns takes all memory there is.
@@ -30,12 +32,15 @@ def check_width(n_features: int, rank: int, itemsize: int, name: str = "X") -> N
         Bytes of a parameter.
     name : str
         What the message calls the matrix.
+    fields : int
+        How many vectors of factors a column has.
     """
-    needed = n_features * (1 + rank) * itemsize * COPIES
+    needed = n_features * (1 + rank * fields) * itemsize * COPIES
     if n_features > rank and needed > total_memory():  # a huge rank is named where it is used
+        at = f"rank {rank}" if fields == 1 else f"rank {rank} for each of {fields} fields"
         raise MemoryError(
             f"{name} has {n_features} columns, whose parameters take {needed / 2**30:.0f} GiB or "
-            f"more at rank {rank}, but there are {total_memory() / 2**30:.0f} GiB of memory: leave "
+            f"more at {at}, but there are {total_memory() / 2**30:.0f} GiB of memory: leave "
             "out columns without entries, hash names to fewer columns (FeatureHasher of "
             "scikit-learn), or lower the rank"
         )

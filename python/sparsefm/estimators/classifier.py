@@ -77,10 +77,10 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
         more than 20 "softmax", unless the solver samples.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
-    variant : {"fm", "fwfm"}, optional
-        How features of two columns interact, as for `train`: with "fwfm" each pair of columns has
-        a weight, which is learned, too. It needs `Adam` or `AdaGrad`, and fields: the columns of a
-        table are some, and so are those of ``TableEncoder(fields=...)`` for a sparse matrix. With
+    variant : {"fm", "fwfm", "ffm"}, optional
+        How columns interact, see `train`: with "fwfm" their pairs have weights, which are learned,
+        too; with "ffm" a feature has factors for each column. It needs `Adam` or `AdaGrad`, and for
+        a sparse matrix ``TableEncoder(fields=...)``. With
         more than two classes there is a model of each against the rest. Default: chosen.
     pairs : sequence of pairs, optional
         Which columns interact, by name or position: ``[("user", "item")]``, or across groups of

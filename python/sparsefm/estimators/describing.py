@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.sampling import SampledModel
 from sparsefm.snapshots import consistent
@@ -57,8 +58,8 @@ def _numbers(estimator: Any) -> str:
 
 def _model(estimator: Any) -> str:
     model = estimator._models[0]
-    name = "field-weighted " if isinstance(model, FieldWeightedModel) else ""
-    kind = f"{name}factorization machine of rank {model.rank}"
+    names = {FieldWeightedModel: "field-weighted ", FieldAwareModel: "field-aware "}
+    kind = f"{names.get(type(model), '')}factorization machine of rank {model.rank}"
     if model.rank == 0:
         kind = "linear (rank 0)"
     if isinstance(model, SampledModel):

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from sparsefm.encoding import TableEncoder
+from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.model import Model
 from sparsefm.sampling import SampledModel
 from sparsefm.training.class_model import ClassModel
 from sparsefm.training.class_state import ClassState
+from sparsefm.training.field_aware_state import FieldAwareState
 from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
 from sparsefm.training.start import VARIANTS
@@ -113,6 +115,8 @@ def _with_rank(model: Model | ClassModel, output: int, learner: Learner) -> Mode
     chosen, rank = learner.hyperparameters, model.rank
     if isinstance(model, ClassModel):
         return _class_model_with_rank(model, learner)
+    if isinstance(model, FieldAwareModel):
+        return _aware_with_rank(model, output, learner)
     state = State.begin(model.n_features, chosen.rank, chosen.solver, model.dtype)
     features = np.flatnonzero(model.V.any(axis=1))
     state.draw_factors(learner.seed, output, chosen.init, chosen.init_scale, features)
@@ -121,6 +125,18 @@ def _with_rank(model: Model | ClassModel, output: int, learner: Learner) -> Mode
     if isinstance(model, FieldWeightedModel):
         return FieldWeightedModel._of(parameters, model.fields, model.R, learner.loss)
     return Model._view(*parameters, learner.loss)
+
+
+def _aware_with_rank(model: FieldAwareModel, output: int, learner: Learner) -> Model:
+    """Return a field-aware model with more factors."""
+    chosen, rank = learner.hyperparameters, model.rank
+    V = np.zeros((*model.V.shape[:2], chosen.rank), model.dtype)
+    V[:, :, :rank] = model.V
+    state = FieldAwareState.of_model(model.w0, model.w, V, model.fields, chosen.solver)
+    features = np.flatnonzero(V.any(axis=(1, 2)))
+    state.draw_factors(learner.seed, output, chosen.init, chosen.init_scale, features)
+    state.V[:, :, :rank] = model.V
+    return state.model(learner.loss)
 
 
 def _class_model_with_rank(model: ClassModel, learner: Learner) -> ClassModel:

@@ -96,9 +96,11 @@ def _check_fields(estimator: Any, solver: Optimizer | Sweeper) -> None:
         refuse_fields(type(solver).__name__, variant, estimator.pairs)
     if estimator._loss.is_of_all_classes:
         raise ValueError(
-            "variant='fwfm', and pairs, make one model of each class against the rest: use "
+            "variants, and pairs, make one model of each class against the rest: use "
             "loss='logistic' or 'hinge'"
         )
+    if estimator.variant == "ffm" and estimator.pairs is not None:
+        raise ValueError("variant='ffm' has all pairs: leave pairs out")
 
 
 def check_fraction(value: Any) -> float:

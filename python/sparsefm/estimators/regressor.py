@@ -43,11 +43,11 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         outliers have less influence; ``sparsefm.losses.Huber(delta=...)`` sets another bound.
     rank : int, optional
         Number of factors k >= 0 of each feature; 0 makes a linear model. Default: chosen.
-    variant : {"fm", "fwfm"}, optional
-        How features of two columns interact, as for `train`: with "fwfm" each pair of columns has
-        a weight, which is learned, too. It needs `Adam` or `AdaGrad`, and fields: the columns of a
-        table are some, and so are those of ``TableEncoder(fields=...)`` for a sparse matrix.
-        Default: chosen.
+    variant : {"fm", "fwfm", "ffm"}, optional
+        How columns interact, see `train`: with "fwfm" their pairs have weights, which are learned,
+        too; with "ffm" a feature has factors for each column. It needs `Adam` or `AdaGrad`, and for
+        a sparse matrix ``TableEncoder(fields=...)``. Default: chosen between "fm"
+        and "fwfm".
     pairs : sequence of pairs, optional
         Which columns interact, by name or position: ``[("user", "item")]``, or across groups of
         them: ``[(["user", "city"], ["item", "genre"])]``. It needs an optimizer. Default: all.

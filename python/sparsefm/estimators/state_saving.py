@@ -6,11 +6,11 @@ from sparsefm.errors import FileFormatError
 from sparsefm.field_model import checked_weights, own_fields
 from sparsefm.io.container import Arrays
 from sparsefm.io.reader import REALS, Reader
-from sparsefm.optimizers import Optimizer
 from sparsefm.training.class_state import ClassState
+from sparsefm.training.field_aware_state import FieldAwareState
 from sparsefm.training.field_state import FieldState
 from sparsefm.training.hyperparameters import Hyperparameters
-from sparsefm.training.parameters import State
+from sparsefm.training.parameters import Array, State
 
 
 def state_to_arrays(state: State | ClassState, optimizer_state: bool) -> Arrays:
@@ -20,10 +20,12 @@ def state_to_arrays(state: State | ClassState, optimizer_state: bool) -> Arrays:
     arrays: Arrays = {"w0": state.bias[:1], "w": state.w, "V": state.V}
     if isinstance(state, FieldState):
         arrays |= {"fields": state.fields, "R": state.R, "learned": state.learned != 0}
+    elif isinstance(state, FieldAwareState):
+        arrays["fields"] = state.fields
     if optimizer_state:
         arrays["moments.bias"] = state.bias[1:]
         arrays["moments.scalars"] = state.scalars[:, 2:]
-        arrays["moments.factors"] = state.factors[:, 1:, : state.rank]
+        arrays["moments.factors"] = state.factor_moments
         if isinstance(state, FieldState):
             arrays["moments.R"] = state.blocks[1:]
     return arrays
@@ -35,38 +37,43 @@ def read_state(
     """Return the parameters, and the optimizer's moments if they were saved."""
     if reader.has_array("U"):
         return _read_class_state(reader, chosen)
-    rank, solver = chosen.rank, chosen.solver
     w = reader.numbers("w", (n_features,), REALS)
-    n_features, real = len(w), (w.dtype.name,)
-    V = reader.numbers("V", (n_features, rank), real)  # before there is memory for that rank
-    state = State.begin(n_features, rank, solver, w.dtype)
-    state.set_parameters(float(reader.numbers("w0", (1,), real)[0]), w, V)
+    n, real = chosen.solver._moments, (w.dtype.name,)
+    w0 = float(reader.numbers("w0", (1,), real)[0])
+    try:
+        state = _read_parameters(reader, chosen, w0, w)
+    except ValueError as error:
+        raise FileFormatError(f"has damaged fields ({error})") from None
     if reader.has_array("moments.bias"):
-        n = solver._moments
         state.bias[1:] = reader.numbers("moments.bias", (n,), real)
-        state.scalars[:, 2:] = reader.numbers("moments.scalars", (n_features, n), real)
-        moments = reader.numbers("moments.factors", (n_features, n, rank), real)
-        state.factors[:, 1:, :rank] = moments
-    if chosen.needs_fields:
-        return _with_fields(reader, state, solver)
+        state.scalars[:, 2:] = reader.numbers("moments.scalars", (len(w), n), real)
+        shape = state.factor_moments.shape
+        state.factor_moments[:] = reader.numbers("moments.factors", shape, real)
+        if isinstance(state, FieldState):
+            state.blocks[1:] = reader.numbers("moments.R", (n, *state.R.shape), real)
     return state
 
 
-def _with_fields(reader: Reader, state: State, solver: Optimizer) -> FieldState:
-    """Return the state with the fields of features, and the weights of pairs of fields."""
-    real = (state.w.dtype.name,)
-    R = reader.numbers("R", (None, None), real)
-    learned = reader.array("learned", R.shape, ("bool",))
-    fields = reader.array("fields", (state.n_features,), ("int32",))
-    try:
-        R = checked_weights(R, state.w.dtype)
-        found = FieldState.of(state, own_fields(fields, state.n_features, len(R)), R, solver)
-    except ValueError as error:
-        raise FileFormatError(f"has damaged fields ({error})") from None
-    found.learned[:] = learned
-    if reader.has_array("moments.R"):
-        found.blocks[1:] = reader.numbers("moments.R", (solver._moments, *R.shape), real)
+def _read_parameters(reader: Reader, chosen: Hyperparameters, w0: float, w: Array) -> State:
+    """Return the parameters, with the fields of features if the model has some."""
+    rank, solver, real = chosen.rank, chosen.solver, (w.dtype.name,)
+    if chosen.variant == "ffm":
+        V = reader.numbers("V", (len(w), None, rank), real)
+        fields = own_fields(_read_fields(reader, len(w)), len(w), V.shape[1], "V")
+        return FieldAwareState.of_model(w0, w, V, fields, solver)
+    V = reader.numbers("V", (len(w), rank), real)  # before there is memory for that rank
+    state = State.begin(len(w), rank, solver, w.dtype)
+    state.set_parameters(w0, w, V)
+    if not chosen.needs_fields:
+        return state
+    R = checked_weights(reader.numbers("R", (None, None), real), w.dtype)
+    found = FieldState.of(state, _read_fields(reader, len(w)), R, solver)
+    found.learned[:] = reader.array("learned", R.shape, ("bool",))
     return found
+
+
+def _read_fields(reader: Reader, n_features: int) -> Array:
+    return reader.array("fields", (n_features,), ("int32",))
 
 
 def _class_state_to_arrays(state: ClassState, optimizer_state: bool) -> Arrays:

@@ -27,7 +27,8 @@ class Interactions:
         Columns i < j.
     weight : ndarray of float
         What the pair adds to the score where both features are 1: ``<v_i, v_j>``, times the weight
-        of their fields if there is one.
+        of their fields if there is one; of a field-aware model, the product of the factors of each
+        for the field of the other.
     share : ndarray of float
         Share of the rows that have both features.
     strength : ndarray of float
@@ -63,7 +64,8 @@ def strongest_interactions(model: Model, X: Any, top: int = 20) -> Interactions:
         Number of pairs; there are fewer if fewer occur.
     """
     checked = as_csr(X, model.dtype, n_features=model.n_features)
-    return rank_pairs(model.V, as_scipy(checked), top, model._interaction())
+    interaction = model._interaction()
+    return rank_pairs(interaction.vectors(model.V), as_scipy(checked), top, interaction)
 
 
 def rank_pairs(
@@ -74,14 +76,14 @@ def rank_pairs(
     *,
     within_fields: bool = True,
 ) -> Interactions:
-    """Return the `top` strongest pairs of factors `V` (d, k) on the rows `X` (n, d).
+    """Return the `top` strongest pairs of factors `V` (d, k) or (d, F, k) on the rows `X` (n, d).
 
     See `strongest_interactions`. `X` is of float64, without duplicates or stored zeros. Pairs of
     features of one field, such as the knots of a spline, can be left out.
     """
     check_integer(top, "top", 1)
     found = [(np.empty(0, np.int32), np.empty(0, np.int32), *np.empty((3, 0)))]
-    if V.shape[1] and X.shape[0]:
+    if V.shape[-1] and X.shape[0]:
         products = _Products(X)
         for begin, end in products.blocks():
             pairs = products.statistics(begin, end)

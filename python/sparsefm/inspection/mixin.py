@@ -232,7 +232,9 @@ class InsightMixin:
         c, encoder = self._score_number(target), self.encoder_
         model = self._models[c if len(self._models) > 1 else 0]
         fields, n_fields = np.asarray(encoder.fields_), len(encoder.field_names_)
-        return Formula(*self._of_score(c), model._interaction(fields, n_fields))
+        w0, w, V = self._of_score(c)
+        interaction = model._interaction(fields, n_fields)
+        return Formula(w0, w, interaction.vectors(V), interaction)
 
     def _score_number(self, target: Any) -> int:
         """Return the number of the score of the class `target`."""

@@ -1,4 +1,4 @@
-"""The parameters of a field-weighted model, in the memory layout of the core."""
+"""The parameters of a field-weighted model, and where models with fields start."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ import scipy.sparse as sp
 from sparsefm import _core
 from sparsefm.data.csr import as_scipy, take_rows
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.memory import check_width
+from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import (
     MOST_FIELDS,
+    FieldModel,
     Fields,
     FieldWeightedModel,
     enlarged,
@@ -21,6 +24,7 @@ from sparsefm.field_model import (
 )
 from sparsefm.interaction import FieldWeighted
 from sparsefm.losses import Loss
+from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling.groups import one_hot_fields
 from sparsefm.training.hyperparameters import Hyperparameters
@@ -173,19 +177,30 @@ def first_weights(dataset: Dataset, fields: Fields, pairs: Pairs | None = None) 
 
     A field of which no row has several features has no pairs within, so there is nothing to learn.
     """
+    within = fields_with_pairs(dataset, fields)
+    weights = chosen_weights(pairs, len(within)).astype(dataset.dtype)
+    weights[np.diag_indices(len(within))] *= within
+    return weights
+
+
+def fields_with_pairs(dataset: Dataset, fields: Fields) -> Array:
+    """Return for each field whether some row of the training has two features of it: (F,)."""
+    X, d, n_fields = as_scipy(training_rows(dataset)), len(fields), number_of(fields)
+    present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
+    in_field = sp.csr_matrix((np.ones(d, np.int32), fields, np.arange(d + 1)), (d, n_fields))
+    most = (present @ in_field).max(axis=0).toarray().ravel() if X.nnz else np.zeros(n_fields)
+    return np.asarray(most > 1)
+
+
+def number_of(fields: Fields) -> int:
+    """Return the number of fields, if it is not too large."""
     n_fields = int(fields.max(initial=0)) + 1
     if n_fields > MOST_FIELDS:
         raise ValueError(
-            f"{n_fields} fields are too many: variant='fwfm' has a weight for each pair, so fields "
-            f"has at most {MOST_FIELDS}; the columns of a table are fields, their values are not"
+            f"{n_fields} fields are too many: a row costs their square, so fields has at most "
+            f"{MOST_FIELDS}; the columns of a table are fields, their values are not"
         )
-    X, d = as_scipy(training_rows(dataset)), len(fields)
-    present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
-    in_field = sp.csr_matrix((np.ones(d, np.int32), fields, np.arange(d + 1)), (d, n_fields))
-    weights = chosen_weights(pairs, n_fields).astype(dataset.dtype)
-    most = (present @ in_field).max(axis=0).toarray().ravel() if X.nnz else np.zeros(n_fields)
-    weights[np.diag_indices(n_fields)] *= most > 1
-    return weights
+    return n_fields
 
 
 def training_rows(dataset: Dataset) -> _core.Csr:
@@ -195,9 +210,9 @@ def training_rows(dataset: Dataset) -> _core.Csr:
 
 
 def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
-    """Return a dataset that has fields, and the start of a field-weighted model of its rows."""
+    """Return a dataset that has fields, and the start of a model with fields of its rows."""
     model, fields = start.model, dataset.fields
-    if isinstance(model, FieldWeightedModel):
+    if isinstance(model, FieldModel):
         if fields is not None and not np.array_equal(fields, model.fields):
             raise ValueError("fields are others than those of init: leave fields out")
         return replace(dataset, fields=model.fields), start
@@ -205,15 +220,18 @@ def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
         fields = one_hot_fields(training_rows(dataset))
         if fields is None:
             raise ValueError(
-                "variant='fwfm', and pairs, need fields, the number of the field of each column of "
-                "X (X is not one-hot, which would tell)"
+                f"variant={start.variant!r}, or pairs, needs fields, the number of the field of "
+                "each column of X (X is not one-hot, which would tell)"
             )
     dataset = replace(dataset, fields=fields)
-    _check_pairs(start.pairs, int(fields.max()) + 1)
+    _check_pairs(start.pairs, number_of(fields))
+    if start.variant == "ffm":
+        check_width(len(fields), start.rank, dataset.dtype.itemsize, fields=number_of(fields))
     if model is not None:
-        R = first_weights(dataset, fields, start.pairs).astype(model.dtype)
-        parameters = model.w0, model.w, model.V
-        model = FieldWeightedModel(*parameters, model.task, model.loss, fields=fields, R=R)
+        if start.variant == "ffm":
+            model = _aware(model, dataset, fields)
+        else:
+            model = _weighted(model, dataset, fields, start.pairs)
     return dataset, replace(start, model=model)
 
 
@@ -221,3 +239,20 @@ def _check_pairs(pairs: Pairs | None, n_fields: int) -> None:
     largest = max(pairs or [(0, 0)], key=lambda pair: pair[1])[1]
     if largest >= n_fields:
         raise ValueError(f"pairs names field {largest}, but there are {n_fields}, from 0 on")
+
+
+def _weighted(
+    model: Model, dataset: Dataset, fields: Fields, pairs: Pairs | None
+) -> FieldWeightedModel:
+    """Return the model that a factorization machine is where all weights are one."""
+    R = first_weights(dataset, fields, pairs).astype(model.dtype)
+    parts = model.w0, model.w, model.V, model.task, model.loss
+    return FieldWeightedModel(*parts, fields=fields, R=R)
+
+
+def _aware(model: Model, dataset: Dataset, fields: Fields) -> FieldAwareModel:
+    """Return the model that a factorization machine is where the factors for all fields agree."""
+    within = fields_with_pairs(dataset, fields)
+    V = np.repeat(model.V[:, None], len(within), axis=1)
+    V[np.arange(len(fields)), fields] *= within[fields, None]
+    return FieldAwareModel(model.w0, model.w, V, model.task, model.loss, fields=fields)

@@ -24,7 +24,7 @@ class Hyperparameters:
     init_scale : float
     batch_size : int or None
         None: the optimizer's default for the number of rows.
-    variant : {"fm", "fwfm"}
+    variant : {"fm", "fwfm", "ffm"}
         How features of two fields interact, see `train`.
     pairs : tuple of (int, int), or None
         The pairs of fields that interact, see `as_pairs`; None: all.
@@ -48,6 +48,8 @@ class Hyperparameters:
         check_choice(self.variant, "variant", VARIANTS)
         if self.pairs is not None:
             object.__setattr__(self, "pairs", as_pairs(self.pairs, number_of_field))
+            if self.variant == "ffm":
+                raise ValueError("variant='ffm' has all pairs: leave pairs out")
 
     @classmethod
     def of(cls, start: Start, solver: Optimizer, batch_size: Any) -> Hyperparameters:

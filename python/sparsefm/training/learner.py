@@ -14,11 +14,13 @@ from sparsefm import _core
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.data.validation import cast
+from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.losses import Loss, Softmax
 from sparsefm.model import Model
 from sparsefm.training.class_model import ClassModel
 from sparsefm.training.class_state import ClassState
+from sparsefm.training.field_aware_state import FieldAwareState
 from sparsefm.training.field_state import FieldState
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.parameters import State
@@ -80,10 +82,8 @@ class Learner:
             learner.states.append(ClassState.begin(n_features, w0, rank, solver, seed))
         else:
             for target in dataset.targets:
-                state = State.begin(n_features, rank, solver, dataset.dtype)
+                state = _zeros(hyperparameters, dataset)
                 state.bias[0] = loss.constant(dataset.mean(target))
-                if hyperparameters.needs_fields:
-                    state = FieldState.begin_with_fields(state, dataset, hyperparameters)
                 learner.states.append(state)
         learner.join(dataset.used_features)
         return learner
@@ -103,10 +103,14 @@ class Learner:
             if isinstance(model, ClassModel):
                 states.append(_class_state_of(model, hyperparameters, dtype, seed))
                 continue
-            state = State.begin(model.n_features, model.rank, hyperparameters.solver, dtype)
-            w0 = cast(np.asarray(model.w0), dtype, "w0 of init")
+            w0 = float(cast(np.asarray(model.w0), dtype, "w0 of init"))
             w, V = cast(model.w, dtype, "w of init"), cast(model.V, dtype, "V of init")
-            state.set_parameters(float(w0), w, V)
+            if isinstance(model, FieldAwareModel):
+                solver = hyperparameters.solver
+                states.append(FieldAwareState.of_model(w0, w, V, model.fields, solver))
+                continue
+            state = State.begin(model.n_features, model.rank, hyperparameters.solver, dtype)
+            state.set_parameters(w0, w, V)
             if isinstance(model, FieldWeightedModel):
                 R = cast(model.R, dtype, "R of init")
                 learns = hyperparameters.variant == "fwfm"
@@ -162,7 +166,7 @@ class Learner:
         solver, states = self.hyperparameters.solver, list[State | ClassState]()
         for state in self.states:
             grown = state.grown(dataset.X.n_features, solver)
-            if isinstance(grown, FieldState) and dataset.fields is not None:
+            if isinstance(grown, FieldState | FieldAwareState) and dataset.fields is not None:
                 grown = grown.with_fields(dataset.fields, self.hyperparameters)
             states.append(grown)
         return replace(self, states=states)
@@ -197,6 +201,17 @@ class Learner:
             state.draw_factors(
                 self.seed, output, chosen.init, chosen.init_scale, state.undrawn(features)
             )
+
+
+def _zeros(hyperparameters: Hyperparameters, dataset: Dataset) -> State:
+    """Return the state of one output, with parameters of zero."""
+    rank, solver = hyperparameters.rank, hyperparameters.solver
+    if hyperparameters.variant == "ffm":
+        return FieldAwareState.begin_with_fields(rank, dataset, solver)
+    state = State.begin(dataset.X.n_features, rank, solver, dataset.dtype)
+    if hyperparameters.needs_fields:
+        return FieldState.begin_with_fields(state, dataset, hyperparameters)
+    return state
 
 
 def _class_state_of(

@@ -58,7 +58,7 @@ class State:
         """Return parameters of zero, and the optimizer's initial moments."""
         moments = optimizer._moments
         scalars = aligned_zeros((n_features, 2 + moments), dtype)
-        factors = aligned_zeros((n_features, 1 + moments, _padded(rank)), dtype)
+        factors = aligned_zeros((n_features, 1 + moments, padded(rank)), dtype)
         bias = np.array([0.0, *optimizer._moment_starts], dtype)
         state = cls(bias, scalars, factors, rank, (scalars, factors))
         state._start_moments(0, optimizer)
@@ -91,6 +91,16 @@ class State:
     def interaction(self) -> Interaction:
         """How features interact."""
         return Interaction(np.zeros(self.n_features, np.intp), 1)
+
+    @property
+    def factor_moments(self) -> Array:
+        """The moments of V, a view of shape (d, moments, rank)."""
+        return self.factors[:, 1:, : self.rank]
+
+    @property
+    def vectors(self) -> Array:
+        """The factors as the interaction has them, a view of shape (d, k)."""
+        return self.V
 
     # --- values ---------------------------------------------------------------------------------
 
@@ -227,7 +237,7 @@ def lengthened(array: Array, length: int) -> Array:
     return longer
 
 
-def _padded(rank: int) -> int:
+def padded(rank: int) -> int:
     """Round a rank up to whole vector registers."""
     step = 4 if rank <= 4 else 8 if rank <= 8 else 16
     return -(-rank // step) * step

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparsefm.data.validation import check_choice, check_integer, check_real
-from sparsefm.field_model import FieldWeightedModel
+from sparsefm.field_model import FieldModel
 from sparsefm.model import Model
 from sparsefm.training.pairs import Pairs, as_pairs, number_of_field
 
 LARGEST_SCALE = 1e6  # with larger scales float32 scores overflow
-VARIANTS = ("fm", "fwfm")
+VARIANTS = ("fm", "fwfm", "ffm")
 DEFAULT_SCALE = {"normal": 0.05, "uniform": 0.3}
 
 
@@ -27,7 +27,7 @@ class Start:
     init_scale : float or None
         None: the solver's default.
     model : Model or None
-    variant : {"fm", "fwfm"}
+    variant : {"fm", "fwfm", "ffm"}
     pairs : tuple of (int, int), or None
     """
 
@@ -69,11 +69,10 @@ class Start:
             init = Model(*init)
         if rank not in (None, init.rank):
             raise ValueError(f"rank is {rank}, but init has rank {init.rank}: leave rank out")
-        if isinstance(init, FieldWeightedModel):
-            if pairs is not None:
-                raise ValueError("init has weights of pairs of fields already: leave pairs out")
-            if variant != "fwfm":
-                raise ValueError("init has weights of pairs of fields: pass variant='fwfm'")
+        if isinstance(init, FieldModel) and variant != init._variant:
+            raise ValueError(f"init is a {type(init).__name__}: pass variant={init._variant!r}")
+        if isinstance(init, FieldModel) and pairs is not None:
+            raise ValueError("init has fields already, and says how they interact: leave pairs out")
         return cls(init.rank, model=init, variant=variant, pairs=pairs)
 
 

@@ -70,10 +70,8 @@ def with_target_scale(learner: Learner, factor: float, offset: float) -> Learner
         scales = _divisors(np.array([factor]), starts)
         state.bias[1:] = _scaled(state.bias[1:], starts, scales[0])
         state.scalars[:, 2:] = _scaled(state.scalars[:, 2:], starts, scales)
-        moments, scales = state.factors[:, 1:], _divisors(np.array([factor**1.5]), starts)
-        moments[:, :, : state.rank] = _scaled(
-            moments[:, :, : state.rank], starts[:, None], scales[:, :, None]
-        )
+        scales = _divisors(np.array([factor**1.5]), starts)[:, :, None]
+        state.factors[:, 1:] = _scaled(state.factors[:, 1:], starts[:, None], scales)
         if isinstance(state, FieldState):
             scales = _divisors(np.array([factor**2]), starts)[0, :, None, None]
             state.blocks[1:] = _scaled(state.blocks[1:], starts[:, None, None], scales)
@@ -84,7 +82,8 @@ def _parts(state: State | ClassState) -> tuple[Array, Array, Array, Array]:
     """Return views of biases (C,), weights (d, C) and factors (d, k), and class vectors (C, k)."""
     if isinstance(state, ClassState):
         return state.w0, state.w, state.V, state.U.astype(np.float64)
-    return state.bias[:1], state.w[:, None], state.V, np.ones((1, state.V.shape[1]))
+    vectors = state.vectors
+    return state.bias[:1], state.w[:, None], vectors, np.ones((1, vectors.shape[1]))
 
 
 def _substitute(state: State | ClassState, given: Substitution) -> None:

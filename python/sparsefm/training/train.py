@@ -104,16 +104,17 @@ def train(
         precisions: the variance of the noise of a row is divided by its weight, and predicted for
         a row of mean weight. With classes they are repetitions, and must be whole multiples of the
         smallest.
-    variant : {"fm", "fwfm"}
+    variant : {"fm", "fwfm", "ffm"}
         "fm" is the factorization machine. "fwfm", the field-weighted one, multiplies the
         interaction of two features by a weight of their pair of fields, which is learned, too, and
-        has no penalty; see `FieldWeightedModel`. It needs `fields`, at most 128, and `Adam` or
-        `AdaGrad`.
+        has no penalty; see `FieldWeightedModel`. "ffm", the field-aware one, has factors of each
+        feature for each field, at a smaller `rank`; see `FieldAwareModel`. Both need `fields`, at
+        most 128, and `Adam` or `AdaGrad`.
     pairs : sequence of pairs, optional
         Which fields interact, such as ``[(0, 1), (0, 2)]``; others do not. Instead of a field there
         may be a list: ``[([0, 1], [2, 3])]`` are the pairs across two groups. Default: all pairs.
         It needs `fields`, and `Adam` or `AdaGrad`, and makes a `FieldWeightedModel`, whose weights
-        are 0 and 1 with variant "fm".
+        are 0 and 1 with variant "fm". Variant "ffm" has all pairs.
     fields : array-like of int, shape (d,), optional
         The field of each feature, such as the column of a table: 0, 1, 2 and so on. `Gibbs` has a
         prior for each field, and draws the features of a one-hot field at the same time. Default:
@@ -140,7 +141,7 @@ def train(
     -------
     Model
         A `SampledModel` if the solver is `Gibbs`, a `FieldWeightedModel` for variant "fwfm" or
-        with `pairs`.
+        with `pairs`, a `FieldAwareModel` for variant "ffm".
 
     Raises
     ------

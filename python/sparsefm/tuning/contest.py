@@ -34,6 +34,7 @@ LARGEST_RANK = {"fast": 16, "thorough": 64}
 CHANCE, CHANCE_OF_CLASSES = 2.0, 1.0
 FEW_BYTES, MOST_BYTES = 1 << 27, 1 << 30  # of all samples of a model
 BYTES_FOR_ENTRY = 512  # of X: between these limits, so that a model does not dwarf the data
+MOST_FACTORS_FOR_FIELD = 4  # libffm's default
 FEWEST_FIELDS, MOST_FIELDS = 3, 100  # whose pairs may have weights
 FEWEST_SAMPLES = 10  # with fewer the mean is noisy
 
@@ -157,11 +158,17 @@ class Optimizers(Candidates):
             elif samplers:
                 portfolio = FEW
         fitting = [
-            replace(candidate, **self.given)
+            self._with_given(candidate)
             for candidate in portfolio
             if solver is None or candidate.solver.name == solver.name
         ]
         return list(dict.fromkeys(fitting)) or [replace(Hyperparameters(), **self.given)]
+
+    def _with_given(self, candidate: Hyperparameters) -> Hyperparameters:
+        """Return a candidate with what the user set; factors for each field are fewer."""
+        if self.given.get("variant") == "ffm":
+            candidate = replace(candidate, rank=min(candidate.rank, MOST_FACTORS_FOR_FIELD))
+        return replace(candidate, **self.given)
 
 
 def chosen(samplers: Sequence[Candidate], others: Sequence[Candidate], loss: Loss) -> Candidate:
