@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sparsefm import nn, plots
 from sparsefm.errors import DivergenceError, FileFormatError
 from sparsefm.field_model import FieldWeightedModel
+from sparsefm.files import SparseData, read
 from sparsefm.history import Epoch
 from sparsefm.loading import load
 from sparsefm.model import Model, predict
@@ -54,11 +55,13 @@ __all__ = [
     "Model",
     "ProgressBar",
     "SampledModel",
+    "SparseData",
     "TableEncoder",
     "load",
     "nn",
     "plots",
     "predict",
+    "read",
     "show_versions",
     "train",
 ]

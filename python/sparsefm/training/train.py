@@ -8,6 +8,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.memory import check_width
 from sparsefm.data.offsets import offset_columns, warn_of_offsets
 from sparsefm.data.validation import check_dtype, check_flag, check_integer
+from sparsefm.files.training import read_sources
 from sparsefm.losses import Loss, find_loss
 from sparsefm.model import Model
 from sparsefm.optimizers import Adam, Optimizer
@@ -29,7 +30,7 @@ from sparsefm.training.start import Start
 
 def train(
     X: Any,
-    y: Any,
+    y: Any = None,
     X_val: Any = None,
     y_val: Any = None,
     *,
@@ -58,15 +59,16 @@ def train(
 
     Parameters
     ----------
-    X : sparse matrix, sparse array or array-like of shape (n, d)
+    X : sparse matrix, sparse array or array-like of shape (n, d), or path
         A CSR matrix with int32 indices and values of `dtype` (or all one) is used without a copy.
         Anything else is converted once. Callbacks must not change X meanwhile: that is an error.
-        Nor must other threads, which nobody notices.
-    y : array-like of shape (n,)
+        Nor must other threads, which nobody notices. A path, a pattern or a list of them is read as
+        by `read`, with its defaults; then `y` must be None, for the files hold the targets.
+    y : array-like of shape (n,), optional
         Targets; for task "binary" the classes 0 and 1, or -1 and 1; for task "ordinal" the numbers
         of ordered classes, 0, 1, 2 and so on, of which each must occur.
     X_val, y_val : optional
-        Validation rows and their targets, evaluated after each epoch.
+        Validation rows and their targets, evaluated after each epoch. X_val may be a path, too.
     task : {"regression", "binary", "ordinal"}
         "ordinal" needs ``solver=Gibbs()``.
     loss : {"squared", "huber", "logistic", "hinge", "ordinal"} or Loss, optional
@@ -110,6 +112,7 @@ def train(
         prior for each field, and draws the features of a one-hot field at the same time. Default:
         the blocks of X if it is one-hot (every row has one feature of each block of consecutive
         columns); otherwise all features have one prior.
+        For "fwfm" the default are those of the libffm file that X names.
     seed : int or None
         Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
@@ -141,6 +144,9 @@ def train(
     solver = check_solver(Adam() if solver is None else solver, found_loss, real)
     epochs = check_integer(solver.default_epochs if epochs is None else epochs, "epochs", 1)
     seed = check_seed(seed)
+    X, y, X_val, y_val, found_fields = read_sources(X, y, X_val, y_val, real, threads)
+    if fields is None and variant == "fwfm":
+        fields = found_fields
     dataset = Dataset.training(X, y, sample_weight, real, task=task, fields=fields)
     n_features = dataset.X.n_features
     warn_of_offsets(offset_columns(dataset.X, dataset.weights), None, "")
