@@ -12,8 +12,8 @@ namespace {
 class TextHandle {
  public:
   TextHandle(const py::object& text, const py::dtype& real, bool fields, bool qid, Index least,
-             Index most, int threads)
-      : qid_(qid), text_(parse(text, real, {fields, qid, least, most}, threads)) {}
+             Index most, int threads, Index chunk)
+      : qid_(qid), text_(parse(text, real, {fields, qid, least, most}, threads, chunk)) {}
 
   /// What `question` says of the text.
   template <class Question>
@@ -75,20 +75,20 @@ class TextHandle {
   using Texts = std::variant<ParsedText<float>, ParsedText<double>>;
 
   static Texts parse(const py::object& text, const py::dtype& real, const TextForm& form,
-                     int threads) {
+                     int threads, Index chunk) {
     const Index size = as_array<std::uint8_t>(text, "text").size();
     const auto* bytes = reinterpret_cast<const char*>(input<std::uint8_t>(text, {size}, "text"));
     require(size == 0 || bytes[size - 1] == '\n', "text must end with a newline");
     require(size <= Index{1} << 32, "text may have 2^32 bytes");  // entries are counted in int32
     require(0 <= form.least && form.least <= form.most && form.most <= max_int32,
             "indices must be int32");
-    require(threads >= 1, "threads must be at least 1");
+    require(threads >= 1 && chunk >= 1, "threads and chunk must be at least 1");
     const bool single = real.equal(py::dtype::of<float>());
     require(single || real.equal(py::dtype::of<double>()), "a text is of float32 or float64");
     const std::string_view view(bytes, static_cast<std::size_t>(size));
     const ReleasedGil released;
-    if (single) return ParsedText<float>(view, form, threads);
-    return ParsedText<double>(view, form, threads);
+    if (single) return ParsedText<float>(view, form, chunk, threads);
+    return ParsedText<double>(view, form, chunk, threads);
   }
 
   bool qid_;
@@ -105,9 +105,10 @@ auto property(const Question& question) {
 
 void bind_text(py::module_& m) {
   py::class_<TextHandle>(m, "Text")
-      .def(py::init<const py::object&, const py::dtype&, bool, bool, Index, Index, int>(),
+      .def(py::init<const py::object&, const py::dtype&, bool, bool, Index, Index, int,
+                    Index>(),
            py::arg("text"), py::arg("dtype"), py::arg("fields"), py::arg("qid"), py::arg("least"),
-           py::arg("most"), py::arg("threads"))
+           py::arg("most"), py::arg("threads"), py::arg("chunk") = Index{1} << 18)
       .def_property_readonly("n_lines", property([](const auto& t) { return t.lines(); }))
       .def_property_readonly("n_rows", property([](const auto& t) { return t.rows(); }))
       .def_property_readonly("n_entries", property([](const auto& t) { return t.entries(); }))

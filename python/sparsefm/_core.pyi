@@ -55,6 +55,7 @@ class Text:
         least: int,
         most: int,
         threads: int,
+        chunk: int = ...,
     ) -> None: ...
     @property
     def n_lines(self) -> int: ...

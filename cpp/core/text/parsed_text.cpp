@@ -7,8 +7,6 @@
 namespace sparsefm {
 namespace {
 
-constexpr Index chunk_size = 1 << 18;  // bytes
-
 const char* newline_in(const char* begin, const char* end) noexcept {
   return static_cast<const char*>(std::memchr(begin, '\n', static_cast<std::size_t>(end - begin)));
 }
@@ -56,7 +54,8 @@ TextChunk<Real> parse_lines(std::string_view text, const char* p, const char* en
 }  // namespace
 
 template <class Real>
-ParsedText<Real>::ParsedText(std::string_view text, const TextForm& form, int threads) {
+ParsedText<Real>::ParsedText(std::string_view text, const TextForm& form, Index chunk_size,
+                             int threads) {
   const auto size = static_cast<Index>(text.size());
   const Index count = (size + chunk_size - 1) / chunk_size;
   chunks_.resize(static_cast<std::size_t>(count));

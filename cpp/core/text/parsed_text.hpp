@@ -47,7 +47,8 @@ struct FieldConflict {
 template <class Real>
 class ParsedText {
  public:
-  ParsedText(std::string_view text, const TextForm& form, int threads);
+  /// Threads take chunks of so many bytes; the rows do not depend on them.
+  ParsedText(std::string_view text, const TextForm& form, Index chunk_size, int threads);
 
   Index lines() const noexcept { return lines_; }
   Index rows() const noexcept { return rows_; }
