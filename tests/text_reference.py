@@ -14,7 +14,7 @@ class BadLineError(Exception):
 
 
 def nearest(text, dtype):
-    """Return the number of the type that is nearest to a decimal one, or None if it is too large."""
+    """Return the number of the type that is nearest to a decimal one; None: it is too large."""
     double = float(text)  # which is the nearest
     if dtype == np.float64:
         return double if np.isfinite(double) else None
@@ -33,7 +33,7 @@ def nearest(text, dtype):
 
 
 def parse_line(line, number, *, fields, qid, least, most, dtype):
-    """Return (label, query, {index: (value, field)}, seen indices) of a line, None if it has none."""
+    """Return (label, query, {index: (value, field)}, seen indices), None of a blank line."""
     parts = list(re.finditer(rb"[^ \t\r]+", line.partition(b"#")[0]))
     if not parts:
         return None

@@ -105,8 +105,7 @@ auto property(const Question& question) {
 
 void bind_text(py::module_& m) {
   py::class_<TextHandle>(m, "Text")
-      .def(py::init<const py::object&, const py::dtype&, bool, bool, Index, Index, int,
-                    Index>(),
+      .def(py::init<const py::object&, const py::dtype&, bool, bool, Index, Index, int, Index>(),
            py::arg("text"), py::arg("dtype"), py::arg("fields"), py::arg("qid"), py::arg("least"),
            py::arg("most"), py::arg("threads"), py::arg("chunk") = Index{1} << 18)
       .def_property_readonly("n_lines", property([](const auto& t) { return t.lines(); }))

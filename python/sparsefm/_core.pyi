@@ -87,9 +87,7 @@ class Text:
         queries: npt.NDArray[np.int64] | None,
         threads: int,
     ) -> None: ...
-    def merge_fields(
-        self, field_of: npt.NDArray[np.int32]
-    ) -> tuple[int, int, int, int] | None: ...
+    def merge_fields(self, field_of: npt.NDArray[np.int32]) -> tuple[int, int, int, int] | None: ...
 
 class Plan:
     def __init__(

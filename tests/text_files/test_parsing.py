@@ -122,7 +122,9 @@ def test_rows_of_many_texts_are_those_of_the_reference(example):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from(list(b"0123456789:.+-eE# \t\r\n\0qid\xffn")), max_size=60).map(bytes))
+@given(
+    st.lists(st.sampled_from(list(b"0123456789:.+-eE# \t\r\n\0qid\xffn")), max_size=60).map(bytes)
+)
 @example(b"1 1:1")
 @example(b"1 1:-")
 @example(b"+")
@@ -137,7 +139,10 @@ def test_bytes_by_chance_are_read_as_the_reference_does(text):
 
 @st.composite
 def decimals(draw):
-    digits, point = str(draw(st.integers(0, 10 ** draw(st.integers(1, 22))))), draw(st.integers(0, 22))
+    digits, point = (
+        str(draw(st.integers(0, 10 ** draw(st.integers(1, 22))))),
+        draw(st.integers(0, 22)),
+    )
     return f"{digits[:point] or '0'}.{digits[point:]}e{draw(st.integers(-60, 45))}"
 
 

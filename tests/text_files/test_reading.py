@@ -98,7 +98,9 @@ def test_format_and_queries_are_told_by_the_first_rows(write, format):
     assert data.n_bad_lines == 1
     with pytest.raises(fm.FileFormatError, match=r"line 2, column 3: .*as in the first row: '1:1'"):
         fm.read(write(b"1 qid:3 1:1\n1 1:1\n"))
-    with pytest.raises(fm.FileFormatError, match=r"line 2, column 3: .*not in the first row: 'qid:3'"):
+    with pytest.raises(
+        fm.FileFormatError, match=r"line 2, column 3: .*not in the first row: 'qid:3'"
+    ):
         fm.read(write(b"1 1:1\n1 qid:3 1:1\n"))
 
 
@@ -159,7 +161,9 @@ def test_where_indices_begin(write):
     assert fm.read(first, zero_based=True).X.shape == (1, 4)
     both = fm.read([first, second])
     np.testing.assert_array_equal(both.X.toarray(), [[0, 1, 0, 1], [0, 0, 1, 0]])
-    with pytest.raises(fm.FileFormatError, match=r"b, line 1, column 3: an index must be from 1 to"):
+    with pytest.raises(
+        fm.FileFormatError, match=r"b, line 1, column 3: an index must be from 1 to"
+    ):
         fm.read(second, zero_based=False)
 
 
@@ -168,7 +172,9 @@ def test_how_many_features(write):
     assert fm.read(path, n_features=3).X.shape == (1, 3)
     assert fm.read(path, n_features=7, zero_based=True).X.shape == (1, 7)
     for wrong in ({"n_features": 2}, {"n_features": 3, "zero_based": True}):
-        with pytest.raises(fm.FileFormatError, match=r"column 7: an index must be from . to 2: '3:1'"):
+        with pytest.raises(
+            fm.FileFormatError, match=r"column 7: an index must be from . to 2: '3:1'"
+        ):
             fm.read(path, **wrong)
     with pytest.raises(fm.FileFormatError, match=r"index is 3.*4 features, but at most 3"):
         fm.read(write(b"1 0:1 3:1\n"), n_features=3)
@@ -200,6 +206,15 @@ def test_rows_without_entries_only(write):
     data = fm.read(write(b"1\n2\n"), n_features=2)
     assert data.X.shape == (2, 2)
     np.testing.assert_array_equal(data.y, [1, 2])
+
+
+def test_lines_before_the_first_row_tell_nothing(write, monkeypatch):
+    path = write(b"# x\n?\n? qid:1\n1 qid:7 1:1:2\n")
+    for size in (8, lines.PIECE):
+        monkeypatch.setattr(rows, "pieces", functools.partial(lines.pieces, size=size))
+        data = fm.read(path, max_bad_lines=2)
+        np.testing.assert_array_equal(data.qid, [7])
+        np.testing.assert_array_equal(data.fields, [1])
 
 
 # --- files --------------------------------------------------------------------------------------
@@ -262,7 +277,7 @@ def test_pieces_may_end_anywhere(write, pack, monkeypatch):
         same(fm.read(path), whole)
     for size in (4, 20):
         monkeypatch.setattr(rows, "pieces", functools.partial(lines.pieces, size=size))
-        with pytest.raises(fm.FileFormatError, match="line 8, column 3: .*'x'"):
+        with pytest.raises(fm.FileFormatError, match=r"line 8, column 3: .*'x'"):
             fm.read(write(pack(TEXT + b"\n\n1 x\n"), "bad"))
 
 
@@ -296,11 +311,9 @@ def test_what_does_not_fit_into_memory_is_refused_meanwhile(write, pack, monkeyp
     monkeypatch.setattr(rows, "total_memory", lambda: 1 << 20)
     read_bytes = []
     fill = lines._fill
-    monkeypatch.setattr(
-        lines, "_fill", lambda *given: read_bytes.append(given[1]) or fill(*given)
-    )
+    monkeypatch.setattr(lines, "_fill", lambda *given: read_bytes.append(given[1]) or fill(*given))
     path = write(pack(b"1 1\n" * 500_000), "bomb")
-    with pytest.raises(MemoryError, match="bomb is too large: .* rows"):
+    with pytest.raises(MemoryError, match=r"bomb is too large: .* rows"):
         fm.read(path)
     assert len(read_bytes) < 20  # pieces of 123
 
@@ -337,7 +350,9 @@ def test_the_same_bits_on_any_number_of_threads(write, dtype):
 values = st.floats(allow_nan=False, allow_infinity=False, width=32)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     entries=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6), values), max_size=12),
     labels=st.lists(values, min_size=5, max_size=5),
@@ -370,7 +385,7 @@ def test_what_scikit_learn_writes_is_read_back(tmp_path, entries, labels, zero_b
 def test_several_files_are_those_of_scikit_learn(write):
     texts = [b"1 1:2 2:3\n0 4:-1\n", b"-1 3:0.25 # a\n\n2 1:1e-3 5:4\n"]
     paths = [write(text, f"{number}.svm") for number, text in enumerate(texts)]
-    *wanted, = load_svmlight_files(list(map(str, paths)))
+    (*wanted,) = load_svmlight_files(list(map(str, paths)))
     data = fm.read(paths, dtype="float64")
     np.testing.assert_array_equal(data.X.toarray(), sp.vstack(wanted[::2]).toarray())
     np.testing.assert_array_equal(data.y, np.concatenate(wanted[1::2]))

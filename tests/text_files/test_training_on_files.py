@@ -53,7 +53,9 @@ def test_both_files_have_the_same_features(tmp_path):
     assert model.n_features == 8
     assert (model.w[[0, 3, 4, 5, 6, 7]] == 0).all()
     assert (model.w[1:3] != 0).all()
-    with pytest.raises(fm.FileFormatError, match="b, line 1, column 7: an index must be from 0 to 5"):
+    with pytest.raises(
+        fm.FileFormatError, match="b, line 1, column 7: an index must be from 0 to 5"
+    ):
         fm.train(np.eye(5), np.arange(5) % 2, second, task="binary", **SETTINGS)
 
 

@@ -21,8 +21,8 @@ struct TextForm {
 
 /// A line that is no row. Positions are of bytes.
 struct BadLine {
-  Index line = 0;    // from 0 on, since the text begins
-  Index column = 0;  // from 1 on: where the offending part begins
+  Index line = 0;            // from 0 on, since the text begins
+  Index column = 0;          // from 1 on: where the offending part begins
   Index begin = 0, end = 0;  // this part, in the text
   std::string why;
 };
@@ -230,7 +230,8 @@ class LineParser {
 
   bool fail_entry(const char* part) {
     if (is_query(part)) {
-      return fail(part, form_.qid ? "there are two qid" : "there is a qid, but not in the first row");
+      return fail(part,
+                  form_.qid ? "there are two qid" : "there is a qid, but not in the first row");
     }
     if (*part == '-') return fail(part, "an index must not be negative");
     return fail(part, with_fields ? "field:index:value is expected" : "index:value is expected");

@@ -27,7 +27,7 @@ class Form:
     qid: bool | None = None
 
     def detect(self, text: Text) -> "Form":
-        """Return the form, with what the first rows of a text tell. Lines that are none are skipped."""
+        """Return the form, with what the first rows of a text tell; other lines tell nothing."""
         form, place = self, 0
         data = text.tobytes() if None in (form.format, form.qid) else b""
         while place < len(data) and None in (form.format, form.qid):

@@ -137,9 +137,7 @@ def parse(paths: list[str], expected: Expected, threads: int, format: str | None
 def joined(rows: Rows, zero_based: bool, n_features: int, threads: int) -> SparseData:
     """Return the rows as data, and forget them."""
     X, y, qid, fields = rows.join(zero_based, n_features, threads)
-    return SparseData(
-        X, y, qid, fields, rows.form.format or "libsvm", zero_based, rows.n_bad_lines
-    )
+    return SparseData(X, y, qid, fields, rows.form.format or "libsvm", zero_based, rows.n_bad_lines)
 
 
 def _check_base(zero_based: Any) -> bool | None:

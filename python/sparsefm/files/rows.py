@@ -1,4 +1,4 @@
-"""Rows of files, parsed but not joined yet, for it takes all of them to know where indices begin."""
+"""Rows of files, parsed but not joined yet: only all of them tell where indices begin."""
 
 import logging
 from dataclasses import dataclass, field
@@ -111,7 +111,11 @@ class Rows:
             row, entry = row + text.n_rows, entry + text.n_entries
         X = sp.csr_matrix((n_rows, n_features), dtype=dtype)
         narrow = n_entries <= np.iinfo(np.int32).max
-        X.data, X.indices, X.indptr = values, indices, indptr.astype(np.int32 if narrow else np.int64)
+        X.data, X.indices, X.indptr = (
+            values,
+            indices,
+            indptr.astype(np.int32 if narrow else np.int64),
+        )
         X.has_sorted_indices = X.has_canonical_format = True
         return X, y, qid, self._fields(zero_based, n_features)
 
@@ -144,6 +148,8 @@ class Rows:
         )
 
     def _keep(self, parsed: _core.Text, path: str, line: int) -> None:
+        if parsed.n_rows == 0:  # perhaps the form is not known yet
+            return
         self._texts.append(parsed)
         self.n_rows += parsed.n_rows
         self.n_entries += parsed.n_entries

@@ -41,7 +41,10 @@ def read_sources(
         if in_files[name]
     }
     width = None if in_files["X"] else _width_of(X)
-    parts = {name: parse(found, Expected(dtype, None, width, 0), threads) for name, found in paths.items()}
+    parts = {
+        name: parse(found, Expected(dtype, None, width, 0), threads)
+        for name, found in paths.items()
+    }
     found = {rows.zero_based for rows in parts.values()} - {None}
     zero_based = True in found or not found
     n_features = max(rows.n_features(zero_based) for rows in parts.values())
@@ -57,5 +60,7 @@ def read_sources(
 def _width_of(X: Any) -> int | None:
     """Return the number of columns of a matrix, if it tells."""
     shape = getattr(X, "shape", None)
-    wide = isinstance(shape, tuple) and len(shape) == 2 and isinstance(shape[1], int | np.integer)
-    return int(shape[1]) if wide and shape[1] > 0 else None
+    if not isinstance(shape, tuple) or len(shape) != 2:
+        return None
+    width = shape[1]
+    return int(width) if isinstance(width, int | np.integer) and width > 0 else None
