@@ -61,7 +61,7 @@ def _zstd(raw: io.BufferedReader, path: str) -> Source:
 
 
 class _Zstd:
-    """Decompresses frame after frame. A reader of zstandard itself takes half a frame for a file."""
+    """Decompresses frame after frame; a reader of zstandard itself takes half a frame for all."""
 
     def __init__(self, raw: io.BufferedReader, zstd: Any, error: type[Exception]) -> None:
         self._raw, self._zstd, self._error = raw, zstd, error

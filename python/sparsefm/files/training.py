@@ -25,7 +25,7 @@ def read_sources(
     """Return the arguments of `train`, of which `X` and `X_val` may name files.
 
     If both do, they have the same features: as many as the largest index of both says, and indices
-    begin with 0 in both or with 1 in both. Beside a matrix `X`, the files of `X_val` have its width.
+    begin with 0 in both or with 1 in both. Beside a matrix `X`, those of `X_val` have its width.
     """
     in_files = {"X": names_files(X), "X_val": names_files(X_val)}
     for name, target, given in (("X", "y", y), ("X_val", "y_val", y_val)):
