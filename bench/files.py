@@ -54,16 +54,7 @@ def sides() -> dict[str, Callable[[str], Any]]:
         for threads in machine.thread_counts()
     }
     found["scikit-learn"] = lambda path: load_svmlight_file(path, dtype=np.float32)
-    try:
-        from svmlight_loader import classification_from_lines
-    except ImportError:
-        return found
-
-    def svmlight_loader(path: str) -> Any:
-        with (gzip.open if path.endswith(".gz") else open)(path, "rb") as lines:
-            return classification_from_lines(lines)
-
-    return found | {"svmlight-loader": svmlight_loader}
+    return found
 
 
 def measure(path: Path, size: int, repeats: int) -> list[float | None]:
@@ -72,10 +63,8 @@ def measure(path: Path, size: int, repeats: int) -> list[float | None]:
     if path.name == "libffm":
         readers = {name: read for name, read in readers.items() if name.startswith("sparsefm")}
     seconds: dict[str, list[float]] = {name: [] for name in sides()}
-    for turn in range(repeats):
+    for _ in range(repeats):
         for name, read in readers.items():
-            if name == "svmlight-loader" and turn > 0:
-                continue  # it takes as long as all others together
             started = time.perf_counter()
             read(str(path))
             seconds[name].append(time.perf_counter() - started)

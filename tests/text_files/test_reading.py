@@ -202,6 +202,14 @@ def test_ends_of_lines_and_marks(write, end, mark):
     same(fm.read(write(mark + TEXT.replace(b"\n", b"\r\n") + end, "other")), fm.read(write(TEXT)))
 
 
+def test_a_mark_elsewhere_is_no_mark(write, monkeypatch):
+    path = write(b"1 1:1\n\xef\xbb\xbf2 1:1\n")
+    for size in (8, lines.PIECE):
+        monkeypatch.setattr(rows, "pieces", functools.partial(lines.pieces, size=size))
+        with pytest.raises(fm.FileFormatError, match="line 2, column 1: the label is not a number"):
+            fm.read(path)
+
+
 def test_rows_without_entries_only(write):
     data = fm.read(write(b"1\n2\n"), n_features=2)
     assert data.X.shape == (2, 2)

@@ -74,26 +74,32 @@ class Rows:
     n_entries: int = 0
     _texts: list[_core.Text] = field(default_factory=list)
     _n_bytes: int = 0  # of what is parsed
+    _first_bad: str = ""  # of the file
     _smallest: int = MAX_FEATURES
     _largest: int = -1
     _field_of: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     def add_file(self, path: str, threads: int) -> None:
         """Read a file to its end."""
-        line, bad, first = 1, 0, ""
+        line, before = 1, self.n_bad_lines
+        self._first_bad = ""
         for text in pieces(path):
-            self.form = self.form.detect(text)
-            parsed = self._parse(text, threads)
-            if parsed.first_bad is not None:
-                bad += parsed.n_bad
-                first = first or _told(path, line, text, parsed.first_bad)
-                if self.n_bad_lines + bad > self.expected.max_bad_lines:
-                    raise FileFormatError(first + self._advice(self.n_bad_lines + bad))
-            self._keep(parsed, path, line)
-            line += parsed.n_lines
-        self.n_bad_lines += bad
-        if bad:
-            logger.warning("%d bad lines are left out; the first: %s", bad, first)
+            line += self.add(text, path, line, threads)
+        if self._first_bad:
+            bad = self.n_bad_lines - before
+            logger.warning("%d bad lines are left out; the first: %s", bad, self._first_bad)
+
+    def add(self, text: Text, path: str, line: int, threads: int) -> int:
+        """Read a piece of whole lines, the first of which has the number `line`; return how many."""
+        self.form = self.form.detect(text)
+        parsed = self._parse(text, threads)
+        if parsed.first_bad is not None:
+            self.n_bad_lines += parsed.n_bad
+            self._first_bad = self._first_bad or _told(path, line, text, parsed.first_bad)
+            if self.n_bad_lines > self.expected.max_bad_lines:
+                raise FileFormatError(self._first_bad + self._advice())
+        self._keep(parsed, path, line)
+        return parsed.n_lines
 
     def join(self, zero_based: bool, n_features: int, threads: int) -> Any:
         """Return X, y, qid and fields, and forget the rows."""
@@ -111,11 +117,8 @@ class Rows:
             row, entry = row + text.n_rows, entry + text.n_entries
         X = sp.csr_matrix((n_rows, n_features), dtype=dtype)
         narrow = n_entries <= np.iinfo(np.int32).max
-        X.data, X.indices, X.indptr = (
-            values,
-            indices,
-            indptr.astype(np.int32 if narrow else np.int64),
-        )
+        X.data, X.indices = values, indices
+        X.indptr = indptr.astype(np.int32 if narrow else np.int64)
         X.has_sorted_indices = X.has_canonical_format = True
         return X, y, qid, self._fields(zero_based, n_features)
 
@@ -190,11 +193,11 @@ class Rows:
         fields[: len(known)] = np.maximum(known, 0)
         return fields
 
-    def _advice(self, count: int) -> str:
+    def _advice(self) -> str:
         allowed = self.expected.max_bad_lines
         if allowed == 0:
             return "; max_bad_lines says how many such lines to leave out"
-        return f"; so far {count} lines are bad, and max_bad_lines={allowed}"
+        return f"; so far {self.n_bad_lines} lines are bad, and max_bad_lines={allowed}"
 
 
 def _told(path: str, line: int, text: Text, bad: tuple[int, int, int, int, str]) -> str:
