@@ -39,6 +39,7 @@ def test(data: bytes, folder: Path) -> None:
         "zero_based": choices.one_of(["auto", True, False]),
         "max_bad_lines": choices.one_of([1000, 0, 1]),
         "dtype": choices.one_of(["float32", "float64"]),
+        "n_threads": 1,
     }
     sizes = 4 + choices.below(256), lines.PIECE
     path = folder / "text"

@@ -90,7 +90,7 @@ class Rows:
             logger.warning("%d bad lines are left out; the first: %s", bad, self._first_bad)
 
     def add(self, text: Text, path: str, line: int, threads: int) -> int:
-        """Read a piece of whole lines, the first of which has the number `line`; return how many."""
+        """Read a piece of whole lines, the first with the number `line`; return how many."""
         self.form = self.form.detect(text)
         parsed = self._parse(text, threads)
         if parsed.first_bad is not None:
