@@ -92,3 +92,15 @@ def parse(text, *, fields=False, qid=False, least=0, most=MOST, dtype=np.float32
         else:
             rows += [] if row is None else [row]
     return rows, bad
+
+
+def same(one, other):
+    """Check that two results are the same bits."""
+    assert one.X.shape == other.X.shape
+    for part in ("data", "indices", "indptr"):
+        found, wanted = getattr(one.X, part), getattr(other.X, part)
+        assert found.dtype == wanted.dtype
+        assert found.tobytes() == wanted.tobytes()
+    for part in ("y", "qid", "fields"):
+        np.testing.assert_array_equal(getattr(one, part), getattr(other, part))
+    assert (one.format, one.zero_based) == (other.format, other.zero_based)
