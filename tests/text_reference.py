@@ -54,7 +54,7 @@ def parse_line(line, number, *, fields, qid, least, most, dtype):
         check(re.fullmatch(rb"qid:[0-9]+", where[0]), where)
         query = int(where[0][4:])
         check(query <= 2**63 - 2, where)
-    row, seen = {}, []
+    row, seen, conflict = {}, [], False
     for part in entries:
         form = rb"(?:([0-9]+):)([0-9]+)(?::(.*))?" if fields else rb"()([0-9]+)(?::(.*))?"
         match = re.fullmatch(form, part[0], re.DOTALL)
@@ -70,10 +70,11 @@ def parse_line(line, number, *, fields, qid, least, most, dtype):
             check(value is not None, part)
         seen.append(index)
         if index in row:
-            check(row[index][1] == field, label)
+            conflict |= row[index][1] != field
             with np.errstate(over="ignore"):
                 value = dtype(row[index][0] + dtype(value))
         row[index] = dtype(value), field
+    check(not conflict, label)  # after what is wrong with a part
     check(all(np.isfinite(value) for value, _ in row.values()), label)
     row = {index: entry for index, entry in sorted(row.items()) if entry[0] != 0}
     return y, query, row, seen

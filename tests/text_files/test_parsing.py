@@ -108,16 +108,17 @@ def texts(draw):
 
 @settings(max_examples=80, deadline=None)
 @given(texts())
-def test_rows_are_those_of_the_reference(example):
-    text, form = example
+@example((b"0 0:0 1:0 0:0.0", {"fields": True, "least": 0, "most": 5}))
+def test_rows_are_those_of_the_reference(text_and_form):
+    text, form = text_and_form
     check(text, **form)
 
 
 @pytest.mark.slow
 @settings(max_examples=5000, deadline=None)
 @given(texts())
-def test_rows_of_many_texts_are_those_of_the_reference(example):
-    text, form = example
+def test_rows_of_many_texts_are_those_of_the_reference(text_and_form):
+    text, form = text_and_form
     check(text, **form)
 
 
