@@ -9,6 +9,7 @@ from bench import machine, memory, peers
 from bench.defaults import defaults
 from bench.encode import encode
 from bench.fields import fields
+from bench.files import files
 from bench.gibbs import find_myfm, gibbs
 from bench.gibbs import measure as measure_gibbs
 from bench.memory_limit import memory_limit
@@ -89,6 +90,7 @@ def scale(quick: bool) -> None:
 main.add_command(defaults)
 main.add_command(encode)
 main.add_command(fields)
+main.add_command(files)
 main.add_command(gibbs)
 
 

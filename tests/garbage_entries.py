@@ -59,6 +59,8 @@ def entries(folder):
     saved = pathlib.Path(folder) / "saved.safetensors"
     known["regressor"].save(saved)
     target = str(pathlib.Path(folder) / "target.safetensors")
+    text = pathlib.Path(folder) / "rows.svm"
+    text.write_text("1 1:0.5 2:1\n0 2:2\n")
     rows, weights = {"X": X}, {"sample_weight": None}
     scored = {"X": X, "n_threads": 1}
     eval_set = {"eval_set": None}
@@ -112,6 +114,11 @@ def entries(folder):
         ),
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": True}),
+        "read": (fm.read, {"path": text} | parameters(fm.read, ("path",))),
+        "train on a file": (
+            lambda **given: fm.train(**given, epochs=1),
+            {"X": text, "y": None, "X_val": text, "y_val": None, "fields": None},
+        ),
         "nn.forward": (
             fm.nn.forward,
             {"X": X, "w0": 0.0, "w": np.ones(COLUMNS), "V": np.ones((COLUMNS, 2)), "n_threads": 1},

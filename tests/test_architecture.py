@@ -82,7 +82,8 @@ def imports(path):
 
 # Each part of the package, a folder or a module, imports only parts that stand before it.
 ORDER = (
-    *("_cpu", "_core", "errors", "interrupts", "history", "io", "data", "threads", "snapshots"),
+    *("_cpu", "_core", "errors", "interrupts", "history", "io", "data", "threads", "files"),
+    "snapshots",
     *(
         "losses",
         "optimizers",

@@ -17,6 +17,7 @@ from sparsefm import nn, plots
 from sparsefm.errors import DivergenceError, FileFormatError
 from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
+from sparsefm.files import SparseData, read
 from sparsefm.history import Epoch
 from sparsefm.loading import load
 from sparsefm.model import Model, predict
@@ -56,11 +57,13 @@ __all__ = [
     "Model",
     "ProgressBar",
     "SampledModel",
+    "SparseData",
     "TableEncoder",
     "load",
     "nn",
     "plots",
     "predict",
+    "read",
     "show_versions",
     "train",
 ]

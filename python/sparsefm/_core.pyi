@@ -45,6 +45,50 @@ class Csr:
     @property
     def all_ones(self) -> bool: ...
 
+class Text:
+    def __init__(
+        self,
+        text: npt.NDArray[np.uint8],
+        dtype: np.dtype[Any],
+        fields: bool,
+        qid: bool,
+        least: int,
+        most: int,
+        threads: int,
+        chunk: int = ...,
+    ) -> None: ...
+    @property
+    def n_lines(self) -> int: ...
+    @property
+    def n_rows(self) -> int: ...
+    @property
+    def n_entries(self) -> int: ...
+    @property
+    def n_bad(self) -> int: ...
+    @property
+    def n_bytes(self) -> int: ...
+    @property
+    def all_ones(self) -> bool: ...
+    @property
+    def smallest(self) -> int: ...
+    @property
+    def largest(self) -> int: ...
+    @property
+    def first_bad(self) -> tuple[int, int, int, int, str] | None: ...
+    def copy_to(
+        self,
+        row: int,
+        entry: int,
+        base: int,
+        labels: npt.NDArray[np.float64],
+        indptr: npt.NDArray[np.int64],
+        indices: npt.NDArray[np.int32],
+        values: Real | None,
+        queries: npt.NDArray[np.int64] | None,
+        threads: int,
+    ) -> None: ...
+    def merge_fields(self, field_of: npt.NDArray[np.int32]) -> tuple[int, int, int, int] | None: ...
+
 class Plan:
     def __init__(
         self,

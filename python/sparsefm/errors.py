@@ -9,7 +9,8 @@ class DivergenceError(ArithmeticError):
 
 
 class FileFormatError(ValueError):
-    """`load` cannot read a file: another format, damaged, or from a newer version.
+    """`load` or `read` cannot read a file: another format, damaged, or from a newer version.
 
-    The message names the file and what is wrong. Nothing is loaded.
+    The message names the file and what is wrong, of a text file also the line and the column.
+    Nothing is loaded.
     """

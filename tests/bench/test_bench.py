@@ -109,8 +109,16 @@ def test_fields():
     assert "| ffm | 256 | 1 |" in done.stdout
 
 
+@pytest.mark.slow
+def test_files():
+    done = bench("files", "--quick")
+    assert done.returncode == 0, done.stderr
+    for kind in ("one-hot", "values", "libffm", "one-hot, gzip"):
+        assert f"| {kind} |" in done.stdout
+
+
 def test_help():
     listed = bench("--help").stdout
-    names = "throughput quality memory-limit exact busy predict scale gibbs fields"
+    names = "throughput quality memory-limit exact busy predict scale gibbs fields files"
     for command in names.split():
         assert command in listed

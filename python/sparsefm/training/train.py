@@ -8,6 +8,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.memory import check_width
 from sparsefm.data.offsets import offset_columns, warn_of_offsets
 from sparsefm.data.validation import check_dtype, check_flag, check_integer
+from sparsefm.files.training import read_sources
 from sparsefm.losses import Loss, find_loss
 from sparsefm.model import Model
 from sparsefm.optimizers import Adam, Optimizer
@@ -25,13 +26,13 @@ from sparsefm.training.random import check_seed
 from sparsefm.training.resuming import Resumption, Saved, check_fixed_seed
 from sparsefm.training.sampling_run import SamplingRun
 from sparsefm.training.solvers import check_solver, check_start, check_sweeps, sampled_models
-from sparsefm.training.start import Start
+from sparsefm.training.start import VARIANTS, Start
 from sparsefm.training.training_run import TrainingRun
 
 
 def train(
     X: Any,
-    y: Any,
+    y: Any = None,
     X_val: Any = None,
     y_val: Any = None,
     *,
@@ -62,15 +63,16 @@ def train(
 
     Parameters
     ----------
-    X : sparse matrix, sparse array or array-like of shape (n, d)
+    X : sparse matrix, sparse array or array-like of shape (n, d), or path
         A CSR matrix with int32 indices and values of `dtype` (or all one) is used without a copy.
         Anything else is converted once. Callbacks must not change X meanwhile: that is an error.
-        Nor must other threads, which nobody notices.
-    y : array-like of shape (n,)
+        Nor must other threads, which nobody notices. A path, a pattern or a list of them is read as
+        by `read`, with its defaults; then `y` must be None, for the files hold the targets.
+    y : array-like of shape (n,), optional
         Targets; for task "binary" the classes 0 and 1, or -1 and 1; for task "ordinal" the numbers
         of ordered classes, 0, 1, 2 and so on, of which each must occur.
     X_val, y_val : optional
-        Validation rows and their targets, evaluated after each epoch.
+        Validation rows and their targets, evaluated after each epoch. X_val may be a path, too.
     task : {"regression", "binary", "ordinal"}
         "ordinal" needs ``solver=Gibbs()``.
     loss : {"squared", "huber", "logistic", "hinge", "ordinal"} or Loss, optional
@@ -120,6 +122,7 @@ def train(
         prior for each field, and draws the features of a one-hot field at the same time. Default:
         the blocks of X if it is one-hot (every row has one feature of each block of consecutive
         columns); otherwise all features have one prior.
+        For "fwfm" the default are those of the libffm file that X names.
     seed : int or None
         Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
@@ -164,11 +167,14 @@ def train(
     check_fixed_seed(resume, seed, "seed")
     seed = check_seed(seed)
     saved = Saved.read(resume, listeners)
+    start = Start.check(init, init_scale, rank, solver.default_rank, variant, pairs)
+    X, y, X_val, y_val, found_fields = read_sources(X, y, X_val, y_val, real, threads)
+    if fields is None and (start.variant != VARIANTS[0] or start.pairs is not None):
+        fields = found_fields
     dataset = Dataset.training(X, y, sample_weight, real, task=task, fields=fields)
     n_features = dataset.X.n_features
     warn_of_offsets(offset_columns(dataset.X, dataset.weights), None, "")
     validation = dataset.validation(X_val, y_val, task=task)
-    start = Start.check(init, init_scale, rank, solver.default_rank, variant, pairs)
     if start.model is not None and start.model.n_features != n_features:
         raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
     check_width(n_features, start.rank, real.itemsize)

@@ -1,0 +1,155 @@
+"""`read`: from sparse text files to a matrix with targets."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from sparsefm.data.csr import MAX_FEATURES
+from sparsefm.data.validation import check_choice, check_dtype, check_integer
+from sparsefm.files.detecting import FORMATS, Form
+from sparsefm.files.paths import as_paths
+from sparsefm.files.rows import Expected, Rows
+from sparsefm.threads import resolve_threads
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SparseData:
+    """Rows of sparse text files, as `read` returns them.
+
+    Attributes
+    ----------
+    X : csr_matrix of shape (n_rows, n_features)
+        With int32 indices that ascend in each row, and no stored zeros: `train` takes it without a
+        copy.
+    y : ndarray of float64, shape (n_rows,)
+        The labels.
+    qid : ndarray of int64, shape (n_rows,), or None
+        The number of each row's query, if the files have them.
+    fields : ndarray of int32, shape (n_features,), or None
+        The field of each feature, if the format is libffm; 0 for a feature that does not occur.
+    format : {"libsvm", "libffm"}
+        As given or detected.
+    zero_based : bool
+        Whether the indices of the files begin with 0; as given or detected.
+    n_bad_lines : int
+        Lines that were left out.
+    """
+
+    X: sp.csr_matrix
+    y: npt.NDArray[np.float64]
+    qid: npt.NDArray[np.int64] | None
+    fields: npt.NDArray[np.int32] | None
+    format: str
+    zero_based: bool
+    n_bad_lines: int
+
+    def __repr__(self) -> str:
+        rows, features = self.X.shape
+        begin = 0 if self.zero_based else 1
+        left_out = f", {self.n_bad_lines} bad lines left out" if self.n_bad_lines else ""
+        return (
+            f"<SparseData: {rows} rows, {features} features, {self.X.nnz} values, {self.format}, "
+            f"indices from {begin}{', qid' if self.qid is not None else ''}{left_out}>"
+        )
+
+
+def read(
+    path: Any,
+    format: str = "auto",
+    *,
+    zero_based: bool | str = "auto",
+    n_features: int | None = None,
+    dtype: str = "float32",
+    max_bad_lines: int = 0,
+    n_threads: int | None = None,
+) -> SparseData:
+    """Read sparse text files: libsvm, libFM or libffm.
+
+    A line is ``label index:value ...`` or ``label field:index:value ...``, perhaps with ``qid:n``
+    after the label. What follows ``#`` is a comment. An index without a value has the value 1. The
+    result is the same, to the bit, on any number of threads.
+
+    Parameters
+    ----------
+    path : str, path-like or list of them
+        The files, whose rows follow one another in this order. A pattern such as ``"part-*"``
+        stands for the files that match it, sorted by name. Files may be compressed by gzip, or by
+        zstd (with the extra "zstd"); their first bytes tell.
+    format : {"auto", "libsvm", "libffm"}
+        "auto": the first entry tells. libFM's format is that of libsvm.
+    zero_based : {"auto"} or bool
+        Whether indices begin with 0. "auto": they do if an index is 0, or if there is none; else
+        they begin with 1, as scikit-learn has it. This is a guess for a file in which the first
+        feature does not occur.
+    n_features : int, optional
+        The number of features. Default: as many as the largest index says.
+    dtype : {"float32", "float64"}
+        Type of the values; each is the nearest number to what is written.
+    max_bad_lines : int
+        How many malformed lines to leave out, with a warning to the logger "sparsefm".
+    n_threads : int, optional
+        Default: every core that the process may use.
+
+    Returns
+    -------
+    SparseData
+
+    Raises
+    ------
+    FileFormatError
+        If a line is malformed, with the file, the line and the column (in bytes); if a file is
+        damaged; or if a feature has two fields.
+    MemoryError
+        If the rows do not fit into memory.
+    OSError
+        If a file cannot be read.
+
+    Examples
+    --------
+    >>> import sparsefm as fm
+    >>> data = fm.read("clicks.svm.gz")  # doctest: +SKIP
+    >>> model = fm.train(data.X, data.y, task="binary")  # doctest: +SKIP
+    """
+    paths, threads = as_paths(path, "path"), resolve_threads(n_threads)
+    expected = Expected(
+        check_dtype(dtype),
+        _check_base(zero_based),
+        None if n_features is None else _check_width(n_features),
+        check_integer(max_bad_lines, "max_bad_lines", 0),
+    )
+    given = check_choice(format, "format", FORMATS)
+    rows = parse(paths, expected, threads, None if given == "auto" else given)
+    begins_with_zero = rows.zero_based is not False
+    return joined(rows, begins_with_zero, rows.n_features(begins_with_zero), threads)
+
+
+def parse(paths: list[str], expected: Expected, threads: int, format: str | None = None) -> Rows:
+    """Return the rows of files, which are not joined yet."""
+    rows = Rows(expected, Form(format))
+    for path in paths:
+        rows.add_file(path, threads)
+    return rows
+
+
+def joined(rows: Rows, zero_based: bool, n_features: int, threads: int) -> SparseData:
+    """Return the rows as data, and forget them."""
+    X, y, qid, fields = rows.join(zero_based, n_features, threads)
+    return SparseData(X, y, qid, fields, rows.form.format or "libsvm", zero_based, rows.n_bad_lines)
+
+
+def _check_base(zero_based: Any) -> bool | None:
+    if isinstance(zero_based, str) and zero_based == "auto":
+        return None
+    if not isinstance(zero_based, bool | np.bool_):
+        raise ValueError(f"zero_based must be True, False or 'auto', got {zero_based!r:.80}")
+    return bool(zero_based)
+
+
+def _check_width(n_features: Any) -> int:
+    count = check_integer(n_features, "n_features", 1)
+    if count > MAX_FEATURES:
+        raise ValueError(f"n_features must be at most {MAX_FEATURES}, got {count}")
+    return count
