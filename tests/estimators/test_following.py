@@ -48,8 +48,8 @@ def make(kind, **settings):
     kinds = {"amount": "log", "*": "standardize"}
     encoder = fm.TableEncoder(numeric=kinds, clip=False, dates="linear")
     settings = {"encoder": encoder, "random_state": 1, "n_threads": 1} | settings
-    if kind.startswith("weighted"):
-        settings["variant"] = "fwfm"
+    if kind.startswith(("weighted", "aware")):
+        settings["variant"] = "fwfm" if kind.startswith("weighted") else "ffm"
     if kind.endswith("regressor"):
         return fm.FMRegressor(**settings)
     return fm.FMClassifier(loss="softmax" if kind == "softmax" else "logistic", **settings)
@@ -66,7 +66,7 @@ def fed(model, X, y, kind):
     "kind",
     [
         *("regressor", "classifier", "several", "softmax"),
-        *("weighted regressor", "weighted classifier"),
+        *("weighted regressor", "weighted classifier", "aware regressor", "aware classifier"),
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
