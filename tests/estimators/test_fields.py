@@ -94,7 +94,8 @@ def test_a_field_aware_search_has_few_factors():
     frame = table(200)
     model = fm.FMRegressor(variant="ffm").fit(frame, targets("regressor", frame))
     assert max(model.search_["rank"]) <= 8  # 4 and its variation
-    assert set(model.search_["variant"]) == {"ffm"}
+    stages = zip(model.search_["stage"], model.search_["variant"], strict=True)
+    assert {variant for stage, variant in stages if stage == "model"} == {"ffm"}
     assert "field-aware" in model.describe() or model.best_params_["rank"] == 0
     with pytest.raises(ValueError, match="variant='ffm' has all pairs"):
         make("regressor", variant="ffm", pairs=[("u", "v")]).fit(frame, targets("regressor", frame))
@@ -234,8 +235,22 @@ def test_pairs_are_checked():
 
 
 def test_a_field_that_comes_later_has_its_given_pairs():
-    frame = table(200)[["u", "v", "w"]]
+    frame = table(200)[["u", "v", "tags"]]
     y = targets("classifier", table(200))
-    model = make("classifier", epochs=None, variant="fm", pairs=[("u", "v"), ("u", "w")])
-    model.partial_fit(frame[:50].assign(w=None), y[:50], classes=[0, 1]).partial_fit(frame, y)
+    model = make("classifier", epochs=None, variant="fm", pairs=[("u", "v"), ("u", "tags")])
+    empty = frame[:50].assign(tags=[[] for _ in range(50)])
+    model.partial_fit(empty, y[:50], classes=[0, 1])
+    np.testing.assert_array_equal(model.R_, [[0, 1], [1, 0]])
+    model.partial_fit(frame, y)
     np.testing.assert_array_equal(model.R_, [[0, 1, 1], [1, 0, 0], [1, 0, 0]])
+
+
+def test_a_column_without_features_is_a_field_of_the_analyses():
+    frame = table(200)[["u", "v"]].assign(last=[[] for _ in range(200)])
+    y = targets("regressor", table(200))
+    for variant in ("fwfm", "ffm"):
+        model = make("regressor", variant=variant, dtype="float64", bounds=None).fit(frame, y)
+        assert model.field_interactions().shape == (3, 3)
+        assert len(model.field_importances()) == 3
+        parts = model.explain_fields(frame[:9])
+        np.testing.assert_allclose(parts.scores, model.predict(frame[:9]), rtol=1e-9)

@@ -18,6 +18,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Plan
 from sparsefm.losses import LOSSES
 from sparsefm.training.field_aware_state import FieldAwareState
+from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.trainer import Trainer
 
 L2 = {"l2_linear": 0.01, "l2_factors": 0.02}
@@ -221,9 +222,15 @@ def test_copies():
     changed.V[:] = 0
     changed.assign(state)
     assert np.array_equal(changed.V, state.V)
-    with pytest.raises(ValueError, match="cannot have more features"):
-        state.grown(12, fm.Adam())
-    assert state.grown(11, fm.Adam()) is state
+    more = Hyperparameters(3, fm.Adam(), variant="ffm")
+    same_fields = state.grown(12, fm.Adam()).with_fields(np.append(fields, 1), more)
+    larger = state.grown(12, fm.Adam()).with_fields(np.append(fields, 6), more)
+    for grown, n_fields in ((same_fields, len(state.within)), (larger, 7)):
+        assert grown.V.shape == (12, n_fields, 3)
+        np.testing.assert_array_equal(grown.V[:11, : len(state.within)], state.V)
+        assert not grown.V[:, len(state.within) :].any()
+        np.testing.assert_array_equal(grown.w[:11], state.w)
+    assert state.grown(11, fm.Adam()).with_fields(fields, more).V.shape == state.V.shape
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,6 @@ def test_pairs_of_train():
         with pytest.raises((TypeError, ValueError), match=message):
             fm.train(X, y, pairs=pairs, epochs=1)
     with pytest.raises(ValueError, match="leave pairs out"):
-        fm.train(X, y, init=model, pairs=[(0, 1)])
+        fm.train(X, y, variant="fwfm", init=model, pairs=[(0, 1)])
     with pytest.raises(ValueError, match="pairs need solver"):
         fm.train(X, y, solver=fm.Gibbs(), pairs=[(0, 1)])
