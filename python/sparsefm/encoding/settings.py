@@ -257,6 +257,8 @@ def named_and_others(kinds: Any) -> tuple[dict[str | int, Any], Any]:
 
 def position_of(key: Any, parameter: str, names: list[str]) -> int:
     """Return the position of a column that a parameter names, by name or position."""
+    if not isinstance(key, str | Integral) or isinstance(key, bool):
+        raise TypeError(f"{parameter} must name columns by name or position, got {key!r:.80}")
     is_position = isinstance(key, Integral) and not isinstance(key, bool)
     text = str(key)
     if is_position and text in names and names.index(text) != key:
@@ -266,7 +268,7 @@ def position_of(key: Any, parameter: str, names: list[str]) -> int:
         )
     if key not in (range(len(names)) if is_position else names):
         raise ValueError(f"{parameter} names a column {key!r}, but X has no such column")
-    return int(key) if is_position else names.index(key)
+    return int(key) if isinstance(key, Integral) else names.index(key)
 
 
 def _by_position(mapping: Mapping[Any, Any], parameter: str, names: list[str]) -> dict[int, Any]:

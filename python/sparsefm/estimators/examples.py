@@ -110,7 +110,7 @@ class ExamplesMixin:
             rows = np.arange(len(y), dtype=np.int64)
         else:
             rows = np.flatnonzero(weights > 0)
-        self._find_fields(matrix)
+        self._find_fields(matrix, stream=stream)
         self._sample = sample_of(matrix, rows, weights)
         counts = weights
         weights = self._class_weighted(codes, rows, weights)
@@ -193,15 +193,17 @@ class ExamplesMixin:
             return None
         return encoder.fields_.astype(np.int32)
 
-    def _find_fields(self, matrix: _core.Csr) -> None:
+    def _find_fields(self, matrix: _core.Csr, *, stream: bool) -> None:
         """Have the encoder of a one-hot matrix know its fields, if the model must have some."""
         if not self._has_fields or self._fields() is not None:
             return
-        fields = one_hot_fields(matrix)
+        fields = None if stream else one_hot_fields(matrix)
         if fields is None:
+            what = "pairs" if self.variant is None else f"variant={self.variant!r}"
+            why = "the first rows of a stream do not tell" if stream else "X is not one-hot"
             raise ValueError(
-                f"variant={self.variant!r} needs to know which columns of X belong together (X is "
-                "not one-hot, which would tell): pass encoder=TableEncoder(fields=...), or a table"
+                f"{what} needs to know which columns of X are of one field, and {why}: pass "
+                "encoder=TableEncoder(fields=...), or a table"
             )
         self.encoder_._set_fields(fields)
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.settings import position_of
-from sparsefm.field_model import FieldWeightedModel
+from sparsefm.field_model import FieldWeightedModel, enlarged
 from sparsefm.snapshots import consistent
 from sparsefm.training.pairs import as_pairs
 from sparsefm.training.start import VARIANTS
@@ -35,7 +35,8 @@ class FieldWeights:
         models = [model for model in self._models if isinstance(model, FieldWeightedModel)]
         if not models:
             raise AttributeError("R_, weights of pairs of fields, needs variant='fwfm' or pairs")
-        found = np.stack([model.R for model in models])
+        others = np.ones((len(self.encoder_.field_names_),) * 2)
+        found = np.stack([enlarged(model.R, others) for model in models])
         return found[0] if len(found) == 1 else found
 
     @property

@@ -45,6 +45,7 @@ class FittingMixin(ExamplesMixin):
 
     loss: Any
     rank: int | None
+    pairs: Any
     solver: Optimizer | Sweeper | None
     epochs: int | Sequence[int] | None
     search: str | None
@@ -181,7 +182,8 @@ class FittingMixin(ExamplesMixin):
         learner = Learner.begin(hyperparameters, self._loss, dataset, seed)
         self._train(learner, dataset, validation, stages, planner)
         epochs = stages[0] if len(stages) == 1 else tuple(stages)
-        self.best_params_ = {"epochs": epochs, **vars(hyperparameters), **self._kept()}
+        pairs = {"pairs": self.pairs}  # by name, not by number
+        self.best_params_ = {"epochs": epochs, **vars(hyperparameters), **pairs, **self._kept()}
 
     def _kept(self) -> dict[str, Any]:
         """Return the parameters that give another estimator this one's encoding and loss."""

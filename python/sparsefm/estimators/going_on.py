@@ -33,6 +33,7 @@ def parameters_of(estimator: Any) -> Parameters:
     seed = estimator.random_state
     return {
         **{name: getattr(estimator, name) for name in SETTINGS},
+        "pairs": estimator._pairs_given().get("pairs"),
         "batch_size": estimator.batch_size,
         "loss": estimator._loss,
         "dtype": np.dtype(estimator.dtype),

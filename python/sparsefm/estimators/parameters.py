@@ -91,6 +91,8 @@ def check_parameters(estimator: Any) -> dict[str, Any]:
 
 def _check_fields(estimator: Any, solver: Optimizer | Sweeper) -> None:
     """Check a solver and a loss for a model that depends on fields."""
+    if estimator._loss.task == "ordinal":
+        raise ValueError("ordered classes need Gibbs, which has neither variants nor pairs")
     if isinstance(solver, Sweeper):
         variant = estimator.variant or VARIANTS[0]
         refuse_fields(type(solver).__name__, variant, estimator.pairs)

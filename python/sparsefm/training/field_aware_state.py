@@ -164,3 +164,23 @@ class FieldAwareState(State):
         larger.bias[:], larger.scalars[:] = self.bias, self.scalars
         larger.all_blocks[:, :, :known] = self.all_blocks
         return larger
+
+    def with_pairs_within(
+        self, dataset: Dataset, hyperparameters: Hyperparameters, seed: int, output: int
+    ) -> FieldAwareState:
+        """Return a state in which features of a field interact, if rows now have several of it.
+
+        Their factors for the field itself are drawn at random.
+        """
+        new = fields_with_pairs(dataset, self.fields, len(self.within)) & ~self.within
+        if not new.any():
+            return self
+        drawn = replace(self.copy(), within=self.within | new)
+        features = np.flatnonzero(new[self.fields] & (self.scalars[:, 0] > 0))
+        chosen = hyperparameters
+        drawn.draw_factors(seed, output, chosen.init, chosen.init_scale, features)
+        own = drawn.V[features, drawn.fields[features]].copy()
+        drawn.V[features] = self.V[features]
+        drawn.V[features, drawn.fields[features]] = own
+        drawn.refresh_norms()
+        return drawn

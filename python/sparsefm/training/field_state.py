@@ -169,6 +169,18 @@ class FieldState(State):
         larger.learned[known, known] = self.learned
         return larger
 
+    def with_pairs_within(self, dataset: Dataset, hyperparameters: Hyperparameters) -> FieldState:
+        """Return a state in which features of a field interact, if rows now have several of it."""
+        may = chosen_weights(hyperparameters.pairs, len(self.R)).diagonal() > 0
+        found = fields_with_pairs(dataset, self.fields, len(self.R))
+        new = found & may & (self.R.diagonal() == 0) & (self.learned.diagonal() == 0)
+        if not new.any():
+            return self
+        changed = replace(self, blocks=self.blocks.copy(), learned=self.learned.copy())
+        changed.R[new, new] = 1
+        changed.learned[new, new] = hyperparameters.variant == "fwfm"
+        return changed
+
 
 def first_weights(dataset: Dataset, fields: Fields, pairs: Pairs | None = None) -> Array:
     """Return the weights that training begins with: 1, and 0 for pairs within a one-hot field.
@@ -183,9 +195,9 @@ def first_weights(dataset: Dataset, fields: Fields, pairs: Pairs | None = None) 
     return weights
 
 
-def fields_with_pairs(dataset: Dataset, fields: Fields) -> Array:
+def fields_with_pairs(dataset: Dataset, fields: Fields, n_fields: int = 0) -> Array:
     """Return for each field whether some row of the training has two features of it: (F,)."""
-    X, d, n_fields = as_scipy(training_rows(dataset)), len(fields), number_of(fields)
+    X, d, n_fields = as_scipy(training_rows(dataset)), len(fields), n_fields or number_of(fields)
     present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
     in_field = sp.csr_matrix((np.ones(d, np.int32), fields, np.arange(d + 1)), (d, n_fields))
     most = (present @ in_field).max(axis=0).toarray().ravel() if X.nnz else np.zeros(n_fields)
@@ -197,8 +209,8 @@ def number_of(fields: Fields) -> int:
     n_fields = int(fields.max(initial=0)) + 1
     if n_fields > MOST_FIELDS:
         raise ValueError(
-            f"{n_fields} fields are too many: a row costs their square, so fields has at most "
-            f"{MOST_FIELDS}; the columns of a table are fields, their values are not"
+            f"{n_fields} fields are too many: a row costs their square, so variants and pairs "
+            f"need at most {MOST_FIELDS}; the columns of a table are fields, their values are not"
         )
     return n_fields
 

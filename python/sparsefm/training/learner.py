@@ -163,11 +163,15 @@ class Learner:
 
     def grown(self, dataset: Dataset) -> Learner:
         """Return this model with the features of a dataset; new ones start at zero."""
-        solver, states = self.hyperparameters.solver, list[State | ClassState]()
-        for state in self.states:
-            grown = state.grown(dataset.X.n_features, solver)
-            if isinstance(grown, FieldState | FieldAwareState) and dataset.fields is not None:
-                grown = grown.with_fields(dataset.fields, self.hyperparameters)
+        chosen, states = self.hyperparameters, list[State | ClassState]()
+        for output, state in enumerate(self.states):
+            grown = state.grown(dataset.X.n_features, chosen.solver)
+            if isinstance(grown, FieldState) and dataset.fields is not None:
+                grown = grown.with_fields(dataset.fields, chosen)
+                grown = grown.with_pairs_within(dataset, chosen)
+            elif isinstance(grown, FieldAwareState) and dataset.fields is not None:
+                grown = grown.with_fields(dataset.fields, chosen)
+                grown = grown.with_pairs_within(dataset, chosen, self.seed, output)
             states.append(grown)
         return replace(self, states=states)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -19,20 +19,20 @@ def as_pairs(pairs: Any, number_of: Callable[[Any], int]) -> Pairs:
     Parameters
     ----------
     pairs : sequence of pairs
-        Each half is a field or a collection of fields; then each of the one half and each of the
+        Each half is a field or a list of fields; then each of the one half and each of the
         other are a pair.
     number_of : callable
         Returns the number of a field as the user writes it, or raises.
     """
-    if isinstance(pairs, str) or not isinstance(pairs, Collection) or not len(pairs):
+    if not isinstance(pairs, list | tuple) or not pairs:
         raise TypeError(f"pairs must be a list of pairs of fields, got {pairs!r:.80}")
     found = set()
     for pair in pairs:
-        if isinstance(pair, str) or not isinstance(pair, list | tuple) or len(pair) != 2:
+        if not isinstance(pair, list | tuple) or len(pair) != 2 or [] in pair or () in pair:
             raise TypeError(f"pairs must hold pairs, each of two fields or lists, got {pair!r:.80}")
         first, second = (
             [number_of(field) for field in half]
-            if isinstance(half, list | tuple | set)
+            if isinstance(half, list | tuple)
             else [number_of(half)]
             for half in pair
         )

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from sparsefm.data.dataset import Dataset
-from sparsefm.data.distinct import distinct_values
 from sparsefm.losses import Loss
 from sparsefm.sampling import Gibbs
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.tuning.portfolio import FEW, FEW_OF_ALL_CLASSES, PORTFOLIO, Sampling
 from sparsefm.tuning.racing import (
+    CHANCE_OF_FIELDS,
     Candidate,
     Race,
     may_be_equal,
@@ -115,6 +115,8 @@ class Optimizers(Candidates):
         leader = samplers[0].best if samplers else np.inf
         race = replace(self.race, patient=not samplers)
         found = race.run(entrants, leader)
+        if not found:  # time is up
+            return []
         weighted = [replace(settings, variant="fwfm") for settings in self._to_weigh(found)]
         # The sampler ahead has no settings to vary, which these have.
         return ranked([*found, *race.run(weighted, found[0].best)])
@@ -123,7 +125,7 @@ class Optimizers(Candidates):
         """Return the best settings with interactions, if pairs of fields may have weights."""
         if "variant" in self.given or self._is_of_all_classes or self.dataset.fields is None:
             return []
-        n_fields = len(distinct_values(self.dataset.fields))
+        n_fields = int(self.dataset.fields.max()) + 1
         if not FEWEST_FIELDS <= n_fields <= MOST_FIELDS:
             return []
         finite = [one.settings for one in candidates if np.isfinite(one.best)]
@@ -178,8 +180,11 @@ def chosen(samplers: Sequence[Candidate], others: Sequence[Candidate], loss: Los
     if not others or not np.isfinite(others[0].best):
         return samplers[0]
     errors = CHANCE if loss.task == "regression" else CHANCE_OF_CLASSES
-    if not may_be_equal(samplers[0], plain_if_equal(others), errors):
+    rival = plain_if_equal(others)
+    if not may_be_equal(samplers[0], rival, errors):
         return significant(others)
+    if rival is not others[0] and not may_be_equal(samplers[0], others[0], CHANCE_OF_FIELDS):
+        return others[0]
     return samplers[0]
 
 

@@ -304,11 +304,13 @@ def significant(candidates: Sequence[Candidate]) -> Candidate:
 
     The best linear candidate is returned if its loss is higher by at most two standard errors of
     the difference, row by row, and by at most a quarter. The quarter matters with few rows.
+    Otherwise weights of fields must be better than by chance, see `plain_if_equal`.
     """
-    best = plain_if_equal(candidates)
+    best = candidates[0]
     for linear in candidates:
         if linear.settings.rank == 0 and np.isfinite(linear.best):
             more, error = excess(linear, best)
-            may_be_chance = more <= 2 * error and linear.best <= 1.25 * best.best
-            return linear if may_be_chance else best
-    return best
+            if more <= 2 * error and linear.best <= 1.25 * best.best:
+                return linear
+            break
+    return plain_if_equal([one for one in candidates if one is best or one.settings.rank > 0])

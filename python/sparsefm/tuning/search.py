@@ -215,8 +215,8 @@ class Search:
         if varied:  # fields have weights, which no sampler has: compare the best of these
             others = optimizer.vary(others)
         best = chosen(samplers, others, self.loss)
-        if not best.samples:
-            others = others if varied else optimizer.vary(others)
+        if not best.samples and not varied:
+            others = optimizer.vary(others)
             best = significant(others)
         return race, [best, *(one for one in [*samplers, *others] if one is not best)]
 
