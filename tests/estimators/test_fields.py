@@ -143,7 +143,7 @@ def test_given_fields(tmp_path):
     [
         ({"loss": "softmax"}, "make one model of each class against the rest"),
         ({"solver": fm.Gibbs(), "epochs": None}, "variant='fwfm' needs solver=Adam"),
-        ({"loss": "ordinal", "solver": None, "epochs": None}, "variant='fwfm' needs solver=Adam"),
+        ({"loss": "ordinal", "solver": None, "epochs": None}, "ordered classes need Gibbs"),
         ({"variant": "ffffm"}, "variant must be one of 'fm', 'fwfm'"),
         (
             {"encoder": fm.TableEncoder(fields=[0, 1])},
@@ -160,7 +160,7 @@ def test_what_cannot_be_is_said(settings, message):
 def test_fields_of_matrices_are_checked():
     rng = np.random.default_rng(0)
     X, y = sparse.random(50, 300, 0.1, "csr", random_state=0), rng.normal(size=50)
-    with pytest.raises(ValueError, match="which columns of X belong together"):
+    with pytest.raises(ValueError, match="are of one field, and X is not one-hot"):
         make("regressor").fit(X, y)
     for fields, message in (
         (np.zeros(299, int), "fields has shape"),
@@ -182,9 +182,9 @@ SOME = [("u", "v"), (["x"], ["w", "u"])]
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_given_pairs_interact(kind, variant, tmp_path):
     model, frame = fitted(kind, variant=variant, pairs=SOME, dtype="float64")
-    assert model.best_params_["pairs"] == ((0, 1), (0, 4), (2, 4))
+    assert model.best_params_["pairs"] == SOME
     expected = np.zeros((5, 5), bool)
-    for a, b in model.best_params_["pairs"]:
+    for a, b in ((0, 1), (0, 4), (2, 4)):
         expected[a, b] = expected[b, a] = True
     R = model.R_ if kind == "several" else model.R_[None]
     assert np.array_equal(R != 0, np.broadcast_to(expected, R.shape))
@@ -221,6 +221,10 @@ def test_pairs_are_checked():
         ([("u", "no")], ValueError, "pairs names a column 'no'"),
         ([(0, 5)], ValueError, "pairs names a column 5"),
         ([], TypeError, "pairs must be a list of pairs"),
+        ({("u", "v")}, TypeError, "pairs must be a list of pairs"),
+        ([("u", [])], TypeError, "pairs must hold pairs"),
+        ([("u", np.array([1, 2]))], TypeError, "pairs must name columns by name or position"),
+        ([("u", range(2))], TypeError, "pairs must name columns by name or position"),
         ("uv", TypeError, "pairs must be a list of pairs"),
         (["uv"], TypeError, "pairs must hold pairs"),
         (np.array([[0, 1], [0, 2]]), TypeError, "pairs must hold pairs"),
@@ -232,6 +236,9 @@ def test_pairs_are_checked():
     model = make("classifier", epochs=None).partial_fit(frame, y)
     with pytest.raises(ValueError, match=r"pairs is .* now, but was None"):
         model.set_params(pairs=SOME).partial_fit(frame, y)
+    same = make("classifier", epochs=None, pairs=[("u", "v")]).partial_fit(frame, y)
+    same.set_params(pairs=[(1, "u")]).partial_fit(frame, y)
+    same.set_params(pairs=[("v", ["u"])]).partial_fit(frame, y)
 
 
 def test_a_field_that_comes_later_has_its_given_pairs():
@@ -240,9 +247,10 @@ def test_a_field_that_comes_later_has_its_given_pairs():
     model = make("classifier", epochs=None, variant="fm", pairs=[("u", "v"), ("u", "tags")])
     empty = frame[:50].assign(tags=[[] for _ in range(50)])
     model.partial_fit(empty, y[:50], classes=[0, 1])
-    np.testing.assert_array_equal(model.R_, [[0, 1], [1, 0]])
-    model.partial_fit(frame, y)
-    np.testing.assert_array_equal(model.R_, [[0, 1, 1], [1, 0, 0], [1, 0, 0]])
+    assert model._models[0].n_fields == 2
+    for _ in range(2):
+        np.testing.assert_array_equal(model.R_, [[0, 1, 1], [1, 0, 0], [1, 0, 0]])
+        model.partial_fit(frame, y)
 
 
 def test_a_column_without_features_is_a_field_of_the_analyses():
@@ -254,3 +262,30 @@ def test_a_column_without_features_is_a_field_of_the_analyses():
         assert len(model.field_importances()) == 3
         parts = model.explain_fields(frame[:9])
         np.testing.assert_allclose(parts.scores, model.predict(frame[:9]), rtol=1e-9)
+
+
+def test_pairs_are_kept_as_the_user_wrote_them():
+    frame = table()[["u", "v", "w"]].set_axis([1, 2, 3], axis=1)
+    y = targets("regressor", table())
+    model = make("regressor", pairs=[("1", "2")]).fit(frame, y)
+    again = make("regressor").set_params(**model.best_params_).fit(frame, y)
+    assert np.array_equal(again.R_, model.R_)
+
+
+def test_the_first_rows_of_a_matrix_do_not_tell_fields():
+    X = sparse.csr_matrix(np.eye(6)[np.arange(40) % 6].reshape(20, 12))
+    for settings in ({"variant": "fwfm"}, {"variant": None, "pairs": [(0, 1)]}):
+        with pytest.raises(ValueError, match="first rows of a stream do not tell"):
+            make("regressor", epochs=None, **settings).partial_fit(X, np.arange(20.0))
+    encoder = fm.TableEncoder(fields=np.repeat([0, 1], 6))
+    model = make("regressor", epochs=None, encoder=encoder).partial_fit(X, np.arange(20.0))
+    assert model.R_.shape == (2, 2)
+
+
+def test_a_search_leaves_fields_with_large_numbers_alone():
+    rng = np.random.default_rng(0)
+    X = sparse.random(60, 300, 0.05, "csr", random_state=0)
+    fields = np.repeat([0, 150, 299], 100)
+    model = fm.FMRegressor(encoder=fm.TableEncoder(fields=fields), warm_start=True)
+    model.fit(X, rng.normal(size=60))
+    assert set(model.search_["variant"]) == {"fm"}

@@ -202,6 +202,37 @@ def test_going_on_with_more_factors(variant, kind):
     assert model.V_[..., 3:].any()
 
 
+@pytest.mark.parametrize("variant", ["fwfm", "ffm"])
+@pytest.mark.parametrize("warm", [False, True])
+def test_pairs_within_a_field_are_learned_when_rows_first_have_them(variant, warm):
+    rng = np.random.default_rng(0)
+    tags = [list(rng.choice(list("abcd"), 2, replace=False)) for _ in range(2000)]
+    y = np.array([2.0 if set(two) in ({"a", "b"}, {"c", "d"}) else -1.0 for two in tags])
+    frame = pd.DataFrame({"tags": tags, "other": rng.choice(list("xyz"), 2000)})
+    single = frame[:50].assign(tags=[[two[0]] for two in tags[:50]])
+    settings = {"variant": variant, "rank": 4, "random_state": 1, "batch_size": 16}
+    model = make("regressor", **settings, warm_start=warm, epochs=6 if warm else None)
+    if warm:
+        model.fit(single, y[:50]).fit(frame, y)
+    else:
+        model.partial_fit(single, y[:50])
+        before = scores_of(model, single)
+        still = model.set_params(solver=fm.AdaGrad(learning_rate=1e-30, initial_accumulator=0.5))
+        still.partial_fit(frame[:60], y[:60])
+        scale = np.abs(before).max()
+        np.testing.assert_allclose(scores_of(model, single), before, atol=1e-4 * scale)
+        model.set_params(solver=QUICK["solver"])
+        for _ in range(6):
+            model.partial_fit(frame, y)
+    assert model.score(frame, y) > 0.9
+
+
+def test_weights_have_the_order_of_the_fields_names():
+    frame = table(200)[["u", "v"]].assign(last=[[] for _ in range(200)])
+    model = make("classifier").fit(frame, targets("classifier", table(200)))
+    assert model.R_.shape == (3, 3) == (len(model.encoder_.field_names_),) * 2
+
+
 def test_another_variant_is_another_model():
     frame = table()
     y = targets("classifier", frame)

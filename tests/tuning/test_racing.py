@@ -361,6 +361,8 @@ def test_weights_of_fields_must_be_better_by_two_standard_errors(more, wins):
     weighted.settings = replace(weighted.settings, variant="fwfm")
     linear = ended([2.0], 0, 2 * weighted.row_losses)
     candidates = [weighted, plain, linear]
+    near = ended([plain.best + 0.1], 0, plain.row_losses + weighted.row_losses * 0.1)
+    assert significant([*candidates[:2], near]).settings.rank == 4  # equal to plain, but not best
     assert plain_if_equal(candidates) is (plain if wins else weighted)
     assert significant(candidates) is (plain if wins else weighted)
     assert plain_if_equal([plain, weighted]) is plain

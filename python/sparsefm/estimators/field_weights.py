@@ -9,7 +9,7 @@ from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.settings import position_of
 from sparsefm.field_model import FieldWeightedModel, enlarged
 from sparsefm.snapshots import consistent
-from sparsefm.training.pairs import as_pairs
+from sparsefm.training.pairs import as_pairs, chosen_weights
 from sparsefm.training.start import VARIANTS
 
 
@@ -20,6 +20,7 @@ class FieldWeights:
         variant: str | None
         pairs: Any
         encoder_: TableEncoder
+        _learner: Any
 
         @property
         def _models(self) -> list[Any]: ...
@@ -35,7 +36,8 @@ class FieldWeights:
         models = [model for model in self._models if isinstance(model, FieldWeightedModel)]
         if not models:
             raise AttributeError("R_, weights of pairs of fields, needs variant='fwfm' or pairs")
-        others = np.ones((len(self.encoder_.field_names_),) * 2)
+        n_fields, pairs = len(self.encoder_.field_names_), self._learner.hyperparameters.pairs
+        others = chosen_weights(pairs, n_fields)  # a field without features has weights, too
         found = np.stack([enlarged(model.R, others) for model in models])
         return found[0] if len(found) == 1 else found
 

@@ -28,7 +28,8 @@ def as_pairs(pairs: Any, number_of: Callable[[Any], int]) -> Pairs:
         raise TypeError(f"pairs must be a list of pairs of fields, got {pairs!r:.80}")
     found = set()
     for pair in pairs:
-        if not isinstance(pair, list | tuple) or len(pair) != 2 or [] in pair or () in pair:
+        is_pair = isinstance(pair, list | tuple) and len(pair) == 2
+        if not is_pair or any(isinstance(half, list | tuple) and not half for half in pair):
             raise TypeError(f"pairs must hold pairs, each of two fields or lists, got {pair!r:.80}")
         first, second = (
             [number_of(field) for field in half]
