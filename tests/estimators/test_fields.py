@@ -227,7 +227,7 @@ def test_pairs_are_checked():
         ([("u", range(2))], TypeError, "pairs must name columns by name or position"),
         ("uv", TypeError, "pairs must be a list of pairs"),
         (["uv"], TypeError, "pairs must hold pairs"),
-        (np.array([[0, 1], [0, 2]]), TypeError, "pairs must hold pairs"),
+        (np.array([[0, 1], [0, 2]]), TypeError, "pairs must be a list of pairs"),
     ):
         with pytest.raises(error, match=message):
             make("classifier", pairs=pairs).fit(frame, y)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.memory import check_width
 from sparsefm.field_aware_model import FieldAwareModel, field_aware_scores
 from sparsefm.field_model import Fields, own_fields
 from sparsefm.interaction import FieldAware
@@ -48,6 +49,7 @@ class FieldAwareState(State):
         if dataset.fields is None:
             raise ValueError("there are no fields")
         within = fields_with_pairs(dataset, dataset.fields)
+        check_width(len(dataset.fields), rank, dataset.dtype.itemsize, fields=len(within))
         return cls._zeros(rank, dataset.fields, within, optimizer, dataset.dtype)
 
     @classmethod
