@@ -89,10 +89,6 @@ class FieldAware {
       const Index i = row.features[p], a = field_of[i];
       const Real x = row.values[p];
       const Real* const v = theta.factors(i) + f;
-      // The next row's sums follow, and writing them would have to wait for their cache lines.
-      for (Index n = 0; f == 0 && n < width; n += cache_line / Index{sizeof(Real)}) {
-        sparsefm::prefetch(T + (fields + a) * width + n);
-      }
       const auto term = [&](Index b) { return x * Eigen::Map<const L>(v + b * size); };
       while (begun < a) of_field(begun++, set_zero);
       if (begun == a) {

@@ -18,7 +18,7 @@
 //   uses_norms                  whether `score` reads squared_norm(i); if not, training does not
 //   keep it scales_late                 whether e_r multiplies T_r where features gather it,
 //   instead of where
-//                               the row wrote it: less work where a row has many vectors. The bits
+//                               the row wrote it: less work where T is large. The bits
 //                               are the same
 //   has_weights                 whether it has parameters of its own; if so, with the sums of rows,
 //   weights()                   how many they are
