@@ -23,7 +23,7 @@ namespace sparsefm {
 template <class Real>
 class FieldAware {
  public:
-  static constexpr bool has_weights = false;
+  static constexpr bool uses_norms = false, scales_late = true, has_weights = false;
 
   explicit FieldAware(const FieldBlocks& blocks) noexcept : blocks_(blocks) {}
 
@@ -49,12 +49,15 @@ class FieldAware {
              const RowSums<Real>& out) const noexcept {
     Real linear = theta.bias();
     for (Index p = 0; p < row.size; ++p) linear += row.values[p] * theta.linear(row.features[p]);
-    std::fill_n(out.terms, blocks_.fields * theta.width, Real{0});
     Real pairs = 0;
     visit_block([&]<class L>(Index f) {
-      const L squares = add_features<L>(row, theta, out.terms + f, f);
-      pairs += (add_pairs<L>(out.terms + f, theta.width) - squares).sum();
+      const L squares = write_terms<L>(row, theta, out.terms + f, f);
+      pairs += (sum_pairs<L>(out.terms + f, theta.width) - squares).sum();
     });
+    const Index used = blocks_.fields * blocks_.size;
+    for (Index a = 0; used < theta.width && a < blocks_.fields; ++a) {
+      std::fill_n(out.terms + a * theta.width + used, theta.width - used, Real{0});
+    }
     return linear + pairs / 2;
   }
 
@@ -68,40 +71,54 @@ class FieldAware {
     with_pieces<Real>(blocks_.size, [&]<class Block>(Block) { Block::visit(blocks_.size, body); });
   }
 
-  /// Adds the features of a row to T, for the factors of an L of each block. Returns the sum of
-  /// their |v_i,f(i)|^2 x_i^2.
+  /// Writes T of a row, for the factors of an L of each block. Returns the sum of the features'
+  /// |v_i,f(i)|^2 x_i^2.
   template <class L, class Values, class Parameters>
-  L add_features(const CsrRow<Values>& row, const Parameters& theta, Real* T,
-                 Index f) const noexcept {
+  L write_terms(const CsrRow<Values>& row, const Parameters& theta, Real* T,
+                Index f) const noexcept {
     // Copies: the compiler must suppose that writing T changes what it can reach.
     const Index fields = blocks_.fields, size = blocks_.size, width = theta.width;
     const auto* const field_of = blocks_.field_of;
+    const auto of_field = [&](Index a, const auto& write) {  // what its features add to
+      for (Index b = 0; b < fields; ++b) write(Eigen::Map<L>(T + b * width + a * size), b);
+    };
+    const auto set_zero = [](Eigen::Map<L> sum, Index) { sum.setZero(); };
+    Index begun = 0;  // the fields below have sums; usually a feature is the first of its field
     L squares = L::Zero();
     for (Index p = 0; p < row.size; ++p) {
       const Index i = row.features[p], a = field_of[i];
       const Real x = row.values[p];
       const Real* const v = theta.factors(i) + f;
-      for (Index b = 0; b < fields; ++b) {
-        Eigen::Map<L>(T + b * width + a * size) += x * Eigen::Map<const L>(v + b * size);
+      const auto term = [&](Index b) { return x * Eigen::Map<const L>(v + b * size); };
+      while (begun < a) of_field(begun++, set_zero);
+      if (begun == a) {
+        of_field(begun++, [&](Eigen::Map<L> sum, Index b) { sum = term(b); });
+      } else {
+        of_field(a, [&](Eigen::Map<L> sum, Index b) { sum += term(b); });
       }
-      squares += L(x * Eigen::Map<const L>(v + a * size)).square();
+      squares += L(term(a)).square();
     }
+    while (begun < fields) of_field(begun++, set_zero);
     return squares;
   }
 
   /// Returns the sum of <S_ab, S_ba> over a and b.
   template <class L>
-  L add_pairs(const Real* T, Index width) const noexcept {
-    const Index size = blocks_.size;
-    L between = L::Zero(), within = L::Zero();
-    for (Index a = 0; a < blocks_.fields; ++a) {
-      for (Index b = 0; b < a; ++b) {
-        between += Eigen::Map<const L>(T + a * width + b * size) *
-                   Eigen::Map<const L>(T + b * width + a * size);
+  L sum_pairs(const Real* T, Index width) const noexcept {
+    const Index fields = blocks_.fields, size = blocks_.size;
+    const auto of = [&](Index a, Index b) { return Eigen::Map<const L>(T + a * width + b * size); };
+    // Several sums: one addition need not wait for the one before.
+    L between = L::Zero(), odd = L::Zero(), within = L::Zero();
+    for (Index a = 0; a < fields; ++a) {
+      Index b = 0;
+      for (; b + 2 <= a; b += 2) {
+        between += of(a, b) * of(b, a);
+        odd += of(a, b + 1) * of(b + 1, a);
       }
-      within += Eigen::Map<const L>(T + a * width + a * size).square();
+      if (b < a) between += of(a, b) * of(b, a);
+      within += of(a, a).square();
     }
-    return 2 * between + within;
+    return 2 * (between + odd) + within;
   }
 
   FieldBlocks blocks_;

@@ -31,7 +31,7 @@ struct SummedRows {
 template <class Real>
 class FieldWeighted {
  public:
-  static constexpr bool has_weights = true;
+  static constexpr bool uses_norms = true, scales_late = false, has_weights = true;
 
   explicit FieldWeighted(const FieldPairs<Real>& pairs) noexcept : pairs_(pairs) {}
 

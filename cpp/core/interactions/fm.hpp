@@ -12,7 +12,7 @@
 namespace sparsefm {
 
 struct Fm {
-  static constexpr bool has_weights = false;
+  static constexpr bool uses_norms = true, scales_late = false, has_weights = false;
 
   static constexpr Index vectors() noexcept { return 1; }
   static constexpr Index of(Index) noexcept { return 0; }

@@ -15,6 +15,11 @@
 //                               returns s(x) of a row for the parameters theta; writes the vectors
 //                               T_a, unless out.terms is null, and the sums; what keeps no sums
 //                               besides T may need out.terms
+//   uses_norms                  whether `score` reads squared_norm(i); if not, training does not
+//   keep it scales_late                 whether e_r multiplies T_r where features gather it,
+//   instead of where
+//                               the row wrote it: less work where T is large. The bits
+//                               are the same
 //   has_weights                 whether it has parameters of its own; if so, with the sums of rows,
 //   weights()                   how many they are
 //   add_weight_gradients<Pieces>(sums, e, rows, width, gradients)
@@ -53,6 +58,8 @@ template <class I, class Real>
 concept InteractionOf = ScoresRows<I, Real, MixedPieces<Real>, ModelView<Real>> &&
                         ScoresRows<I, Real, Pieces<Lanes<Real, 16>>, StateView<Real>> &&
                         requires(const I interaction, Index n) {
+                          { I::uses_norms } -> std::convertible_to<bool>;
+                          { I::scales_late } -> std::convertible_to<bool>;
                           { I::has_weights } -> std::convertible_to<bool>;
                           { interaction.vectors() } noexcept -> std::same_as<Index>;
                           { interaction.of(n) } noexcept -> std::same_as<Index>;

@@ -21,7 +21,8 @@ struct FeatureSums {
   }
 };
 
-/// For each row of a batch: its slope e_r, including its weight, and e_r T_r (row_size,).
+/// For each row of a batch: its slope e_r, including its weight, and e_r T_r (row_size,), or T_r
+/// alone where e_r comes `late`.
 template <class Real>
 struct RowTerms {
   const Real* slopes;
@@ -42,20 +43,25 @@ FeatureSums gather_scalars(const Occurrences<Values>& occurrences,
 }
 
 /// sum_r x_ri e_r T_r for the numbers f, f + 1, ... of an L among those of a row.
-template <class L, class Real, class Values>
+template <class L, bool late, class Real, class Values>
 L gather_factors(const Occurrences<Values>& occurrences, const RowTerms<Real>& terms,
                  Index f) noexcept {
   L sum = L::Zero();
   for (Index p = 0; p < occurrences.size; ++p) {
-    sum += occurrences.values[p] *
-           Eigen::Map<const L>(terms.T + occurrences.rows[p] * terms.row_size + f);
+    const auto r = occurrences.rows[p];
+    const Eigen::Map<const L> T(terms.T + r * terms.row_size + f);
+    if constexpr (late) {
+      sum += occurrences.values[p] * (terms.slopes[r] * T);
+    } else {
+      sum += occurrences.values[p] * T;
+    }
   }
   return sum;
 }
 
 /// Computes the sums for one batch after another. Frequent features are summed in pieces, so that
 /// all threads share the work, and so that no sum in float32 has very many terms.
-template <class Real>
+template <class Real, bool late = false>
 class Gatherer {
  public:
   /// Sums the pieces: `width` numbers for each, from `place(i)` on. The arrays of `terms` must stay
@@ -74,7 +80,7 @@ class Gatherer {
         const Index first = place(batch.features[batch.pieces[q].feature]);
         piece_scalars_[q] = gather_scalars(part, terms);
         Pieces::visit(width, [&]<class L>(Index f) {
-          Eigen::Map<L>(&piece_factors_(f, q)) = gather_factors<L>(part, terms, first + f);
+          Eigen::Map<L>(&piece_factors_(f, q)) = gather_factors<L, late>(part, terms, first + f);
         });
       }
     });
@@ -93,7 +99,7 @@ class Gatherer {
   L factors(Index j, Index place, Index f) const noexcept {
     const auto [first, last] = batch_->pieces_of(j);
     if (first == last) {
-      return gather_factors<L>(batch_->template occurrences<Values>(j), terms_, place + f);
+      return gather_factors<L, late>(batch_->template occurrences<Values>(j), terms_, place + f);
     }
     using Doubles = Eigen::Array<double, L::RowsAtCompileTime, 1>;
     Doubles sum = Doubles::Zero();
@@ -103,7 +109,21 @@ class Gatherer {
     return sum.template cast<Real>();
   }
 
+  /// Asks for the first rows' terms that `factors` will read.
+  template <class Values>
+  void prefetch(Index j, Index place, Index width) const noexcept {
+    const auto occurrences = batch_->template occurrences<Values>(j);
+    if (occurrences.size > Batch<Real>::piece_size) return;
+    for (Index p = 0; p < std::min(occurrences.size, rows_ahead); ++p) {
+      const Real* const T = terms_.T + occurrences.rows[p] * terms_.row_size + place;
+      for (Index f = 0; f < width; f += cache_line / Index{sizeof(Real)}) {
+        sparsefm::prefetch(T + f);
+      }
+    }
+  }
+
  private:
+  static constexpr Index rows_ahead = 4;  // whose terms to prefetch; the processor sees the rest
   static constexpr Index pieces_at_once = 4;
 
   const Batch<Real>* batch_ = nullptr;

@@ -1,6 +1,6 @@
 // Training with mini-batches. A step uses its batch twice, in two parallel loops:
 //
-//   rows      r:  s_r,  e_r = omega_r dL/ds,  e_r T_r                             (`row_pass.hpp`)
+//   rows      r:  s_r,  e_r = omega_r dL/ds,  T_r                                 (`row_pass.hpp`)
 //   features  i:  dw_i = sum_r e_r x_ri,  dv_i from sum_r e_r x_ri T_r and sum_r e_r x_ri^2, their
 //   update
 //
@@ -59,7 +59,8 @@ class Minibatch final : public Trainer<Real> {
 
  private:
   static constexpr Index feature_block = 64;
-  static constexpr Index ahead = 16;  // features to prefetch ahead
+  static constexpr Index ahead = 16;       // features to prefetch ahead
+  static constexpr Index terms_ahead = 4;  // and the terms of their rows
 
   using One = Lanes<Real, 1>;
 
@@ -92,11 +93,19 @@ class Minibatch final : public Trainer<Real> {
           state_.prefetch_update(batch.features[j + ahead]);
           interaction_.prefetch(batch.features[j + ahead]);
         }
+        if constexpr (Interaction::scales_late) prefetch_terms<Values>(batch, j + terms_ahead);
         update_feature<Pieces, Values>(batch, j, step);
       }
     });
     if constexpr (Interaction::has_weights) update_weights(step);
     return sums.loss;
+  }
+
+  /// A row's terms for a feature are on cache lines that no feature before has touched.
+  template <class Values>
+  void prefetch_terms(const Batch<Real>& batch, Index j) const noexcept {
+    if (j >= batch.size()) return;
+    gatherer_.template prefetch<Values>(j, row_pass_.place(batch.features[j]), state_.width);
   }
 
   void update_weights(Index step) noexcept {
@@ -117,7 +126,7 @@ class Minibatch final : public Trainer<Real> {
     Real* w = state_.linear_block(i);
     optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + l2_linear_ * share * *w)), missed);
     const Index place = row_pass_.place(i);
-    Real norm = 0;
+    [[maybe_unused]] Real norm = 0;
     Pieces::visit(state_.width, [&]<class L>(Index f) {
       Eigen::Map<L> v(state_.factors(i) + f);
       const L xT = gatherer_.template factors<Values, L>(j, place, f);
@@ -125,9 +134,9 @@ class Minibatch final : public Trainer<Real> {
       const auto self =
           multiple(interaction_.template own<L>(i, f), sums.self, l2_factors_ * share);
       optimizer_.apply(v.data(), state_.width, L(xT - self * v), missed);
-      norm += v.square().sum();
+      if constexpr (Interaction::uses_norms) norm += v.square().sum();
     });
-    state_.squared_norm(i) = norm;
+    if constexpr (Interaction::uses_norms) state_.squared_norm(i) = norm;
   }
 
   /// own * sum - penalty, for all factors of a feature or for those of an L.
@@ -155,7 +164,9 @@ class Minibatch final : public Trainer<Real> {
           Pieces::visit(state_.width, [&]<class L>(Index f) {
             optimizer_.template skip<L>(state_.factors(i) + f, state_.width, missed);
           });
-          state_.squared_norm(i) = squared_norm<Pieces>(state_.factors(i), state_.width);
+          if constexpr (Interaction::uses_norms) {
+            state_.squared_norm(i) = squared_norm<Pieces>(state_.factors(i), state_.width);
+          }
         }
       });
     });
@@ -167,7 +178,7 @@ class Minibatch final : public Trainer<Real> {
   Real l2_linear_, l2_factors_;
   int threads_;
   RowPass<Real, Interaction> row_pass_;
-  Gatherer<Real> gatherer_;
+  Gatherer<Real, Interaction::scales_late> gatherer_;
   Segment<Real> segment_;
 };
 

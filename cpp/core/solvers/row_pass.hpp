@@ -41,8 +41,8 @@ class RowPass {
     }
   }
 
-  /// Computes e_r = omega_r dL/ds and T_r of the rows of a batch. omega_r is the row's share of the
-  /// batch: its weight / the sum of weights.
+  /// Computes e_r = omega_r dL/ds and the terms of the rows of a batch. omega_r is the row's share
+  /// of the batch: its weight / the sum of weights.
   template <class Pieces, class Values>
   BatchSums run(Team& team, const CsrView<Values>& X, const StateView<Real>& state,
                 const Segment<Real>& segment, Index step) {
@@ -98,7 +98,7 @@ class RowPass {
   const std::vector<Real>& shares() const noexcept { return shares_; }
 
  private:
-  /// s_r, the sums and T_r / e_r of the rows [begin, end) of a batch.
+  /// s_r, the sums and T_r of the rows [begin, end) of a batch.
   template <class Pieces, class Values>
   void score(const CsrView<Values>& X, const StateView<Real>& state, std::span<const Index> rows,
              Index begin, Index end, Real* sums) noexcept {
@@ -126,7 +126,7 @@ class RowPass {
     for (Index p = 0; p < row.size; ++p) interaction_.prefetch(row.features[p]);
   }
 
-  /// e_r and T_r of the rows [begin, end) of a batch.
+  /// e_r of the rows [begin, end) of a batch, and e_r T_r unless the interaction scales late.
   template <class Pieces>
   BatchSums hand_out(const Real* targets, Index begin, Index end) noexcept {
     const Index size = end - begin;
@@ -137,8 +137,10 @@ class RowPass {
       slopes_[r] *= shares_[r];
       sums.loss += static_cast<double>(shares_[r]) * losses_[r];
       sums.slope += slopes_[r];
-      Real* const T = T_.data() + r * row_size_;
-      Pieces::visit(row_size_, [&]<class L>(Index f) { Eigen::Map<L>(T + f) *= slopes_[r]; });
+      if constexpr (!Interaction::scales_late) {
+        Real* const T = T_.data() + r * row_size_;
+        Pieces::visit(row_size_, [&]<class L>(Index f) { Eigen::Map<L>(T + f) *= slopes_[r]; });
+      }
     }
     return sums;
   }

@@ -21,6 +21,10 @@ from sparsefm.training.field_state import fields_with_pairs, number_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.parameters import FEATURES_AT_ONCE, Array, Features, State, draw, padded
 
+# Factors are padded to a multiple of it: whole registers, and no more memory than is needed, since
+# moving it is what an epoch waits for.
+WIDTH = 8
+
 
 @dataclass(frozen=True, eq=False)
 class FieldAwareState(State):
@@ -69,7 +73,9 @@ class FieldAwareState(State):
         cls, rank: int, fields: Fields, within: Array, optimizer: Optimizer, dtype: npt.DTypeLike
     ) -> FieldAwareState:
         own = own_fields(fields, len(fields), len(within), "V")  # which nobody else can change
-        plain = State.begin(len(fields), len(within) * padded(rank), optimizer, dtype)
+        size = len(within) * padded(rank)
+        width = -(-size // WIDTH) * WIDTH
+        plain = State.begin(len(fields), size, optimizer, dtype, width)
         return cls._joined(plain, rank, own, within)
 
     @classmethod

@@ -53,12 +53,18 @@ class State:
 
     @classmethod
     def begin(
-        cls, n_features: int, rank: int, optimizer: Optimizer, dtype: npt.DTypeLike
+        cls,
+        n_features: int,
+        rank: int,
+        optimizer: Optimizer,
+        dtype: npt.DTypeLike,
+        width: int | None = None,
     ) -> "State":
         """Return parameters of zero, and the optimizer's initial moments."""
+        width = padded(rank) if width is None else width
         moments = optimizer._moments
         scalars = aligned_zeros((n_features, 2 + moments), dtype)
-        factors = aligned_zeros((n_features, 1 + moments, padded(rank)), dtype)
+        factors = aligned_zeros((n_features, 1 + moments, width), dtype)
         bias = np.array([0.0, *optimizer._moment_starts], dtype)
         state = cls(bias, scalars, factors, rank, (scalars, factors))
         state._start_moments(0, optimizer)
