@@ -15,11 +15,9 @@
 //                               returns s(x) of a row for the parameters theta; writes the vectors
 //                               T_a, unless out.terms is null, and the sums; what keeps no sums
 //                               besides T may need out.terms
-//   uses_norms                  whether `score` reads squared_norm(i); if not, training does not
-//   keep it scales_late                 whether e_r multiplies T_r where features gather it,
-//   instead of where
-//                               the row wrote it: less work where T is large. The bits
-//                               are the same
+//   uses_norms                  whether `score` reads squared_norm(i)
+//   scales_late                 whether e_r multiplies T_r where features gather it, and not where
+//                               the row wrote it: less work where T is large, and the same bits
 //   has_weights                 whether it has parameters of its own; if so, with the sums of rows,
 //   weights()                   how many they are
 //   add_weight_gradients<Pieces>(sums, e, rows, width, gradients)
