@@ -145,7 +145,9 @@ def write_columns(columns: Mapping[str, Any], path: str) -> None:
         with click.open_file(path, "w") as file:
             if len(columns) > 1:
                 file.write("\t".join(columns) + "\n")
-            rows = zip(*(np.asarray(column).astype(str) for column in columns.values()), strict=True)
+            rows = zip(
+                *(np.asarray(column).astype(str) for column in columns.values()), strict=True
+            )
             file.writelines("\t".join(row) + "\n" for row in rows)
         return
     import pandas as pd
@@ -166,7 +168,7 @@ def write_model(model: Any, path: str, **options: bool) -> None:
         name = os.path.join(folder, "model")
         model.save(name, **options)
         with open(name, "rb") as file:
-            shutil.copyfileobj(file, click.get_binary_stream("stdout"))
+            shutil.copyfileobj(file, sys.stdout.buffer)
 
 
 @contextmanager
@@ -180,6 +182,6 @@ def _files(paths: Sequence[str]) -> Iterator[tuple[list[str], Callable[[str], st
     with tempfile.TemporaryDirectory() as folder:
         name = os.path.join(folder, "data")
         with open(name, "wb") as file:
-            shutil.copyfileobj(click.get_binary_stream("stdin"), file)
+            shutil.copyfileobj(sys.stdin.buffer, file)
         names = [name if path == STANDARD else path for path in paths]
         yield names, lambda text: text.replace(name, "standard input")

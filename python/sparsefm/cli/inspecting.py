@@ -12,7 +12,6 @@ from sparsefm.cli.console import as_json, common, plain, show, show_table
 from sparsefm.cli.describing import summary
 from sparsefm.cli.predicting import data_of
 from sparsefm.io.file import read_file
-from sparsefm.io.values import from_json
 
 
 @click.command("inspect")
@@ -52,10 +51,9 @@ def inspect_(
         show({**about, **tables}, in_json=True)
         return
     show(about, in_json=False)
-    for title, values in (("settings", settings),):
-        if values:
-            click.echo(f"\n{title}")
-            show({name: plain(value) for name, value in values.items()}, in_json=False)
+    if settings:
+        click.echo("\nsettings")
+        show({name: plain(value) for name, value in settings.items()}, in_json=False)
     for title, columns in (("largest weights", weights), ("interactions", interactions)):
         if columns is not None and len(next(iter(columns.values()))):
             click.echo(f"\n{title}, the strongest first")
@@ -124,7 +122,9 @@ def _interactions(model: Any, X: Any, top: int, label: Any) -> dict[str, Any] | 
         from sparsefm.inspection.interactions import strongest_interactions
 
         pairs, names = strongest_interactions(model, X, top), feature_names(model)
-        columns = dict(zip(("first", "second", "weight", "share", "strength"), pairs.arrays(), strict=True))
+        columns = dict(
+            zip(("first", "second", "weight", "share", "strength"), pairs.arrays(), strict=True)
+        )
         return {**columns, "first": names[pairs.first], "second": names[pairs.second]}
     if (X is None and model._sample is None) or (label is None and model._n_scores > 1):
         return None

@@ -12,6 +12,9 @@ def main() -> None:
             "the command line needs click: pip install 'sparsefm[cli]'; without it there is "
             "`python -m sparsefm.cli.doctor`"
         )
-    from sparsefm.cli.group import cli
+    try:
+        from sparsefm.cli.group import cli
 
-    cli(prog_name="sparsefm")
+        cli(prog_name="sparsefm")
+    except KeyboardInterrupt:  # before a command began
+        sys.exit(130)

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ Owner = Callable[..., Any]
 FLAGS = {"n_threads": "threads", "random_state": "seed"}
 
 
-class Value(click.ParamType):
+class Value(click.ParamType):  # type: ignore[type-arg,unused-ignore]
     """JSON, parts separated by commas, or text."""
 
     name = "value"
@@ -23,9 +24,7 @@ class Value(click.ParamType):
     def __init__(self, listed: bool = False) -> None:
         self.listed = listed  # whether one part is a list, too
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the value; that of a settings file has its type already."""
         found = self._parsed(value) if isinstance(value, str) else value
         return [found] if self.listed and not isinstance(found, list) else found
@@ -97,7 +96,7 @@ def settings_of(
 
 def _type(kind: str, annotation: str) -> Any:
     """Return the type of a flag, by the words of the docstring and the annotation."""
-    choices = re.match(r"\{(.*?)\}(.*)", kind)
+    choices = None if "Mapping" in annotation else re.match(r"\{(.*?)\}(.*)", kind)
     names = re.findall(r'"(.*?)"', choices.group(1)) if choices else []
     if choices and len(names) > 1:
         none = ["none"] if re.match(r" or None", choices.group(2)) else []
@@ -120,13 +119,13 @@ def _described(function: Owner) -> dict[str, tuple[str, str]]:
     found = {}
     for names, kind, body in re.findall(r"(?m)^([\w, *]+?) : (.*)\n((?:[ \n].*\n?)*)", section):
         flat = " ".join(body.split())
-        sentence = re.match(r"(.*?[^.][.:])(?: [A-Z`\"]|$)", flat)
+        sentence = re.match(r"(.*?[^.]\.)(?: [A-Z`\"]|$)", flat)
         default = re.search(r"Default: [^.]*(?:\.\d[^.]*)*\.", flat)
         line = sentence.group(1) if sentence else flat
         if default and default.group() not in line:
             line += f" {default.group()}"
         for name in names.split(","):
-            found[name.strip()] = kind, re.sub(r"`+", "", line)
+            found[name.strip()] = kind, re.sub(r":math:|\\(?=\w)|`+", "", line)
     return found
 
 
@@ -145,7 +144,7 @@ def read_config(context: click.Context, _: click.Parameter, path: str | None) ->
     if path is None:
         return
     try:
-        import tomllib
+        tomllib = import_module("tomllib")
     except ImportError:
         raise click.UsageError("--config needs Python 3.11 or newer, which reads TOML") from None
     try:
@@ -158,10 +157,14 @@ def read_config(context: click.Context, _: click.Parameter, path: str | None) ->
     flat: dict[str, Any] = {}
     for name, value in entries.items():
         nested = isinstance(value, dict) and name in ("encoder", "loss")
-        parts = {f"{name}_{key}": entry for key, entry in value.items()} if nested else {name: value}
+        parts = (
+            {f"{name}_{key}": entry for key, entry in value.items()} if nested else {name: value}
+        )
         flat |= {key.replace("-", "_"): entry for key, entry in parts.items()}
-    known = {one.name for one in context.command.params if one.name} - {"config", "paths"}
-    unknown = sorted(flat.keys() - known)
-    if unknown:
-        raise click.BadParameter(f"{path} has the setting {unknown[0]!r}, which no flag has")
+    known = {one.name: one for one in context.command.params if one.name and one.name != "config"}
+    for name, value in flat.items():
+        if name not in known:
+            raise click.BadParameter(f"{path} has the setting {name!r}, which no flag has")
+        if getattr(known[name], "multiple", False) and isinstance(value, str):
+            flat[name] = [value]
     context.default_map = flat

@@ -1,4 +1,4 @@
-"""The settings of ``sparsefm train``: those of `train`, the estimators and what they are made of."""
+"""The settings of ``sparsefm train``: those of `train`, the estimators and their parts."""
 
 from typing import Any
 
@@ -14,7 +14,16 @@ from sparsefm.training.train import train
 
 TASKS = ("regression", "binary", "ordinal", "classification")
 SOLVERS = {"adam": Adam, "adagrad": AdaGrad, "gibbs": Gibbs, "als": ALS}
-NOT_FLAGS = ("task", "init", "solver", "encoder", "callbacks", "resume", "sample_weight", "warm_start")
+NOT_FLAGS = (
+    "task",
+    "init",
+    "solver",
+    "encoder",
+    "callbacks",
+    "resume",
+    "sample_weight",
+    "warm_start",
+)
 
 TEXT, REGRESSOR, CLASSIFIER = "train", "FMRegressor", "FMClassifier"
 OWNERS = ((TEXT, train), (REGRESSOR, FMRegressor), (CLASSIFIER, FMClassifier))

@@ -54,7 +54,9 @@ def train_on_text(job: Job) -> Any:
     model = settings.get("init")
     rows, valid = _read(job, model.n_features if isinstance(model, fm.Model) else None)
     callbacks = job.callbacks()
-    stopping = {name: options[name] for name in ("patience", "min_delta") if options[name] is not None}
+    stopping = {
+        name: options[name] for name in ("patience", "min_delta") if options[name] is not None
+    }
     if stopping:
         if valid is None:
             raise click.UsageError("--patience and --min-delta need --valid")
@@ -125,10 +127,11 @@ def train_on_table(job: Job) -> Any:
         estimator = kind(**settings, **({} if init is None else {"init": init}))
     else:
         estimator = _loaded(init, kind).set_params(warm_start=True, **settings)
-    valid = _columns(job, options["valid"]) if options["valid"] else None
-    if valid is not None and valid[2] is None:
-        valid = valid[:2]
-    estimator.fit(X, y, weights, valid, resume=job.resume)
+    eval_set = None
+    if options["valid"]:
+        *rows, their_weights = _columns(job, options["valid"])
+        eval_set = (*rows, *([] if their_weights is None else [their_weights]))
+    estimator.fit(X, y, weights, eval_set, resume=job.resume)
     return estimator.set_params(warm_start=False)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import click
 
 from sparsefm.cli import data
-from sparsefm.cli.console import as_json, common, show
+from sparsefm.cli.console import as_json, common, is_quiet, show
+from sparsefm.cli.describing import summary
 from sparsefm.cli.options import read_config
 from sparsefm.cli.settings import add_settings, chosen_settings
 from sparsefm.cli.trained import Job, train_on_table, train_on_text
@@ -34,13 +35,15 @@ PATH = click.Path()
     help="TOML file of settings, by the names of the flags; flags come before it.",
 )
 @click.option("--checkpoint", type=PATH, help="Save the training to this file after each epoch.")
-@click.option("--resume", is_flag=True, help="Go on from the file of --checkpoint, if there is one.")
+@click.option(
+    "--resume", is_flag=True, help="Go on from the file of --checkpoint, if there is one."
+)
 @click.option("--keep-optimizer-state", is_flag=True, help="Of tables: to train on as if unbroken.")
 @click.option("--keep-training-rows", is_flag=True, help="Of tables: a sample, for `inspect`.")
 @as_json
 @common
 @click.pass_context
-def train_(context: click.Context, paths: tuple[str, ...], in_json: bool, **_: Any) -> None:
+def train_(context: click.Context, /, paths: tuple[str, ...], in_json: bool, **_: Any) -> None:
     """Train a model on DATA and save it.
 
     DATA are files of libsvm, libFM or libffm (also compressed), trained on as they are, or tables
@@ -69,9 +72,6 @@ def train_(context: click.Context, paths: tuple[str, ...], in_json: bool, **_: A
         "training_rows": options["keep_training_rows"],
     }
     data.write_model(model, output, **({} if format is None else kept))
-    from sparsefm.cli.console import is_quiet
-    from sparsefm.cli.describing import summary
-
     if in_json or not is_quiet():
         show({**summary(model), "saved": output}, in_json, err=output == data.STANDARD)
 
@@ -84,7 +84,10 @@ def _check(options: Mapping[str, Any], format: str | None) -> None:
         for name in ("target", "weight", "ignore", "keep_optimizer_state", "keep_training_rows"):
             if options[name]:
                 raise click.UsageError(f"--{name.replace('_', '-')} is for tables, not for text")
-    if options["valid"] and data.table_format(options["valid"], options["format"], format) != format:
+    if (
+        options["valid"]
+        and data.table_format(options["valid"], options["format"], format) != format
+    ):
         raise click.UsageError("--valid must be of the format of DATA")
     if options["resume"] and not options["checkpoint"]:
         raise click.UsageError("--resume needs --checkpoint, the file to go on from")

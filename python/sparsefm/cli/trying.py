@@ -1,4 +1,4 @@
-"""``sparsefm demo``, ``doctor`` and ``versions``: does it work here, and what is it like?"""
+"""``sparsefm demo``, ``doctor`` and ``versions``: whether it works here, and what it is like."""
 
 import click
 
