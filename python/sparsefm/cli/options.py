@@ -71,12 +71,12 @@ class Setting:
 def settings_of(
     owners: Iterable[tuple[str, Owner]], without: Iterable[str] = (), prefix: str = ""
 ) -> dict[str, Setting]:
-    """Return the settings that functions and classes have by keyword, by the name of the flag."""
+    """Return the settings that functions and classes have, by the name of the flag."""
     found: dict[str, Setting] = {}
     for owner, function in owners:
         described = _described(function)
         for name, parameter in inspect.signature(function).parameters.items():
-            if parameter.kind is not parameter.KEYWORD_ONLY or name in without:
+            if name in without:
                 continue
             flag = prefix + FLAGS.get(name, name)
             kind, text = described.get(name, ("", ""))

@@ -14,16 +14,8 @@ from sparsefm.training.train import train
 
 TASKS = ("regression", "binary", "ordinal", "classification")
 SOLVERS = {"adam": Adam, "adagrad": AdaGrad, "gibbs": Gibbs, "als": ALS}
-NOT_FLAGS = (
-    "task",
-    "init",
-    "solver",
-    "encoder",
-    "callbacks",
-    "resume",
-    "sample_weight",
-    "warm_start",
-)
+DATA = ("X", "y", "X_val", "y_val", "sample_weight")
+NOT_FLAGS = (*DATA, "task", "init", "solver", "encoder", "callbacks", "resume", "warm_start")
 
 TEXT, REGRESSOR, CLASSIFIER = "train", "FMRegressor", "FMClassifier"
 OWNERS = ((TEXT, train), (REGRESSOR, FMRegressor), (CLASSIFIER, FMClassifier))
