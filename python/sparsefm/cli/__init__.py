@@ -1,4 +1,4 @@
-"""The command line: ``sparsefm demo``, ``sparsefm doctor``."""
+"""The command line ``sparsefm``: one module for each command, which is imported late."""
 
 from sparsefm.cli.main import main
 

@@ -1,0 +1,99 @@
+"""``sparsefm evaluate``: how good a model is on rows with targets."""
+
+from typing import Any
+
+import click
+import numpy as np
+
+import sparsefm as fm
+from sparsefm.cli import data
+from sparsefm.cli.console import as_json, common, show
+from sparsefm.cli.predicting import data_of
+from sparsefm.data.validation import as_classes, as_labels
+from sparsefm.losses import LOSSES
+from sparsefm.training.metrics import metrics_of
+
+
+@click.command("evaluate")
+@click.argument("model", type=click.Path())
+@click.argument("paths", nargs=-1, required=True, metavar="DATA...")
+@click.option("--target", help="Column of a table with the targets.")
+@data.data_options
+@data.threads_option
+@as_json
+@common
+def evaluate_(
+    model: str,
+    paths: tuple[str, ...],
+    target: str | None,
+    format: str,
+    zero_based: bool | None,
+    threads: int | None,
+    in_json: bool,
+) -> None:
+    """Print metrics of the model of a file on the rows of DATA.
+
+    Regression: rmse, mae and r2. Two classes: log loss, accuracy and auc. More classes: log loss
+    and accuracy.
+
+    \b
+    sparsefm evaluate model.safetensors valid.svm
+    sparsefm evaluate price.safetensors valid.csv --target price --json
+    """
+    loaded = fm.load(model)
+    if data.is_of_tables(loaded) != (target is not None):
+        where = "needs --target" if target is None else "of text takes its targets from the text"
+        raise click.UsageError(f"this model {where}")
+    X, found = data_of(loaded, paths, format, zero_based, threads)
+    y = found if target is None else data.column_of(found, target, paths[0])
+    if isinstance(loaded, fm.Model):
+        metrics = _of_model(loaded, X, y, threads)
+    else:
+        loaded.set_params(n_threads=threads)
+        metrics = _of_estimator(loaded, X, y)
+    show({"rows": len(y), **metrics}, in_json)
+
+
+def _of_model(model: fm.Model, X: Any, y: Any, threads: int | None) -> dict[str, float]:
+    if model.task == "regression":
+        return _errors(y, model.predict(X, n_threads=threads))
+    loss = LOSSES[model.loss]()
+    if model.task == "ordinal":
+        probabilities = model.predict(X, n_threads=threads)
+        codes = as_classes(y, "the targets", probabilities.shape[1])
+        with np.errstate(divide="ignore"):
+            return metrics_of(loss, codes, np.log(probabilities), None)
+    return metrics_of(loss, as_labels(y, "the targets"), model.score(X, n_threads=threads), None)
+
+
+def _of_estimator(model: Any, X: Any, y: Any) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+    if not hasattr(model, "classes_"):
+        return _errors(np.asarray(y, np.float64), model.predict(X))
+    y, classes = np.asarray(y), model.classes_
+    unknown = [label for label in y.tolist() if label not in set(classes.tolist())]
+    if unknown:
+        raise ValueError(f"the class {unknown[0]!r:.80} is none of those of the model: {classes}")
+    metrics = {}
+    if hasattr(model, "predict_proba"):
+        probabilities = model.predict_proba(X)
+        metrics["log_loss"] = float(log_loss(y, probabilities, labels=classes))
+    metrics["accuracy"] = float(accuracy_score(y, model.predict(X)))
+    if len(classes) == 2:
+        both = bool((y == classes[0]).any() and (y == classes[1]).any())
+        scores = model.decision_function(X)
+        metrics["auc"] = float(roc_auc_score(y == classes[1], scores)) if both else float("nan")
+    return metrics
+
+
+def _errors(y: Any, predicted: Any) -> dict[str, float]:
+    if not np.isfinite(y).all():
+        raise ValueError("the targets must be finite numbers: some are missing or infinite")
+    errors = np.asarray(y, np.float64) - np.asarray(predicted, np.float64)
+    spread = float(np.sum((y - np.mean(y)) ** 2))
+    return {
+        "rmse": float(np.sqrt(np.mean(errors**2))),
+        "mae": float(np.mean(np.abs(errors))),
+        "r2": 1 - float(np.sum(errors**2)) / spread if spread else float("nan"),
+    }
