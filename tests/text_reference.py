@@ -34,8 +34,12 @@ def nearest(text, dtype):
 
 def parse_line(line, number, *, fields, qid, least, most, dtype):
     """Return (label, query, {index: (value, field)}, seen indices), None of a blank line."""
-    parts = list(re.finditer(rb"[^ \t\r]+", line.partition(b"#")[0]))
+    line, mark, comment = line.removesuffix(b"\r").partition(b"#")
+    parts = list(re.finditer(rb"[^ \t]+", line))
+    stray = (mark + comment).find(b"\r")
     if not parts:
+        if stray >= 0:
+            raise BadLineError(number, len(line) + stray + 1)
         return None
 
     def check(condition, part):
@@ -74,6 +78,8 @@ def parse_line(line, number, *, fields, qid, least, most, dtype):
             with np.errstate(over="ignore"):
                 value = dtype(row[index][0] + dtype(value))
         row[index] = dtype(value), field
+    if stray >= 0:
+        raise BadLineError(number, len(line) + stray + 1)
     check(not conflict, label)  # after what is wrong with a part
     check(all(np.isfinite(value) for value, _ in row.values()), label)
     row = {index: entry for index, entry in sorted(row.items()) if entry[0] != 0}

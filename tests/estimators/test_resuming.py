@@ -95,9 +95,10 @@ def test_more_epochs(tmp_path):
         assert_same(more, fit("stages", epochs=epochs), TABLE)
     for epochs in ((3, 9), (2, 2, 2)):
         with pytest.raises(
-            ValueError, match=r"epochs has other stages .* what follows epoch 4 may"
-        ):
+            ValueError, match=r"^resume: epochs has other stages .* what follows epoch 4 may"
+        ) as told:
             fit("stages", [], path, epochs=epochs)
+        assert not isinstance(told.value, fm.FileFormatError)
     with pytest.raises(ValueError, match=r"epochs is 3, but .* has made 4 already"):
         fit("stages", [], path, epochs=3)
     fit("gibbs", [fm.Checkpoint(path)])
@@ -233,3 +234,8 @@ def test_the_rows_may_come_in_another_order(tmp_path):
     given = {"rank": 2, **CASES["stages"][1], "validation_fraction": None}
     resumed = fm.FMRegressor(**given).fit(TABLE[order], NUMBERS[order], resume=path)
     assert_same(resumed, whole, TABLE)
+
+
+def test_resume_names_one_file(tmp_path):
+    with pytest.raises(ValueError, match=r"^resume names one file"):
+        fit("stages", [fm.Checkpoint(tmp_path / "{epoch}")], tmp_path / "{epoch}")

@@ -55,7 +55,7 @@ def check(text, *, dtype=np.float32, fields=False, qid=False, **limits):
     assert found.all_ones == all(value == 1 for _, (value, _) in entries)
 
 
-spaces = st.sampled_from([b" ", b"\t", b"  ", b" \r", b" \t "])
+spaces = st.sampled_from([b" ", b"\t", b"  ", b" \t "])
 indices = st.integers(0, 12) | st.sampled_from([0, 2**31 - 2, 2**31 - 1, 2**31, 10**30])
 floats = st.floats(allow_nan=False, allow_infinity=False)
 numbers = st.one_of(

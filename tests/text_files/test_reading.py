@@ -5,6 +5,7 @@ import io
 import itertools
 import logging
 import pathlib
+import time
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from text_reference import same
 import sparsefm as fm
 from sparsefm.data.csr import as_csr
 from sparsefm.files import lines, rows
+from sparsefm.files.detecting import Form
 
 TEXT = b"# begin\n1 1:2 3:0.5\n\n-1 2:1 # end\r\n\t0\n1 4:1e-3 2 1:7"
 DENSE = [[2, 0, 0.5, 0], [0, 1, 0, 0], [0, 0, 0, 0], [7, 1, 0, 1e-3]]
@@ -198,6 +200,45 @@ def test_lines_before_the_first_row_tell_nothing(write, monkeypatch):
         data = fm.read(path, max_bad_lines=2)
         np.testing.assert_array_equal(data.qid, [7])
         np.testing.assert_array_equal(data.fields, [1])
+
+
+@pytest.mark.parametrize(
+    "bad", [b"1 qid:1 1:1:x", b"2 1:x", b"1. 1:2:3 x", b"1 2:3:4 \r 1:1:1", b"1x"]
+)
+def test_malformed_lines_tell_nothing(write, bad):
+    path = write(bad + b"\n1\n1 1:2\n")
+    data = fm.read(path, max_bad_lines=1)
+    assert (data.format, data.qid, data.n_bad_lines) == ("libsvm", None, 1)
+    np.testing.assert_array_equal(data.X.toarray(), [[0], [2]])
+
+
+@pytest.mark.parametrize("number", [b"-1", b"x", b"", b"1x", b"9223372036854775807"])
+def test_a_malformed_query_in_the_first_row(write, number):
+    text = b"1 qid:" + number + b" 1:1\n"
+    for more in (b"", b"1 qid:2 1:1\n"):
+        with pytest.raises(
+            fm.FileFormatError, match=r"line 1, column 3: the number of a query must be"
+        ):
+            fm.read(write(text + more))
+
+
+def test_a_carriage_return_alone_ends_no_line(write):
+    texts = [b"1 1:1\r0 2:1\r", b"1 1:1\r\r\n", b"1\r1:1\n", b"# x\r1 1:1\r", b"1 1:1 # x\r1 1:1"]
+    for text in (*texts, b"\r1 1:1\n"):
+        with pytest.raises(fm.FileFormatError, match=r"line 1, .*a carriage return ends no line"):
+            fm.read(write(text))
+    for space in (b"\v", b"\f"):
+        with pytest.raises(fm.FileFormatError, match="line 1, "):
+            fm.read(write(b"1" + space + b"qid:3 1:1\n"))
+
+
+@pytest.mark.parametrize("line", [b"\n", b" \r\n", b"#\n", b"1\n", b"1 1:x\n", b"1 1 1 1 x\n"])
+def test_lines_that_tell_nothing_are_passed_quickly(line):
+    text = np.frombuffer(line * (1 << 18) + b"1 1:1:1\n", np.uint8)
+    begin = time.process_time()
+    form = Form(None).detect(text, 0)
+    assert time.process_time() - begin < 0.4  # a loop in Python takes longer
+    assert form.format == (None if b"x" in line else "libffm")
 
 
 # --- files --------------------------------------------------------------------------------------

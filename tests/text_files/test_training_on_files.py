@@ -41,7 +41,6 @@ def test_validation_rows_from_a_file(rows):
     X, y, (first, second) = rows
     wanted = fm.train(X[:60], y[:60], X[60:], y[60:], task="binary", **SETTINGS)
     same(fm.train(first, X_val=second, task="binary", **SETTINGS), wanted)
-    same(fm.train(X[:60], y[:60], second, task="binary", **SETTINGS), wanted)
     same(fm.train(first, None, X[60:], y[60:], task="binary", **SETTINGS), wanted)
 
 
@@ -53,10 +52,43 @@ def test_both_files_have_the_same_features(tmp_path):
     assert model.n_features == 8
     assert (model.w[[0, 3, 4, 5, 6, 7]] == 0).all()
     assert (model.w[1:3] != 0).all()
+
+
+def test_a_file_beside_a_matrix_is_refused(tmp_path):
+    """If it counts from 0 but has no feature 0, a guess would move all features by one."""
+    path = tmp_path / "a"
+    path.write_text("1 1:1 3:2\n")
+    for matrix in (np.eye(4), sp.eye(4, format="csr"), [[1, 0], [0, 1]]):
+        y = np.arange(len(matrix) if isinstance(matrix, list) else 4) % 2
+        with pytest.raises(ValueError, match=r"X_val names files, but .*n_features and zero_based"):
+            fm.train(matrix, y, path, task="binary", **SETTINGS)
+
+
+def test_the_fields_of_both_files_agree(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_text("1 0:1:1 1:2:1\n0 0:4:1 1:2:1\n" * 9)
+    second.write_text("1 0:1:1 1:3:1\n0 2:9:1\n")
+    how = SETTINGS | {"task": "binary", "variant": "fwfm"}
+    model = fm.train(first, X_val=second, **how)
+    np.testing.assert_array_equal(model.fields, [0, 1, 1, 0, 0, 0, 0, 0, 2])
+    second.write_text("1 0:1:1\n1 0:2:1\n")
     with pytest.raises(
-        fm.FileFormatError, match="b, line 1, column 7: an index must be from 0 to 5"
+        fm.FileFormatError, match=r"b, line 2: index 2 is in field 0, but before in field 1"
     ):
-        fm.train(np.eye(5), np.arange(5) % 2, second, task="binary", **SETTINGS)
+        fm.train(first, X_val=second, **how)
+
+
+def test_errors_name_no_argument_that_train_has_not(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("1 1:x\n")
+    with pytest.raises(fm.FileFormatError, match=r"; read the file with sparsefm\.read: max_bad"):
+        fm.train(path)
+    path.write_text("1 0:1 2147483647:1\n")
+    with pytest.raises(
+        fm.FileFormatError, match=r"at most 2147483647 are possible; number"
+    ) as told:
+        fm.train(path)
+    assert "raise n_features" not in str(told.value)
 
 
 def test_the_fields_of_a_libffm_file_are_those_of_pairs(tmp_path):

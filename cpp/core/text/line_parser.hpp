@@ -3,12 +3,12 @@
 
 #include <algorithm>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "number.hpp"
+#include "row_scratch.hpp"
 
 namespace sparsefm {
 
@@ -27,50 +27,12 @@ struct BadLine {
   std::string why;
 };
 
-inline bool is_space(char c) noexcept { return c == ' ' || c == '\t' || c == '\r'; }
-inline bool ends_line(char c) noexcept { return c == '\n' || c == '#'; }
-inline bool ends_part(char c) noexcept { return is_space(c) || ends_line(c); }
-
-/// Room for an array that is written from the front; it grows, and is used again.
-template <class T>
-class Room {
- public:
-  void reserve(std::size_t size) {
-    if (size <= size_) return;
-    size_ = 0;
-    data_.reset(new T[size]);  // not set to zero
-    size_ = size;
-  }
-  T& operator[](Index place) noexcept { return data_[static_cast<std::size_t>(place)]; }
-  std::vector<T> first(Index size) const { return {data_.get(), data_.get() + size}; }
-
- private:
-  std::size_t size_ = 0;
-  std::unique_ptr<T[]> data_;
-};
-
-template <class Real>
-struct RowScratch {
-  /// Has room for the rows that begin in some bytes of text, and their entries in perhaps more.
-  void reserve(Index bytes_of_rows, Index bytes) {
-    const auto rows = static_cast<std::size_t>(bytes_of_rows / 2 + 1);  // the least is "1\n"
-    const auto entries = static_cast<std::size_t>(bytes / 2 + 1);       // the least is " 1"
-    labels.reserve(rows);
-    queries.reserve(rows);
-    lines.reserve(rows);
-    counts.reserve(rows);
-    features.reserve(entries);
-    fields.reserve(entries);
-    values.reserve(entries);
-  }
-
-  Room<double> labels;
-  Room<Index> queries;
-  Room<std::int32_t> lines, counts;
-  Room<Feature> features;
-  Room<std::int32_t> fields;
-  Room<Real> values;
-};
+inline bool is_space(const char* p) noexcept { return *p == ' ' || *p == '\t'; }
+/// A carriage return ends a line only together with the newline behind it.
+inline bool ends_line(const char* p) noexcept {
+  return *p == '\n' || *p == '#' || (*p == '\r' && p[1] == '\n');
+}
+inline bool ends_part(const char* p) noexcept { return is_space(p) || ends_line(p); }
 
 template <class Real, bool with_fields>
 class LineParser {
@@ -83,13 +45,14 @@ class LineParser {
   void read(const char* p, std::int32_t line) {
     const char* begin = p;
     const char* label = p = skip_spaces(p);
-    if (ends_line(*p)) return;
+    const bool blank = ends_line(p);
+    if (blank && check_comment(p)) return;
     first_ = entries;
     ascends_ = true;
     zeros_ = false;
     smallest_ = std::numeric_limits<Index>::max();
     largest_ = -1;
-    if ((p = read_label(p)) != nullptr && read_entries(p) &&
+    if (!blank && (p = read_label(p)) != nullptr && read_entries(p) &&
         ((ascends_ && !zeros_) || put_in_order(label))) {
       out_.lines[rows] = line;
       out_.counts[rows] = static_cast<std::int32_t>(entries - first_);
@@ -102,7 +65,10 @@ class LineParser {
     entries = first_;
     if (bad++ == 0) {
       const char* end = offending_;
-      while (!ends_part(*end)) ++end;
+      while (!ends_part(end)) ++end;
+      if (std::find(offending_, end, '\r') != end) {
+        why_ = "a carriage return ends no line: a newline must follow it";
+      }
       first_bad = {line, offending_ - begin + 1, offending_ - text_, end - text_, std::move(why_)};
     }
   }
@@ -114,7 +80,7 @@ class LineParser {
 
  private:
   static const char* skip_spaces(const char* p) noexcept {
-    while (is_space(*p)) ++p;
+    while (is_space(p)) ++p;
     return p;
   }
 
@@ -146,7 +112,7 @@ class LineParser {
   /// Returns what follows the label and the query, or null.
   const char* read_label(const char* p) {
     const auto label = read_number<double>(p);
-    if (label.end == p + (*p == '+') || !ends_part(*label.end)) {
+    if (label.end == p + (*p == '+') || !ends_part(label.end)) {
       fail_number(p, p, "the label");
       return nullptr;
     }
@@ -161,15 +127,16 @@ class LineParser {
       fail(p, "the label must be followed by qid:n, as in the first row");
       return nullptr;
     }
-    Index query = 0;
+    return read_query(p, out_.queries[rows]);
+  }
+
+  /// Returns what follows a query, or null.
+  const char* read_query(const char* p, Index& query) {
     constexpr Index most = std::numeric_limits<Index>::max() - 1;
-    const char* end = read_integer(p + 4, most, query);
-    if (end == p + 4 || query > most || !ends_part(*end)) {
-      fail(p, "the number of a query must be an integer from 0 to 2^63 - 2");
-      return nullptr;
-    }
-    out_.queries[rows] = query;
-    return end;
+    const char* end = read_integer(p + 4, most, query = 0);
+    if (end != p + 4 && query <= most && ends_part(end)) return end;
+    fail(p, "the number of a query must be an integer from 0 to 2^63 - 2");
+    return nullptr;
   }
 
   static bool is_query(const char* p) noexcept {
@@ -178,7 +145,7 @@ class LineParser {
 
   bool read_entries(const char* p) {
     Index last = -1;
-    for (p = skip_spaces(p); !ends_line(*p); p = skip_spaces(p)) {
+    for (p = skip_spaces(p); !ends_line(p); p = skip_spaces(p)) {
       const char* part = p;
       std::int32_t field = 0;
       if constexpr (with_fields) {
@@ -202,11 +169,11 @@ class LineParser {
       Real value = 1;
       if (*p == ':') {
         ++p;
-        if (*p == '1' && ends_part(p[1])) {
+        if (*p == '1' && ends_part(p + 1)) {
           ++p;
         } else {
           const auto number = read_number<Real>(p);
-          if (number.end == p + (*p == '+') || !(ends_part(*number.end) || *number.end == ':')) {
+          if (number.end == p + (*p == '+') || !(ends_part(number.end) || *number.end == ':')) {
             return fail_number(part, p, "the value");
           }
           if (number.too_large) return fail_large<Real>(part, "the value");
@@ -214,7 +181,7 @@ class LineParser {
           p = number.end;
         }
       }
-      if (!ends_part(*p)) return fail_entry(part);
+      if (!ends_part(p)) return fail_entry(part);
       zeros_ |= value == 0;
       ascends_ &= index > last;
       last = index;
@@ -225,11 +192,22 @@ class LineParser {
       if constexpr (with_fields) out_.fields[entries] = field;
       ++entries;
     }
+    return check_comment(p);
+  }
+
+  /// A file whose lines end with carriage returns alone would be one comment.
+  bool check_comment(const char* p) {
+    if (*p != '#') return true;
+    for (; *p != '\n'; ++p) {
+      if (*p == '\r' && p[1] != '\n') return fail(p, "");
+    }
     return true;
   }
 
   bool fail_entry(const char* part) {
     if (is_query(part)) {
+      Index query = 0;
+      if (read_query(part, query) == nullptr) return false;
       return fail(part,
                   form_.qid ? "there are two qid" : "there is a qid, but not in the first row");
     }

@@ -24,7 +24,8 @@ def resumption_of(estimator: Any, resume: Any) -> Resumption:
     check_fixed_seed(resume, estimator.random_state, "random_state")
     parameters, _ = parameters_to_json(saved_parameters(estimator))
     settings = {f"parameter {n}": v for n, v in parameters.items() if n not in FREE}
-    return Resumption(Saved.read(resume, estimator.callbacks), settings)
+    name = type(estimator).__name__
+    return Resumption(Saved.read(resume, estimator.callbacks, name), name, settings)
 
 
 def choice_to_json(choice: Choice) -> dict[str, Any]:

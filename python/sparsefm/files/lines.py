@@ -9,7 +9,7 @@ from sparsefm.errors import FileFormatError
 from sparsefm.files.streams import Source, opened
 
 PIECE = 1 << 24  # bytes
-LONGEST = 1 << 30  # bytes of a line
+LONGEST = 1 << 30  # bytes of a line, with its newline and one that is free
 MARK = b"\xef\xbb\xbf"  # which some programs write before UTF-8
 
 Text = npt.NDArray[np.uint8]
@@ -23,10 +23,12 @@ def pieces(path: str, size: int = PIECE) -> Iterator[Text]:
     Raises
     ------
     FileFormatError
-        If the file is damaged, or a line is longer than 2^30 bytes.
+        If the file is damaged, or a line is longer than 2^30 - 2 bytes, or a very long one holds a
+        NUL: then the file is no text.
     """
     with opened(path) as source:
         room, used, first = bytearray(size), 0, True
+        before = 0  # bytes of the text that are not in the room any more
         while True:
             filled = _fill(source, room, used)
             over = filled < len(room) - 1
@@ -40,9 +42,12 @@ def pieces(path: str, size: int = PIECE) -> Iterator[Text]:
                 first = False
             if over:
                 return
-            used = filled - end
+            nul = -1 if end else room.find(0, used, filled)
+            used, before = filled - end, before + end
             if end:
                 room[:used] = room[end:filled]
+            elif nul >= 0:
+                raise FileFormatError(f"{path} is no text: its byte {before + nul + 1} is NUL")
             elif len(room) >= LONGEST:
                 raise FileFormatError(f"{path} has a line of more than {len(room) - 2} bytes")
             else:  # a new one: the last piece may still be in use

@@ -11,7 +11,7 @@ from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.data.validation import check_choice, check_dtype, check_integer
 from sparsefm.files.detecting import FORMATS, Form
 from sparsefm.files.paths import as_paths
-from sparsefm.files.rows import Expected, Rows
+from sparsefm.files.rows import Expected, FieldTable, Rows
 from sparsefm.threads import resolve_threads
 
 
@@ -126,9 +126,15 @@ def read(
     return joined(rows, begins_with_zero, rows.n_features(begins_with_zero), threads)
 
 
-def parse(paths: list[str], expected: Expected, threads: int, format: str | None = None) -> Rows:
-    """Return the rows of files, which are not joined yet."""
-    rows = Rows(expected, Form(format))
+def parse(
+    paths: list[str],
+    expected: Expected,
+    threads: int,
+    format: str | None = None,
+    fields: FieldTable | None = None,
+) -> Rows:
+    """Return the rows of files, which are not joined yet; `fields` may know some fields."""
+    rows = Rows(expected, Form(format), fields or FieldTable())
     for path in paths:
         rows.add_file(path, threads)
     return rows

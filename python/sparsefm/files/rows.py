@@ -34,12 +34,19 @@ class Expected:
         None: the smallest index will tell.
     n_features : int or None
     max_bad_lines : int
+    in_train : bool
+        Whether the files are arguments of `train`, which has no arguments for the above.
     """
 
     dtype: np.dtype[Any]
     zero_based: bool | None
     n_features: int | None
     max_bad_lines: int
+    in_train: bool = False
+
+    def advise(self, what: str) -> str:
+        """Return what to do about an error, with arguments that the caller has."""
+        return f"; read the file with sparsefm.read: {what}" if self.in_train else f"; {what}"
 
     @property
     def least(self) -> int:
@@ -53,6 +60,27 @@ class Expected:
         return max(count - (self.zero_based is True), self.least)
 
 
+@dataclass(eq=False)
+class FieldTable:
+    """The field of each index that has occurred; several rows may have one table together.
+
+    Attributes
+    ----------
+    of : ndarray of int32
+        By index; `UNKNOWN` where there is none.
+    """
+
+    of: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+
+    def grow(self, size: int) -> None:
+        """Make room for so many indices."""
+        if size > len(self.of):
+            larger = np.empty(size, np.int32)
+            larger[: len(self.of)] = self.of
+            larger[len(self.of) :] = UNKNOWN
+            self.of = larger
+
+
 @dataclass
 class Rows:
     """The rows of files, as the core has parsed them, piece by piece.
@@ -61,6 +89,7 @@ class Rows:
     ----------
     expected : Expected
     form : Form
+    field_table : FieldTable
     n_bad_lines : int
         Lines that were left out.
     n_rows, n_entries : int
@@ -69,6 +98,7 @@ class Rows:
 
     expected: Expected
     form: Form
+    field_table: FieldTable = field(default_factory=FieldTable)
     n_bad_lines: int = 0
     n_rows: int = 0
     n_entries: int = 0
@@ -77,7 +107,6 @@ class Rows:
     _first_bad: str = ""  # of the file
     _smallest: int = MAX_FEATURES
     _largest: int = -1
-    _field_of: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     def add_file(self, path: str, threads: int) -> None:
         """Read a file to its end."""
@@ -91,7 +120,7 @@ class Rows:
 
     def add(self, text: Text, path: str, line: int, threads: int) -> int:
         """Read a piece of whole lines, the first with the number `line`; return how many."""
-        self.form = self.form.detect(text)
+        self.form = self.form.detect(text, self.expected.max_bad_lines)
         parsed = self._parse(text, threads)
         if parsed.first_bad is not None:
             self.n_bad_lines += parsed.n_bad
@@ -131,11 +160,17 @@ class Rows:
     def n_features(self, zero_based: bool) -> int:
         """Return the number of features: as expected, or what the largest index says."""
         found = max(self._largest + zero_based, 0)
-        if found > (limit := self.expected.n_features or MAX_FEATURES):
-            raise FileFormatError(
+        limit = self.expected.n_features or MAX_FEATURES
+        if found > limit:
+            told = (
                 f"an index is {self._largest}, and indices begin with 0, so there are {found} "
-                f"features, but at most {limit} are expected: raise n_features, or pass "
-                "zero_based=False if a file has no feature with index 0"
+                f"features, but at most {limit} are "
+            )
+            if limit == MAX_FEATURES:
+                raise FileFormatError(told + "possible; number the features anew")
+            raise FileFormatError(
+                told + "expected; raise n_features, or pass zero_based=False if a file has no "
+                "feature with index 0"
             )
         return found if self.expected.n_features is None else self.expected.n_features
 
@@ -162,11 +197,8 @@ class Rows:
         self._check_memory(path)
         if self.form.format != "libffm":
             return
-        if self._largest >= len(self._field_of):
-            larger = np.full(2 * self._largest + 1, UNKNOWN, np.int32)
-            larger[: len(self._field_of)] = self._field_of
-            self._field_of = larger
-        conflict = parsed.merge_fields(self._field_of)
+        self.field_table.grow(self._largest + 1)
+        conflict = parsed.merge_fields(self.field_table.of)
         if conflict is not None:
             at, index, before, now = conflict
             raise FileFormatError(
@@ -177,7 +209,9 @@ class Rows:
     def _check_memory(self, path: str) -> None:
         """Refuse more rows than fit, before they take the memory that there is."""
         joined = 24 * self.n_rows + self.n_entries * (4 + self.expected.dtype.itemsize)
-        fields = 12 * self._largest if self.form.format == "libffm" else 0
+        fields = 0
+        if self.form.format == "libffm":  # an old and a larger table, or the fields of all features
+            fields = 8 * max(self._largest + 1, self.expected.n_features or 0)
         needed = max(self._n_bytes, joined) + fields
         if needed > MOST_OF_MEMORY * total_memory():
             raise MemoryError(
@@ -188,15 +222,18 @@ class Rows:
     def _fields(self, zero_based: bool, n_features: int) -> npt.NDArray[np.int32] | None:
         if self.form.format != "libffm":
             return None
+        known = self.field_table.of[0 if zero_based else 1 :][:n_features]
+        np.maximum(known, 0, out=known)
+        if len(known) == n_features:
+            return known
         fields = np.zeros(n_features, np.int32)
-        known = self._field_of[0 if zero_based else 1 :][:n_features]
-        fields[: len(known)] = np.maximum(known, 0)
+        fields[: len(known)] = known
         return fields
 
     def _advice(self) -> str:
         allowed = self.expected.max_bad_lines
         if allowed == 0:
-            return "; max_bad_lines says how many such lines to leave out"
+            return self.expected.advise("max_bad_lines says how many such lines to leave out")
         return f"; so far {self.n_bad_lines} lines are bad, and max_bad_lines={allowed}"
 
 

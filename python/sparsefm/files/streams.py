@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from sparsefm.errors import FileFormatError
 
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+SKIPPABLE = tuple(bytes([first]) + b"\x2a\x4d\x18" for first in range(0x50, 0x60))  # frames of zstd
 ZSTD_BYTES = 4096  # at a time: compressed as hard as may be, they are 128 MiB
 
 
@@ -22,14 +23,32 @@ class Source(Protocol):
 @contextmanager
 def opened(path: str) -> Iterator[Source]:
     """Open a file to read its text; what cannot be decompressed is a `FileFormatError`."""
-    with open(path, "rb") as raw:
-        head = raw.peek(len(ZSTD))
+    with open(path, "rb") as file:
+        head = file.read(len(ZSTD))  # all of it, even of a pipe that gives a byte at a time
+        raw = io.BufferedReader(_Whole(head, file))
         if head.startswith(GZIP):
             yield from _checked(path, _gzip(raw))
-        elif head.startswith(ZSTD):
+        elif head.startswith((ZSTD, *SKIPPABLE)):
             yield from _checked(path, _zstd(raw, path))
         else:
             yield raw
+
+
+class _Whole(io.RawIOBase):
+    """A file whose first bytes were read already; a pipe cannot go back to them."""
+
+    def __init__(self, head: bytes, rest: io.BufferedReader) -> None:
+        self._head, self._rest = head, rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any, /) -> int:
+        if not self._head:
+            return self._rest.readinto(room)
+        size = min(len(room), len(self._head))
+        room[:size], self._head = self._head[:size], self._head[size:]
+        return size
 
 
 def _checked(path: str, source: Source) -> Iterator[Source]:
@@ -43,13 +62,13 @@ def _checked(path: str, source: Source) -> Iterator[Source]:
         raise FileFormatError(f"{path} is damaged: {error}") from None
 
 
-def _gzip(raw: io.BufferedReader) -> Source:
+def _gzip(raw: io.BufferedIOBase) -> Source:
     import gzip
 
     return gzip.GzipFile(fileobj=raw, mode="rb")
 
 
-def _zstd(raw: io.BufferedReader, path: str) -> Source:
+def _zstd(raw: io.BufferedIOBase, path: str) -> Source:
     try:
         import zstandard
     except ImportError:
@@ -63,7 +82,7 @@ def _zstd(raw: io.BufferedReader, path: str) -> Source:
 class _Zstd:
     """Decompresses frame after frame; a reader of zstandard itself takes half a frame for all."""
 
-    def __init__(self, raw: io.BufferedReader, zstd: Any, error: type[Exception]) -> None:
+    def __init__(self, raw: io.BufferedIOBase, zstd: Any, error: type[Exception]) -> None:
         self._raw, self._zstd, self._error = raw, zstd, error
         self._frame: Any = None
         self._left = b""  # compressed

@@ -72,6 +72,10 @@ def check_callbacks(callbacks: Any) -> Sequence[Callback]:
     return listeners
 
 
+class ChangedError(ValueError):
+    """A callback, asked to go on from a state, has other settings than the one that had it."""
+
+
 class EarlyStopping:
     """Stop when a loss or metric has not improved for some epochs, and keep the best epoch.
 
@@ -151,7 +155,7 @@ class EarlyStopping:
         """Go on from the state of a training that is resumed."""
         for name, value in self._settings.items():
             if state[name] != value:
-                raise ValueError(
+                raise ChangedError(
                     f"{name} of EarlyStopping is {value!r} now, but was {state[name]!r}: "
                     "restore it, or begin anew"
                 )

@@ -18,7 +18,7 @@ from sparsefm.history import Epoch
 from sparsefm.io.reader import Reader, add_prefix, naming
 from sparsefm.io.values import to_json
 from sparsefm.model import history_to_json, read_history
-from sparsefm.training.callbacks import Callback
+from sparsefm.training.callbacks import Callback, ChangedError
 from sparsefm.training.checkpoint import Checkpoint
 from sparsefm.training.guard import Guard
 from sparsefm.training.metrics import Metrics
@@ -146,6 +146,8 @@ class Run(ABC):
                 getattr(callback, "begin", _nothing)(self)
             if saved:
                 self._go_on_with_callbacks(saved, rate)
+                if self._is_over or self.epoch == epochs:
+                    logger.info("the training in %s had ended at epoch %d", saved.path, self.epoch)
             while self.epoch < epochs and not self._is_over:
                 self.epoch += 1
                 train_loss = self._run_epoch()
@@ -175,6 +177,7 @@ class Run(ABC):
         callbacks, arrays = callbacks_to_content(self._callbacks, self._snapshot_to_content)
         state, more = self._state_to_content()
         header = {
+            "trained_by": self._resumption.trained_by,
             "settings": self._resumption.settings | self._settings,
             "data": self._data,
             "choice": self._resumption.choice,
@@ -219,8 +222,14 @@ class Run(ABC):
             saved.reader.check_all_read()
         for callback, state in states:
             own = type(callback).__module__.startswith("sparsefm.")
+            changed: ChangedError | None = None
             with naming(saved.path) if own else nullcontext():
-                callback.load_state_dict(state)
+                try:
+                    callback.load_state_dict(state)
+                except ChangedError as error:  # of the arguments, and not of the file
+                    changed = error
+            if changed is not None:
+                raise ValueError(f"resume: {changed}, in {saved.path}")
         for callback in self._callbacks:
             if isinstance(callback, Guard):
                 callback.check()

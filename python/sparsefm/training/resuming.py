@@ -31,6 +31,7 @@ Content = tuple[dict[str, Any], Arrays]
 
 TRAINED, START = "the training rows, targets, weights or fields", "the initial parameters"
 VALIDATION = "the validation rows"
+PARTIAL_FIT = "partial_fit"
 ROWS_AT_ONCE = 1 << 16  # bounds temporary copies
 SNAPSHOT = "snapshot"  # the tag, in the state of a callback, of one that is kept beside it
 
@@ -54,18 +55,29 @@ class Saved:
     reader: Reader
 
     @classmethod
-    def read(cls, resume: Any, callbacks: Iterable[Any]) -> Saved | None:
+    def read(cls, resume: Any, callbacks: Iterable[Any], trained_by: str) -> Saved | None:
         """Return the checkpoint that the argument `resume` names.
 
         It is None if there is no such file yet, but one of the callbacks will write it: then
         training begins, and the same call goes on with it another time.
+
+        Raises
+        ------
+        ValueError
+            If it is of another kind of training, or `resume` names several files.
         """
         if resume is None:
             return None
         path = name_of(resume, "resume")
+        if "{epoch}" in path:
+            raise ValueError(
+                f"resume names one file; {path!r} would name one for each epoch. Pass the file of "
+                "the last epoch, or a path without {epoch} for both resume and Checkpoint"
+            )
         try:
             with naming(f"resume: {path}"):
-                return cls(path, _read(path))
+                saved = cls(path, _read(path))
+                then = saved.reader.entry("trained_by", str)
         except FileNotFoundError:
             real = os.path.realpath(path)
             own = [one for one in callbacks if isinstance(one, Checkpoint)]
@@ -74,6 +86,14 @@ class Saved:
                 raise FileNotFoundError(errno.ENOENT, why, path) from None
             logger.info("there is no %s yet: training begins", path)
             return None
+        if then == PARTIAL_FIT:
+            raise ValueError(
+                f"resume: {path} was saved by partial_fit, which cannot be resumed: load the file, "
+                "and call partial_fit of what it holds"
+            )
+        if then != trained_by:
+            raise ValueError(f"resume: the training in {path} is of {then}, not of {trained_by}")
+        return saved
 
     def check(self, kind: str, now: Mapping[str, Any], among: Iterable[str] | None = None) -> None:
         """Raise `ValueError` if settings, or checksums of data, are others than they were.
@@ -109,6 +129,8 @@ class Resumption:
     ----------
     saved : Saved or None
         None: the training begins.
+    trained_by : str
+        The function or estimator that trains; no other one can resume it.
     settings : dict
         JSON values; what training depends on besides the settings of the run itself.
     choice : JSON value
@@ -116,6 +138,7 @@ class Resumption:
     """
 
     saved: Saved | None = None
+    trained_by: str = PARTIAL_FIT
     settings: dict[str, Any] = field(default_factory=dict)
     choice: Any = None
 
@@ -189,13 +212,13 @@ def callbacks_to_content(
     arrays: Arrays = {}
     for number, callback in enumerate(_with_state(callbacks)):
         values: dict[str, Any] = {}
-        for name, value in callback.state_dict().items():
+        for name, value in _state_of(callback).items():
             if isinstance(value, Snapshot):
                 header, parts = to_content(value)
                 values[name] = {SNAPSHOT: header}
                 arrays |= add_prefix(f"callback.{number}.{name}.", parts)
             else:
-                values[name] = to_json(value)
+                values[name] = _state_to_json(value, callback, name)
         listed.append([type(callback).__name__, values])
     return listed, arrays
 
@@ -234,6 +257,24 @@ def read_callbacks(
 
 def _with_state(callbacks: Iterable[Any]) -> Iterable[Any]:
     return (callback for callback in callbacks if hasattr(callback, "state_dict"))
+
+
+def _state_of(callback: Any) -> dict[str, Any]:
+    state = callback.state_dict()
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise TypeError(
+            f"state_dict of {type(callback).__name__} must return a dict with names, "
+            f"got {state!r:.80}"
+        )
+    return state
+
+
+def _state_to_json(value: Any, callback: Any, name: str) -> Any:
+    try:
+        return to_json(value)
+    except (TypeError, ValueError) as error:
+        where = f"state_dict of {type(callback).__name__}: {name!r}"
+        raise type(error)(f"{where}: {error}") from None
 
 
 def _value(reader: Reader, name: str, read_snapshot: Callable[[Reader], Snapshot]) -> Any:

@@ -72,7 +72,8 @@ def train(
         Targets; for task "binary" the classes 0 and 1, or -1 and 1; for task "ordinal" the numbers
         of ordered classes, 0, 1, 2 and so on, of which each must occur.
     X_val, y_val : optional
-        Validation rows and their targets, evaluated after each epoch. X_val may be a path, too.
+        Validation rows and their targets, evaluated after each epoch. X_val may be a path if X
+        is one.
     task : {"regression", "binary", "ordinal"}
         "ordinal" needs ``solver=Gibbs()``.
     loss : {"squared", "huber", "logistic", "hinge", "ordinal"} or Loss, optional
@@ -122,7 +123,7 @@ def train(
         prior for each field, and draws the features of a one-hot field at the same time. Default:
         the blocks of X if it is one-hot (every row has one feature of each block of consecutive
         columns); otherwise all features have one prior.
-        For "fwfm" the default are those of the libffm file that X names.
+        Default for variants "fwfm" and "ffm" and with `pairs`, if X names libffm files: theirs.
     seed : int or None
         Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
@@ -166,7 +167,7 @@ def train(
     epochs = check_integer(solver.default_epochs if epochs is None else epochs, "epochs", 1)
     check_fixed_seed(resume, seed, "seed")
     seed = check_seed(seed)
-    saved = Saved.read(resume, listeners)
+    saved = Saved.read(resume, listeners, "train")
     start = Start.check(init, init_scale, rank, solver.default_rank, variant, pairs)
     X, y, X_val, y_val, found_fields = read_sources(X, y, X_val, y_val, real, threads)
     if fields is None and (start.variant != VARIANTS[0] or start.pairs is not None):
@@ -215,7 +216,7 @@ def train(
         return losses[0], metrics | run.diagnostics
 
     listeners = [*listeners, *guards_of(listeners, dataset, validation)]
-    resumption = Resumption(saved, {"task": task})
+    resumption = Resumption(saved, "train", {"task": task})
     run.run(
         epochs,
         validate,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from sparsefm.history import Epoch
-from sparsefm.training.callbacks import Training
+from sparsefm.training.callbacks import ChangedError, Training
 
 RATE_DECAY = 0.25  # the learning rate of a stage, divided by that of the stage before
 
@@ -46,7 +46,7 @@ class StagedRate:
         assert self._training is not None
         other, epoch = StagedRate(np.diff(state["ends"], prepend=0)), self._training.epoch
         if any(self.stage(past) != other.stage(past) for past in range(1, epoch + 1)):
-            raise ValueError(
+            raise ChangedError(
                 "epochs has other stages than before, when they ended with the epochs "
                 f"{state['ends']}: only what follows epoch {epoch} may change"
             )
