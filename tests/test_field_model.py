@@ -181,7 +181,7 @@ def test_arguments(arguments, message):
 
 def test_fields_are_needed():
     X = np.tril(np.ones((5, 5)))
-    with pytest.raises(ValueError, match="variant='fwfm' needs fields"):
+    with pytest.raises(ValueError, match="variant='fwfm', or pairs, needs fields"):
         fm.train(X, X[:, 0], variant="fwfm")
     wide = sparse.eye(150, format="csr")
     with pytest.raises(ValueError, match="150 fields are too many"):
