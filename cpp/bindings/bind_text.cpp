@@ -103,7 +103,7 @@ auto property(const Question& question) {
 
 }  // namespace
 
-void bind_text(py::module_& m) {
+void bind_text(const py::module_& m) {
   py::class_<TextHandle>(m, "Text")
       .def(py::init<const py::object&, const py::dtype&, bool, bool, Index, Index, int, Index>(),
            py::arg("text"), py::arg("dtype"), py::arg("fields"), py::arg("qid"), py::arg("least"),

@@ -52,8 +52,8 @@ class LineParser {
     zeros_ = false;
     smallest_ = std::numeric_limits<Index>::max();
     largest_ = -1;
-    if (!blank && (p = read_label(p)) != nullptr && read_entries(p) &&
-        ((ascends_ && !zeros_) || put_in_order(label))) {
+    p = blank ? nullptr : read_label(p);
+    if (p != nullptr && read_entries(p) && ((ascends_ && !zeros_) || put_in_order(label))) {
       out_.lines[rows] = line;
       out_.counts[rows] = static_cast<std::int32_t>(entries - first_);
       smallest = std::min(smallest, smallest_);

@@ -45,7 +45,7 @@ inline const char* read_integer(const char* p, Index most, Index& value) noexcep
 
 template <class Real>
 struct Number {
-  const char* end;  // where it ends, or where it begins if there is none
+  const char* end = nullptr;  // where it ends, or where it begins if there is none
   Real value = 0;
   bool too_large = false;
 };

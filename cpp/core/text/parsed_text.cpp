@@ -21,11 +21,12 @@ const char* first_line(std::string_view text, const char* begin, const char* end
 template <bool with_fields, class Real>
 TextChunk<Real> parse_lines(std::string_view text, const char* p, const char* end,
                             const TextForm& form, RowScratch<Real>& scratch) {
-  const char* const text_end = text.data() + text.size();
+  const char* const begin = text.data();
+  const char* const text_end = begin + text.size();
   if (p < end) {  // the last line may go on behind the chunk
     scratch.reserve(end - p, newline_in(end - 1, text_end) + 1 - p);
   }
-  LineParser<Real, with_fields> parser(text.data(), form, scratch);
+  LineParser<Real, with_fields> parser(begin, form, scratch);
   std::int32_t line = 0;
   for (; p < end; ++line) {
     const char* newline = newline_in(p, text_end);
@@ -123,8 +124,8 @@ void ParsedText<Real>::copy_to(const RowArrays<Real>& arrays, Index entry, Featu
         std::copy(chunk.queries.begin(), chunk.queries.end(), arrays.queries + place.row);
       }
       Index end = entry + place.entry;
-      Index* ends = arrays.ends + place.row;
-      for (const auto entries : chunk.counts) *ends++ = end += entries;
+      std::transform(chunk.counts.begin(), chunk.counts.end(), arrays.ends + place.row,
+                     [&end](Index entries) { return end += entries; });
       std::transform(chunk.features.begin(), chunk.features.end(), arrays.features + place.entry,
                      [base](Feature index) { return index - base; });
       if (arrays.values == nullptr) return;
