@@ -111,6 +111,8 @@ def field_aware_scores(
     w0, w, V = parameters
     n_features, n_fields, size = V.shape
     factors = V.reshape(n_features, n_fields * size)
+    if factors.strides[1] != factors.itemsize:  # factors are to be side by side
+        factors = factors.copy()
     scores = np.empty(X.n_rows, V.dtype)
     for first in range(0, X.n_rows, ROWS_PER_CALL):
         part = scores[first : first + ROWS_PER_CALL]

@@ -132,13 +132,13 @@ def test_the_second_try_costs_a_chunk_too():
 
 
 def test_no_names_are_made_for_a_million_columns(monkeypatch):
-    from sparsefm.encoding import encoder, reading
+    from sparsefm.encoding import fields, reading
 
     def fail(names, n_columns):
         raise AssertionError("names were made")
 
     monkeypatch.setattr(reading, "field_names", fail)
-    monkeypatch.setattr(encoder, "field_names", fail)
+    monkeypatch.setattr(fields, "field_names", fail)
     fitted, chunk = csr_columns(10**6)
     fitted.partial_fit(chunk)
     fitted.transform(chunk)

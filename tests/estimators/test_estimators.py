@@ -43,6 +43,8 @@ def test_scikit_learn_finds_no_fault_in_long_searches(estimator, check):
 
 WRONG = {
     "rank": [-1, 1.5, "2", True],
+    "variant": ["ffffm", 3, True],
+    "pairs": [[], "ab", [(0, 1, 2)], {(0, 1)}, [(0, 9)], [("x0", "no")], 3],
     "solver": ["adam", fm.Adam, 0.1],
     "epochs": [0, 2.5, "3", True, [], [3, 0], [2.5]],
     "batch_size": [0, 1.5, "x"],

@@ -125,7 +125,7 @@ class Optimizers(Candidates):
         """Return the best settings with interactions, if pairs of fields may have weights."""
         if "variant" in self.given or self._is_of_all_classes or self.dataset.fields is None:
             return []
-        n_fields = int(self.dataset.fields.max()) + 1
+        n_fields = int(self.dataset.fields.max(initial=-1)) + 1
         if not FEWEST_FIELDS <= n_fields <= MOST_FIELDS:
             return []
         finite = [one.settings for one in candidates if np.isfinite(one.best)]
