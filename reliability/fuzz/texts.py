@@ -45,5 +45,6 @@ def test(data: bytes, folder: Path) -> None:
     path = folder / "text"
     path.write_bytes(gzip.compress(text, 1) if choices.below(8) == 1 else text)
     one, other = (outcome(path, how, size) for size in sizes)
-    if how["max_bad_lines"] != 1:  # where it is exceeded depends on the pieces
+    # Where bad lines are too many depends on the pieces; a NUL in a line that fills one ends all.
+    if how["max_bad_lines"] != 1 and b"\0" not in text:
         assert one == other
