@@ -110,8 +110,12 @@ def read(
     Examples
     --------
     >>> import sparsefm as fm
-    >>> data = fm.read("clicks.svm.gz")  # doctest: +SKIP
-    >>> model = fm.train(data.X, data.y, task="binary")  # doctest: +SKIP
+    >>> with open("clicks.svm", "w") as file:
+    ...     _ = file.write("1 1:1 3:0.5\\n0 2:1\\n")
+    >>> data = fm.read("clicks.svm")
+    >>> data
+    <SparseData: 2 rows, 3 features, 3 values, libsvm, indices from 1>
+    >>> model = fm.train(data.X, data.y, task="binary")
     """
     paths, threads = as_paths(path, "path"), resolve_threads(n_threads)
     expected = Expected(
