@@ -111,7 +111,8 @@ def read(
     --------
     >>> import sparsefm as fm
     >>> with open("clicks.svm", "w") as file:
-    ...     _ = file.write("1 1:1 3:0.5\\n0 2:1\\n")
+    ...     print("1 1:1 3:0.5", file=file)
+    ...     print("0 2:1", file=file)
     >>> data = fm.read("clicks.svm")
     >>> data
     <SparseData: 2 rows, 3 features, 3 values, libsvm, indices from 1>
