@@ -231,7 +231,9 @@ class Rows:
         return fields
 
     def _advice(self) -> str:
-        allowed = self.expected.max_bad_lines
+        allowed, width = self.expected.max_bad_lines, self.expected.n_features
+        if allowed == 0 and width is not None and "an index must be" in self._first_bad:
+            return self.expected.advise(f"n_features is {width}")
         if allowed == 0:
             return self.expected.advise("max_bad_lines says how many such lines to leave out")
         return f"; so far {self.n_bad_lines} lines are bad, and max_bad_lines={allowed}"
