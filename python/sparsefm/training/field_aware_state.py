@@ -39,7 +39,7 @@ class FieldAwareState(State):
         The field of each feature.
     within : ndarray of bool, shape (F,)
         Whether features of a field have factors for that field itself. Otherwise they are zero, and
-        stay zero: no row of the training has two features of the field.
+        stay zero until rows have two features of the field, see `with_pairs_within`.
     """
 
     fields: Fields
