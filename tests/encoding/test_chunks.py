@@ -147,18 +147,19 @@ def test_no_names_are_made_for_a_million_columns(monkeypatch):
 
 
 def test_a_row_costs_little():
-    """A table of 20 columns well under 2 ms, a sparse row well under 100 microseconds."""
+    """A table of 20 columns: a few times what pandas takes to hand over the cells. CSR: less."""
     random = np.random.default_rng(0)
     columns = {f"t{i}": ids(1000)[random.integers(0, 1000, 2000)] for i in range(10)}
     columns |= {f"n{i}": random.normal(size=2000) for i in range(10)}
     frame = pd.DataFrame(columns)
     fitted, row = TableEncoder().fit(frame), frame[:1]
-    assert best(lambda: fitted._encode(row, fitted), 200) < 0.0015
+    cells = best(lambda: [row[name].to_numpy() for name in row], 200)
+    assert best(lambda: fitted._encode(row, fitted), 200) < 6 * cells
     for case in (csr_columns, csr_numbers):
         encoder, chunk = case(10**5)
         encoder.partial_fit(chunk)
         row = chunk[:1]
-        assert best(lambda encoder=encoder, row=row: encoder._encode(row, encoder), 200) < 1e-4
+        assert best(lambda encoder=encoder, row=row: encoder._encode(row, encoder), 200) < cells / 4
 
 
 # --- what it learns -------------------------------------------------------------------------------
