@@ -1,4 +1,6 @@
 // The checked matrix, what its fields depend on, and the plan.
+#include <pybind11/stl.h>
+
 #include "../core/data/dependence.hpp"
 #include "bind.hpp"
 #include "plan.hpp"
@@ -41,9 +43,9 @@ py::tuple dependence(std::int32_t key, const Csr& X, const py::object& fields,
 void bind_data(py::module_& m) {
   py::class_<Csr>(m, "Csr")
       .def(py::init<const py::object&, const py::object&, const py::object&, Index,
-                    const std::string&>(),
+                    const std::string&, std::optional<bool>>(),
            py::arg("indptr"), py::arg("indices"), py::arg("values"), py::arg("n_features"),
-           py::arg("name"))
+           py::arg("name"), py::arg("all_ones") = py::none())
       .def_property_readonly("n_rows", &Csr::rows)
       .def_property_readonly("n_features", &Csr::features)
       .def_property_readonly("n_nonzeros", &Csr::nonzeros)

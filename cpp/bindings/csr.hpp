@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -13,10 +14,13 @@ namespace sparsefm {
 
 /// Borrows the arrays of a CSR matrix, and keeps them alive, after one scan that checks that every
 /// index is in range and every value finite. They must not be changed while this object lives.
+///
+/// If the caller says whether all values are one, the rows have been scanned piece by piece, and
+/// are in canonical form: scanning all of a large file at once would take all of it into memory.
 class Csr {
  public:
   Csr(const py::object& indptr, const py::object& indices, const py::object& values, Index features,
-      const std::string& name)
+      const std::string& name, std::optional<bool> all_ones)
       : indptr_(indptr), indices_(indices), values_(values), features_(features) {
     const bool wide = py::isinstance<Array<std::int64_t>>(indptr);
     const py::array offsets = wide ? py::array(as_array<std::int64_t>(indptr, name + ".indptr"))
@@ -31,11 +35,11 @@ class Csr {
     columns_ = columns.data();
     check_offsets(columns.size(), name);
     if (values.is_none()) {
-      check_entries(Ones<float>{}, name);
+      check_entries(Ones<float>{}, all_ones, name);
     } else if (py::isinstance<Array<float>>(values)) {
-      check_entries(checked_values<float>(name), name);
+      check_entries(checked_values<float>(name), all_ones, name);
     } else {
-      check_entries(checked_values<double>(name), name);
+      check_entries(checked_values<double>(name), all_ones, name);
     }
   }
 
@@ -121,7 +125,12 @@ class Csr {
   }
 
   template <class Values>
-  void check_entries(Values values, const std::string& name) {
+  void check_entries(Values values, std::optional<bool> all_ones, const std::string& name) {
+    if (all_ones) {
+      canonical_ = true;
+      ones_ = *all_ones;
+      return;
+    }
     const ReleasedGil released;
     const auto found = scan(CsrView<Values>{rows_, features_, offsets_, columns_, values});
     if (found.outside || found.infinite) blame(values, name);

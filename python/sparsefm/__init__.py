@@ -17,7 +17,7 @@ from sparsefm import nn, plots
 from sparsefm.errors import DivergenceError, FileFormatError
 from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
-from sparsefm.files import SparseData, read
+from sparsefm.files import SparseData, convert, read
 from sparsefm.history import Epoch
 from sparsefm.loading import load
 from sparsefm.model import Model, predict
@@ -59,6 +59,7 @@ __all__ = [
     "SampledModel",
     "SparseData",
     "TableEncoder",
+    "convert",
     "load",
     "nn",
     "plots",

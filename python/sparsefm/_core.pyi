@@ -26,6 +26,7 @@ class Csr:
         values: Real | None,
         n_features: int,
         name: str,
+        all_ones: bool | None = None,
     ) -> None: ...
     def features_of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]: ...
     @property

@@ -5,6 +5,7 @@ from typing import Any
 
 from sparsefm.data.validation import check_flag
 from sparsefm.errors import FileFormatError
+from sparsefm.files.cache import KIND as ROWS
 from sparsefm.io.file import read_file
 from sparsefm.io.reader import Reader, naming
 from sparsefm.io.replacing import FilePath, name_of
@@ -66,6 +67,8 @@ def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
 
 
 def _class_of(kind: str) -> Any:
+    if kind == ROWS:
+        raise FileFormatError("holds rows of data and no model: read it with sparsefm.read")
     if kind not in CLASSES:
         raise FileFormatError(f"holds a {shown(kind)}, which is unknown here")
     module, name = CLASSES[kind]

@@ -32,6 +32,8 @@ def as_csr(
     n_features : int, optional
         The number of columns that it must have.
     """
+    if isinstance(X, _core.Csr):  # the rows of a file
+        return X
     if not sp.issparse(X):
         X = _dense_to_csr(X, name)
     unmasked(getattr(X, "data", None), name)

@@ -1,5 +1,6 @@
 """Datasets: the rows of X with their targets and weights, checked together."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, take_rows
+from sparsefm.data.mapped import ENTRIES_AT_ONCE, is_mapped, release
 from sparsefm.data.validation import as_array, as_classes, as_labels, as_vector, as_weights
 
 Array = npt.NDArray[Any]
@@ -122,8 +124,33 @@ class Dataset:
     def used_features(self) -> npt.NDArray[np.int64]:
         """The features that occur in a row that takes part, ascending."""
         if "_used_features" not in vars(self):
-            vars(self)["_used_features"] = self.X.features_of(self.rows)
+            if is_mapped(self.X):
+                used = np.zeros(self.X.n_features, bool)
+                for rows in self._pieces():
+                    used[self.X.features_of(rows)] = True
+                    release(self.X)
+                found = np.flatnonzero(used)
+            else:
+                found = self.X.features_of(self.rows)
+            vars(self)["_used_features"] = found
         return vars(self)["_used_features"]  # type: ignore[no-any-return]
+
+    def training_rows(self) -> Iterator[_core.Csr]:
+        """Yield the rows of X that take part; those of a file in pieces that fit into memory."""
+        if not is_mapped(self.X):
+            all_take_part = len(self.rows) == self.X.n_rows
+            yield self.X if all_take_part else take_rows(self.X, self.rows)
+            return
+        for rows in self._pieces():
+            yield take_rows(self.X, rows)
+            release(self.X)
+
+    def _pieces(self) -> Iterator[RowNumbers]:
+        """Yield the rows that take part, a part of them at a time."""
+        mean = max(self.X.n_nonzeros // self.X.n_rows, 1)
+        size = max(ENTRIES_AT_ONCE // mean, 1)
+        for begin in range(0, len(self.rows), size):
+            yield self.rows[begin : begin + size]
 
     def mean(self, values: Array) -> float:
         """Return the weighted mean of `values`, one for each of the n rows."""

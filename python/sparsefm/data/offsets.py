@@ -11,8 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
+from sparsefm.data.csr import take_rows
+from sparsefm.data.mapped import is_mapped, release
 
 ENOUGH_ROWS = 20
+MOST_MAPPED = 4096  # of the rows of a file, to look at
 MOST_ROWS = 0.9  # have a value in the column; where many have none, that matters more than which
 NOISE = 1e-6  # times the size: values that differ by less are one value with rounding errors
 FAR = 5.0  # times the spread; from about 2 on the effect of a column suffers, from 10 on it is lost
@@ -34,6 +37,11 @@ def offset_columns(
     """
     if X.values is None or X.all_ones or X.n_rows < ENOUGH_ROWS:
         return {}
+    if is_mapped(X) and X.n_rows > MOST_MAPPED:
+        rows = np.linspace(0, X.n_rows - 1, MOST_MAPPED).astype(np.int64)
+        found = offset_columns(take_rows(X, rows), None if weights is None else weights[rows])
+        release(X)
+        return found
     indices, values = X.indices[: X.n_nonzeros], X.values[: X.n_nonzeros]
     n_rows = X.n_rows
     if weights is not None and not weights.all():

@@ -1,6 +1,7 @@
 """Plans: the rows of each batch, transposed once for all trainings that share the plan."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,21 +9,40 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.mapped import ENTRIES_AT_ONCE, is_mapped, read_ahead, release
+from sparsefm.data.shuffled import in_order
 from sparsefm.interrupts import WorkSplitter
 
 Array = npt.NDArray[Any]
 BatchNumbers = npt.NDArray[np.int64]
 
-# Bytes of transposed batches in memory at a time. A constant, not a property of the computer: it
-# decides where segments end, and with exact updates the last bits of a result depend on that.
-PLAN_BUDGET = 4 << 30
+
+@dataclass(frozen=True)
+class Room:
+    """How much memory a plan may take, and where its files are.
+
+    Attributes
+    ----------
+    transposes : int
+        Bytes of transposed batches in memory at a time. No property of the computer: it decides
+        where segments end, and with exact updates the last bits of a result depend on that.
+    bucket : int
+        Entries of rows in memory at a time while those of a file are shuffled.
+    folder : str or None
+        Of temporary files. None: the system's.
+    """
+
+    transposes: int = 4 << 30
+    bucket: int = ENTRIES_AT_ONCE
+    folder: str | None = None
 
 
 class Plan:
     """The batches of a dataset; any number of trainings may share it.
 
     Rows and batches of a plan never change. What changes is how many of its batches are transposed
-    at a time: all of them if they fit into `PLAN_BUDGET`.
+    at a time: all of them if they fit into the budget. If the rows are mapped from a file, so that
+    those of a batch are far apart there, they are copied to another file first.
 
     Parameters
     ----------
@@ -32,6 +52,7 @@ class Plan:
     random : numpy.random.Generator or None
         Shuffles the rows. None: their order stays.
     threads : int
+    room : Room
 
     Attributes
     ----------
@@ -43,16 +64,26 @@ class Plan:
     """
 
     def __init__(
-        self, dataset: Dataset, batch_size: int, random: np.random.Generator | None, threads: int
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        random: np.random.Generator | None,
+        threads: int,
+        room: "Room | None" = None,
     ) -> None:
         self.rows = dataset.rows if random is None else random.permutation(dataset.rows)
         self.batch_size = min(batch_size, len(self.rows))
         self.total_weight = dataset.total_weight
+        self._threads, self._room = threads, room or Room()
+        self._X, rows = dataset.X, self.rows
+        if random is not None and is_mapped(dataset.X):
+            self._X = in_order(dataset.X, rows, self._room.folder, self._room.bucket)
+            rows = np.arange(len(rows))
+        self._moved = self._X is not dataset.X
         self.core = _core.Plan(
-            dataset.X, self.rows, dataset.weights_of(self.rows), self.batch_size, dataset.dtype
+            self._X, rows, dataset.weights_of(self.rows), self.batch_size, dataset.dtype
         )
         self.n_batches: int = self.core.n_batches
-        self._threads = threads
 
     def order_of(self, random: np.random.Generator | None) -> BatchNumbers:
         """Return all batches in the order of an epoch, shuffled unless `random` is None."""
@@ -71,14 +102,22 @@ class Plan:
         while begin < len(order):
             for start, end in work.calls(len(order) - begin):
                 self.core.transpose(order[begin + start : begin + end], self._threads)
-                size = self.core.count_within(order[begin:], PLAN_BUDGET)
+                size = self.core.count_within(order[begin:], self._room.transposes)
                 if size < end:
                     break
             segment = order[begin : begin + size]
+            self._expect(order[begin + size : begin + 2 * size])
             yield segment
             begin += size
             if size < len(order):
                 self.core.forget(segment)
+            release(self._X)
+
+    def _expect(self, batches: BatchNumbers) -> None:
+        """Have the rows of batches read from their file while others are trained on."""
+        for batch in batches.tolist() if self._moved else ():
+            begin = batch * self.batch_size
+            read_ahead(self._X, begin, min(begin + self.batch_size, len(self.rows)))
 
 
 class Planner:
@@ -90,11 +129,17 @@ class Planner:
         Returns the generator that shuffles the rows of a plan, each time in the same state; or
         None.
     threads : int
+    room : Room, optional
     """
 
-    def __init__(self, new_random: Callable[[], np.random.Generator | None], threads: int) -> None:
+    def __init__(
+        self,
+        new_random: Callable[[], np.random.Generator | None],
+        threads: int,
+        room: Room | None = None,
+    ) -> None:
         self._new_random = new_random
-        self._threads = threads
+        self._threads, self._room = threads, room
         self._plans: dict[tuple[int, int, int], tuple[Dataset, Plan]] = {}
 
     def plan(self, dataset: Dataset, batch_size: int) -> Plan:
@@ -102,7 +147,7 @@ class Planner:
         size = min(batch_size, len(dataset.rows))
         key = (id(dataset.X), id(dataset.rows), size)
         if key not in self._plans:  # the dataset is kept: the ids of its parts stay taken
-            plan = Plan(dataset, batch_size, self._new_random(), self._threads)
+            plan = Plan(dataset, batch_size, self._new_random(), self._threads, self._room)
             self._plans[key] = (dataset, plan)
         return self._plans[key][1]
 

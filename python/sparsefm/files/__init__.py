@@ -1,5 +1,6 @@
-"""Sparse text files: libsvm, libFM and libffm, plain or compressed, to matrices."""
+"""Sparse text files: libsvm, libFM and libffm, plain or compressed; and files of rows."""
 
+from sparsefm.files.converting import convert
 from sparsefm.files.reading import SparseData, read
 
-__all__ = ["SparseData", "read"]
+__all__ = ["SparseData", "convert", "read"]

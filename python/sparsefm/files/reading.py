@@ -7,8 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from sparsefm.data.csr import MAX_FEATURES
+from sparsefm.data.csr import MAX_FEATURES, as_scipy
 from sparsefm.data.validation import check_choice, check_dtype, check_integer
+from sparsefm.files.cache import is_file_of_rows, open_rows
 from sparsefm.files.detecting import FORMATS, Form
 from sparsefm.files.paths import as_paths
 from sparsefm.files.rows import Expected, FieldTable, Rows
@@ -30,12 +31,14 @@ class SparseData:
         The number of each row's query, if the files have them.
     fields : ndarray of int32, shape (n_features,), or None
         The field of each feature, if the format is libffm; 0 for a feature that does not occur.
-    format : {"libsvm", "libffm"}
-        As given or detected.
+    format : {"libsvm", "libffm", "matrix"}
+        As given or detected; "matrix" if `convert` wrote the rows of a stream.
     zero_based : bool
         Whether the indices of the files begin with 0; as given or detected.
     n_bad_lines : int
         Lines that were left out.
+    weights : ndarray of float64, shape (n_rows,), or None
+        Those of a stream that had some.
     """
 
     X: sp.csr_matrix
@@ -45,6 +48,7 @@ class SparseData:
     format: str
     zero_based: bool
     n_bad_lines: int
+    weights: npt.NDArray[np.float64] | None = None
 
     def __repr__(self) -> str:
         rows, features = self.X.shape
@@ -77,7 +81,7 @@ def read(
     path : str, path-like or list of them
         The files, whose rows follow one another in this order. A pattern such as ``"part-*"``
         stands for the files that match it, sorted by name. Files may be compressed by gzip, or by
-        zstd (with the extra "zstd"); their first bytes tell.
+        zstd (with the extra "zstd"); their first bytes tell. Or a file that `convert` wrote.
     format : {"auto", "libsvm", "libffm"}
         "auto": the first entry tells. libFM's format is that of libsvm.
     zero_based : {"auto"} or bool
@@ -119,16 +123,23 @@ def read(
     >>> model = fm.train(data.X, data.y, task="binary")
     """
     paths, threads = as_paths(path, "path"), resolve_threads(n_threads)
-    expected = Expected(
+    expected = expected_of(dtype, zero_based, n_features, max_bad_lines)
+    given = check_choice(format, "format", FORMATS)
+    if any(map(is_file_of_rows, paths)):
+        return _read_rows(paths, expected)
+    rows = parse(paths, expected, threads, None if given == "auto" else given)
+    begins_with_zero = rows.zero_based is not False
+    return joined(rows, begins_with_zero, rows.n_features(begins_with_zero), threads)
+
+
+def expected_of(dtype: Any, zero_based: Any, n_features: Any, max_bad_lines: Any) -> Expected:
+    """Check the arguments of `read` that say what is expected."""
+    return Expected(
         check_dtype(dtype),
         _check_base(zero_based),
         None if n_features is None else _check_width(n_features),
         check_integer(max_bad_lines, "max_bad_lines", 0),
     )
-    given = check_choice(format, "format", FORMATS)
-    rows = parse(paths, expected, threads, None if given == "auto" else given)
-    begins_with_zero = rows.zero_based is not False
-    return joined(rows, begins_with_zero, rows.n_features(begins_with_zero), threads)
 
 
 def parse(
@@ -149,6 +160,26 @@ def joined(rows: Rows, zero_based: bool, n_features: int, threads: int) -> Spars
     """Return the rows as data, and forget them."""
     X, y, qid, fields = rows.join(zero_based, n_features, threads)
     return SparseData(X, y, qid, fields, rows.form.format or "libsvm", zero_based, rows.n_bad_lines)
+
+
+def _read_rows(paths: list[str], expected: Expected) -> SparseData:
+    """Return the rows of a file that `convert` wrote."""
+    if len(paths) > 1:
+        raise ValueError("path names several files, one of which is a file of rows: name it alone")
+    stored = open_rows(paths[0], mapped=False)
+    about, width = stored.description, expected.n_features
+    if width is not None and width < about.n_features:
+        raise ValueError(f"n_features is {width}, but {paths[0]} has {about.n_features} features")
+    if expected.zero_based not in (None, about.zero_based):
+        begin = 0 if about.zero_based else 1
+        raise ValueError(f"{paths[0]} was converted from indices that begin with {begin}")
+    X = as_scipy(stored.matrix(width or about.n_features), expected.dtype)
+    fields = None
+    if stored.fields is not None:
+        fields = np.zeros(X.shape[1], np.int32)
+        fields[: len(stored.fields)] = np.maximum(stored.fields, 0)
+    rest = about.format, about.zero_based, about.n_bad_lines, stored.weights
+    return SparseData(X, stored.y, stored.qid, fields, *rest)
 
 
 def _check_base(zero_based: Any) -> bool | None:

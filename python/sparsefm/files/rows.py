@@ -1,6 +1,7 @@
 """Rows of files, parsed but not joined yet: only all of them tell where indices begin."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from sparsefm.data.memory import total_memory
 from sparsefm.errors import FileFormatError
 from sparsefm.files.detecting import Form
 from sparsefm.files.lines import Text, pieces
+from sparsefm.files.spool import Block
 
 SHOWN = 40  # bytes of a text in an error
 UNKNOWN = -1  # field
@@ -110,10 +112,16 @@ class Rows:
 
     def add_file(self, path: str, threads: int) -> None:
         """Read a file to its end."""
+        for _ in self.read(path, threads):
+            pass
+
+    def read(self, path: str, threads: int) -> Iterator[None]:
+        """Read a file, and pause after each piece, so that its rows can be taken by `drain`."""
         line, before = 1, self.n_bad_lines
         self._first_bad = ""
         for text in pieces(path):
             line += self.add(text, path, line, threads)
+            yield
         if self._first_bad:
             bad = self.n_bad_lines - before
             logger.warning("%d bad lines are left out; the first: %s", bad, self._first_bad)
@@ -132,30 +140,45 @@ class Rows:
 
     def join(self, zero_based: bool, n_features: int, threads: int) -> Any:
         """Return X, y, qid and fields, and forget the rows."""
+        rows = self._copied(0 if zero_based else 1, threads)
+        X = sp.csr_matrix((len(rows.y), n_features), dtype=self.expected.dtype)
+        narrow = len(rows.indices) <= np.iinfo(np.int32).max
+        X.data, X.indices = rows.values, rows.indices
+        X.indptr = rows.indptr.astype(np.int32 if narrow else np.int64)
+        X.has_sorted_indices = X.has_canonical_format = True
+        return X, rows.y, rows.qid, self._fields(zero_based, n_features)
+
+    def drain(self, threads: int) -> Block:
+        """Return the rows since the last call, with indices as in the file, and forget them."""
+        rows = self._copied(0, threads)
+        self.n_rows = self.n_entries = self._n_bytes = 0
+        return rows
+
+    def _copied(self, base: int, threads: int) -> Block:
+        """Return the rows, with indices that count from `base`."""
         n_rows, n_entries = self.n_rows, self.n_entries
-        dtype = self.expected.dtype
         y, indptr = np.empty(n_rows), np.empty(n_rows + 1, np.int64)
-        indices, values = np.empty(n_entries, np.int32), np.empty(n_entries, dtype)
+        indices = np.empty(n_entries, np.int32)
+        values = np.empty(n_entries, self.expected.dtype)
         qid = np.empty(n_rows, np.int64) if self.form.qid else None
         row = entry = indptr[0] = 0
         self._texts.reverse()
         while self._texts:  # each is freed before the next is copied
             text = self._texts.pop()
-            base = 0 if zero_based else 1
             text.copy_to(row, entry, base, y, indptr, indices, values, qid, threads)
             row, entry = row + text.n_rows, entry + text.n_entries
-        X = sp.csr_matrix((n_rows, n_features), dtype=dtype)
-        narrow = n_entries <= np.iinfo(np.int32).max
-        X.data, X.indices = values, indices
-        X.indptr = indptr.astype(np.int32 if narrow else np.int64)
-        X.has_sorted_indices = X.has_canonical_format = True
-        return X, y, qid, self._fields(zero_based, n_features)
+        return Block(indptr, indices, values, y, qid=qid)
 
     @property
     def zero_based(self) -> bool | None:
         """Whether indices begin with 0, as far as these rows tell; None: there is no index."""
         given = self.expected.zero_based
         return given if given is not None else self._smallest == 0 if self._largest >= 0 else None
+
+    @property
+    def lowest(self) -> int:
+        """The smallest index so far, -1 if there is none."""
+        return self._smallest if self._largest >= 0 else -1
 
     def n_features(self, zero_based: bool) -> int:
         """Return the number of features: as expected, or what the largest index says."""

@@ -121,11 +121,18 @@ def _open_at_once(path: str, flags: int) -> int:
 
 def _checksum(text: str, arrays: Iterable[tuple[str, npt.NDArray[Any]]]) -> str:
     """Return a checksum of all that a file says, however it says it."""
-    listed = sorted(
-        (name, array.dtype.newbyteorder("<").str, array.shape, zlib.crc32(bytes_of(array)))
-        for name, array in arrays
+    return combined(
+        text,
+        (
+            (name, array.dtype.newbyteorder("<").str, array.shape, zlib.crc32(bytes_of(array)))
+            for name, array in arrays
+        ),
     )
-    return f"crc32:{zlib.crc32(json.dumps([text, listed]).encode()):08x}"
+
+
+def combined(text: str, arrays: Iterable[tuple[str, str, tuple[int, ...], int]]) -> str:
+    """Return the checksum of a file, given the name, type, shape and CRC-32 of each array."""
+    return f"crc32:{zlib.crc32(json.dumps([text, sorted(arrays)]).encode()):08x}"
 
 
 def _read_header(text: str) -> dict[str, Any]:

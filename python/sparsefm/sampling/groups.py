@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -29,14 +29,27 @@ def one_hot_fields(X: _core.Csr) -> Numbers | None:
     -------
     ndarray of int32, shape (d,), or None
     """
-    length = X.n_nonzeros // max(X.n_rows, 1)
-    if length < 2 or (np.diff(X.indptr) != length).any():
+    return one_hot_fields_of([X])
+
+
+def one_hot_fields_of(matrices: Iterable[_core.Csr]) -> Numbers | None:
+    """Return `one_hot_fields` of the rows of several matrices together."""
+    first = last = None
+    n_features = 0
+    for X in matrices:
+        length = X.n_nonzeros // max(X.n_rows, 1) if first is None else len(first)
+        if length < 2 or (np.diff(X.indptr) != length).any():
+            return None
+        features = X.indices[: X.n_nonzeros].reshape(X.n_rows, length)
+        lowest, highest = features.min(axis=0), features.max(axis=0)
+        first = lowest if first is None else np.minimum(first, lowest)
+        last = highest if last is None else np.maximum(last, highest)
+        n_features = X.n_features
+        if (last[:-1] >= first[1:]).any():
+            return None
+    if first is None:
         return None
-    features = X.indices[: X.n_nonzeros].reshape(X.n_rows, length)
-    first, last = features.min(axis=0), features.max(axis=0)
-    if (last[:-1] >= first[1:]).any():
-        return None
-    fields = np.searchsorted(first, np.arange(X.n_features), side="right") - 1
+    fields = np.searchsorted(first, np.arange(n_features), side="right") - 1
     return np.maximum(fields, 0).astype(np.int32)
 
 

@@ -11,6 +11,7 @@ import scipy.sparse as sp
 
 from sparsefm import _core
 from sparsefm.data.dataset import Dataset, spread
+from sparsefm.data.mapped import pieces
 from sparsefm.data.plan import Plan
 from sparsefm.errors import DivergenceError
 from sparsefm.training.learner import Learner
@@ -136,6 +137,9 @@ def column_scales(X: _core.Csr) -> Array:
     """Return the largest absolute value in each column, shape (d,); at least one is not 0."""
     if X.values is None or X.all_ones or X.n_nonzeros == 0:
         return np.ones(X.n_features)
-    values = np.abs(X.values).astype(np.float64)
-    matrix = sp.csr_matrix((values, X.indices, X.indptr), (X.n_rows, X.n_features))
-    return np.asarray(matrix.max(axis=0).toarray()).ravel()
+    scales = np.zeros(X.n_features)
+    for part in pieces(X):
+        values = np.abs(part.values).astype(np.float64)
+        matrix = sp.csr_matrix((values, part.indices, part.indptr), (part.n_rows, X.n_features))
+        np.maximum(scales, matrix.max(axis=0).toarray().ravel(), out=scales)
+    return scales

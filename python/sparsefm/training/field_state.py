@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from sparsefm import _core
-from sparsefm.data.csr import as_scipy, take_rows
+from sparsefm.data.csr import as_scipy
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.memory import check_width
 from sparsefm.field_aware_model import FieldAwareModel
@@ -26,7 +26,7 @@ from sparsefm.interaction import FieldWeighted
 from sparsefm.losses import Loss
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
-from sparsefm.sampling.groups import one_hot_fields
+from sparsefm.sampling.groups import one_hot_fields_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.pairs import Pairs, chosen_weights
 from sparsefm.training.parameters import Array, Features, State
@@ -197,11 +197,15 @@ def first_weights(dataset: Dataset, fields: Fields, pairs: Pairs | None = None) 
 
 def fields_with_pairs(dataset: Dataset, fields: Fields, n_fields: int = 0) -> Array:
     """Return for each field whether some row of the training has two features of it: (F,)."""
-    X, d, n_fields = as_scipy(training_rows(dataset)), len(fields), n_fields or number_of(fields)
-    present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
+    d, n_fields = len(fields), n_fields or number_of(fields)
     in_field = sp.csr_matrix((np.ones(d, np.int32), fields, np.arange(d + 1)), (d, n_fields))
-    most = (present @ in_field).max(axis=0).toarray().ravel() if X.nnz else np.zeros(n_fields)
-    return np.asarray(most > 1)
+    found = np.zeros(n_fields, bool)
+    for rows in dataset.training_rows():
+        X = as_scipy(rows)
+        present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
+        if X.nnz:
+            found |= (present @ in_field).max(axis=0).toarray().ravel() > 1
+    return found
 
 
 def number_of(fields: Fields) -> int:
@@ -215,12 +219,6 @@ def number_of(fields: Fields) -> int:
     return n_fields
 
 
-def training_rows(dataset: Dataset) -> _core.Csr:
-    """Return X without the rows that do not take part."""
-    all_take_part = len(dataset.rows) == dataset.X.n_rows
-    return dataset.X if all_take_part else take_rows(dataset.X, dataset.rows)
-
-
 def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
     """Return a dataset that has fields, and the start of a model with fields of its rows."""
     model, fields = start.model, dataset.fields
@@ -229,7 +227,7 @@ def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
             raise ValueError("fields are others than those of init: leave fields out")
         return replace(dataset, fields=model.fields), start
     if fields is None:
-        fields = one_hot_fields(training_rows(dataset))
+        fields = one_hot_fields_of(dataset.training_rows())
         if fields is None:
             raise ValueError(
                 f"variant={start.variant!r}, or pairs, needs fields, the number of the field of "

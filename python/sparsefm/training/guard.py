@@ -12,6 +12,7 @@ from typing import Any
 
 from sparsefm import _core
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.mapped import mapping_of
 from sparsefm.history import Epoch
 
 
@@ -28,7 +29,7 @@ class Guard:
             (array, _content(array))
             for X in matrices
             for array in (X.indptr, X.indices, X.values)
-            if array is not None
+            if array is not None and mapping_of(array) is None  # files can only be read
         ]
 
     def begin(self, training: object) -> None:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.dataset import Dataset
-from sparsefm.data.plan import Planner
+from sparsefm.data.mapped import pieces
+from sparsefm.data.plan import Planner, Room
 from sparsefm.data.validation import cast
 from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
@@ -30,9 +31,11 @@ from sparsefm.training.trainer import Trainer
 Features = npt.NDArray[np.int64]
 
 
-def new_planner(seed: int, threads: int, *, steps: int = 0, shuffle: bool = True) -> Planner:
+def new_planner(
+    seed: int, threads: int, *, steps: int = 0, shuffle: bool = True, room: Room | None = None
+) -> Planner:
     """Return a planner for the steps that follow the first `steps`."""
-    return Planner(lambda: stream(seed, "rows", steps) if shuffle else None, threads)
+    return Planner(lambda: stream(seed, "rows", steps) if shuffle else None, threads, room)
 
 
 @dataclass(eq=False)
@@ -146,9 +149,12 @@ class Learner:
 
     def scores(self, X: _core.Csr, threads: int) -> npt.NDArray[np.float64]:
         """Return the current scores, shape (n, outputs)."""
-        return np.column_stack([state.scores(X, threads) for state in self.states]).astype(
-            np.float64
-        )
+        return np.concatenate(
+            [
+                np.column_stack([state.scores(rows, threads) for state in self.states])
+                for rows in pieces(X)
+            ]
+        ).astype(np.float64)
 
     def trainers(self, threads: int) -> list[Trainer]:
         """Return a trainer for each output."""

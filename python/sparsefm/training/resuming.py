@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from sparsefm.data.csr import take_rows
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.mapped import release
 from sparsefm.errors import FileFormatError
 from sparsefm.io.container import Arrays, bytes_of
 from sparsefm.io.file import package_version, read_file
@@ -165,6 +166,7 @@ def checksum_of(dataset: Dataset | None) -> int:
     for begin in range(0, len(dataset.rows), ROWS_AT_ONCE):
         rows = dataset.rows[begin : begin + ROWS_AT_ONCE]
         X, columns = take_rows(dataset.X, rows), (*dataset.targets, dataset.weights)
+        release(dataset.X)
         taken = [None if column is None else column[rows] for column in columns]
         indptr = X.indptr.astype(np.int64, copy=False)
         parts.append(checksum(indptr, X.indices, X.values, *taken))

@@ -21,6 +21,7 @@ from sparsefm.training.guard import guards_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.loop import Run, announcer
+from sparsefm.training.memory import Memory, check_budget
 from sparsefm.training.metrics import Metrics, metrics_of
 from sparsefm.training.random import check_seed
 from sparsefm.training.resuming import Resumption, Saved, check_fixed_seed
@@ -55,6 +56,7 @@ def train(
     callbacks: Iterable[Callback] = (),
     verbose: bool = False,
     resume: Any = None,
+    memory_budget: int | None = None,
 ) -> Model:
     """Train a factorization machine.
 
@@ -63,17 +65,20 @@ def train(
 
     Parameters
     ----------
-    X : sparse matrix, sparse array or array-like of shape (n, d), or path
+    X : sparse matrix, sparse array or array-like of shape (n, d), path, or stream
         A CSR matrix with int32 indices and values of `dtype` (or all one) is used without a copy.
         Anything else is converted once. Callbacks must not change X meanwhile: that is an error.
         Nor must other threads, which nobody notices. A path, a pattern or a list of them is read as
-        by `read`, with its defaults; then `y` must be None, for the files hold the targets.
+        by `read`, with its defaults; then `y` must be None, for the files hold the targets. So it
+        must for a stream, an iterator (or a function without arguments that returns one) of chunks
+        ``(X, y)`` or ``(X, y, sample_weight)``: their rows go to a temporary file, and are read
+        from there as needed.
     y : array-like of shape (n,), optional
         Targets; for task "binary" the classes 0 and 1, or -1 and 1; for task "ordinal" the numbers
         of ordered classes, 0, 1, 2 and so on, of which each must occur.
     X_val, y_val : optional
         Validation rows and their targets, evaluated after each epoch. X_val may be a path if X
-        is one.
+        is one, or a stream.
     task : {"regression", "binary", "ordinal"}
         "ordinal" needs ``solver=Gibbs()``.
     loss : {"squared", "huber", "logistic", "hinge", "ordinal"} or Loss, optional
@@ -140,6 +145,12 @@ def train(
         one that was never interrupted. All arguments must be the same as before, except `epochs`,
         of which there may be more, `n_threads` and `verbose`. If there is no such file yet, but one
         of the callbacks is a `Checkpoint` that writes it, training begins.
+    memory_budget : int, optional
+        Bytes of memory that the process should take at most. Rows of files then stay in files:
+        those of text are kept beside it, in a file with the suffix ``.sparsefm-rows``, which later
+        calls read instead of the text; a shuffled copy is there while training lasts. The result is
+        the same, to the bit, as in memory; with ``Adam(updates="exact")`` it is that with the same
+        budget. It needs `Adam` or `AdaGrad`. Default: rows of text are read into memory.
 
     Returns
     -------
@@ -169,13 +180,15 @@ def train(
     seed = check_seed(seed)
     saved = Saved.read(resume, listeners, "train")
     start = Start.check(init, init_scale, rank, solver.default_rank, variant, pairs)
-    X, y, X_val, y_val, found_fields = read_sources(X, y, X_val, y_val, real, threads)
+    budget = check_budget(memory_budget, solver)
+    sources = read_sources(X, y, X_val, y_val, real, threads, in_memory=budget is None)
     if fields is None and (start.variant != VARIANTS[0] or start.pairs is not None):
-        fields = found_fields
-    dataset = Dataset.training(X, y, sample_weight, real, task=task, fields=fields)
+        fields = sources.fields
+    weights = sources.weights_with(sample_weight)
+    dataset = Dataset.training(sources.X, sources.y, weights, real, task=task, fields=fields)
     n_features = dataset.X.n_features
     warn_of_offsets(offset_columns(dataset.X, dataset.weights), None, "")
-    validation = dataset.validation(X_val, y_val, task=task)
+    validation = dataset.validation(sources.X_val, sources.y_val, task=task)
     if start.model is not None and start.model.n_features != n_features:
         raise ValueError(f"init has {start.model.n_features} features, but X has {n_features}")
     check_width(n_features, start.rank, real.itemsize)
@@ -199,7 +212,16 @@ def train(
         chosen = Hyperparameters.of(start, solver, batch_size)
         if chosen.needs_fields:
             dataset, start = with_fields(dataset, start)
-        run = _minibatches(dataset, found_loss, chosen, start, seed, threads, shuffle=shuffle)
+        run = _minibatches(
+            dataset,
+            found_loss,
+            chosen,
+            start,
+            seed,
+            threads,
+            shuffle=shuffle,
+            memory=Memory(budget, sources.folder),
+        )
 
     def validate() -> tuple[float | None, Metrics]:
         if validation is None:
@@ -237,6 +259,7 @@ def _minibatches(
     threads: int,
     *,
     shuffle: bool,
+    memory: Memory,
 ) -> TrainingRun:
     """Return a training with mini-batches."""
     if start.model is None:
@@ -246,7 +269,7 @@ def _minibatches(
     run = TrainingRun(
         learner,
         dataset,
-        new_planner(seed, threads, shuffle=shuffle),
+        new_planner(seed, threads, shuffle=shuffle, room=memory.room(learner, dataset)),
         threads=threads,
         shuffle=shuffle,
         random_start=start.model is None,

@@ -1,0 +1,88 @@
+"""`convert`: from sparse text, or a stream of rows, to a file of rows."""
+
+from contextlib import ExitStack
+from typing import Any
+
+from sparsefm.data.validation import check_choice
+from sparsefm.files.cache import is_file_of_rows
+from sparsefm.files.detecting import FORMATS, Form
+from sparsefm.files.paths import as_paths, names_files
+from sparsefm.files.reading import expected_of
+from sparsefm.files.storing import draft_of, is_stream, spooled
+from sparsefm.io.replacing import FilePath, find_target
+from sparsefm.threads import resolve_threads
+
+
+def convert(
+    source: Any,
+    path: FilePath,
+    format: str = "auto",
+    *,
+    zero_based: bool | str = "auto",
+    n_features: int | None = None,
+    dtype: str = "float32",
+    max_bad_lines: int = 0,
+    n_threads: int | None = None,
+) -> None:
+    """Write the rows of text, or of a stream, to a file that `train` reads piece by piece.
+
+    `train` and `read` take the path of the result. It is about half as large as the text, and is
+    read without parsing. `train` with a `memory_budget` makes such a file by itself.
+
+    Parameters
+    ----------
+    source : path, list of paths, iterator or callable
+        What `read` takes; or an iterator, or a function without arguments that returns one, of
+        chunks ``(X, y)`` or ``(X, y, sample_weight)``.
+    path : str or path-like
+        Replaced if it exists, once all rows are written.
+    format, zero_based, n_features, dtype, max_bad_lines, n_threads
+        Of `read`. A stream needs `dtype` alone, and perhaps `n_features`.
+
+    Raises
+    ------
+    FileFormatError
+        If a text is malformed; then no file is written.
+    ValueError, TypeError
+        If an argument, or a chunk, is invalid.
+    OSError
+        If a file cannot be read or written; such as when the disk is full, which takes twice the
+        size of the result meanwhile.
+
+    Examples
+    --------
+    >>> import sparsefm as fm
+    >>> with open("clicks.svm", "w") as file:
+    ...     print("1 1:1 3:0.5", file=file)
+    ...     print("0 2:1", file=file)
+    >>> fm.convert("clicks.svm", "clicks.rows")
+    >>> model = fm.train("clicks.rows", task="binary")
+
+    A table, chunk by chunk:
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"user": ["a", "b", "a", "c"], "rating": [3, 4, 5, 1]})
+    >>> encoder = fm.TableEncoder().fit(table[["user"]])
+    >>> chunks = (table[begin : begin + 2] for begin in (0, 2))
+    >>> rows = ((encoder.transform(chunk[["user"]]), chunk["rating"]) for chunk in chunks)
+    >>> fm.convert(rows, "ratings.rows")
+    >>> model = fm.train("ratings.rows")
+    """
+    find_target(path)  # before the work
+    threads = resolve_threads(n_threads)
+    expected = expected_of(dtype, zero_based, n_features, max_bad_lines)
+    given = check_choice(format, "format", FORMATS)
+    if not (names_files(source) or is_stream(source)):
+        raise TypeError(
+            f"source must be a path, a pattern, a list of them, or a stream, got {source!r:.80}"
+        )
+    with ExitStack() as opened:
+        if names_files(source):
+            paths = as_paths(source, "source")
+            if any(map(is_file_of_rows, paths)):
+                raise ValueError("source is a file of rows already: pass its path to train or read")
+            form = Form(None if given == "auto" else given)
+            draft = spooled(paths, form, expected, threads, opened)
+        else:
+            draft = draft_of(source, "source", expected, threads, opened, keep=False)
+        draft.write(path, zero_based=draft.about.zero_based)
