@@ -115,6 +115,10 @@ def entries(folder):
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": True}),
         "read": (fm.read, {"path": text} | parameters(fm.read, ("path",))),
+        "convert": (
+            fm.convert,
+            {"source": text, "path": target} | parameters(fm.convert, ("source", "path")),
+        ),
         "train on a file": (
             lambda **given: fm.train(**given, epochs=1),
             {"X": text, "y": None, "X_val": text, "y_val": None, "fields": None},

@@ -65,6 +65,7 @@ void bind_data(py::module_& m) {
            py::arg("dtype"))
       .def_property_readonly("n_batches", &PlanHandle::batches)
       .def_property_readonly("n_bytes", &PlanHandle::bytes)
+      .def("bytes_of", &PlanHandle::bytes_of, py::arg("batches"))
       .def("transpose", &PlanHandle::transpose, py::arg("batches"), py::arg("threads"))
       .def("forget", &PlanHandle::forget, py::arg("batches"))
       .def("count_within", &PlanHandle::count_within, py::arg("batches"), py::arg("budget"));

@@ -56,7 +56,7 @@ class PlanHandle {
   Index count_within(const py::object& batches, Index budget) const {
     Index count = 0, bytes = 0;
     for (const Index b : batches_of(batches)) {
-      const Index more = bytes_of(b);
+      const Index more = bytes_of_one(b);
       bytes += more;
       if (more == 0 || (count > 0 && bytes > budget)) break;
       ++count;
@@ -64,10 +64,17 @@ class PlanHandle {
     return count;
   }
 
-  /// The memory that the transposes take, in bytes.
+  /// The memory that the transposes of some batches take, in bytes.
+  Index bytes_of(const py::object& batches) const {
+    Index total = 0;
+    for (const Index b : batches_of(batches)) total += bytes_of_one(b);
+    return total;
+  }
+
+  /// The memory that all transposes take, in bytes.
   Index bytes() const {
     Index total = 0;
-    for (Index b = 0; b < batches(); ++b) total += bytes_of(b);
+    for (Index b = 0; b < batches(); ++b) total += bytes_of_one(b);
     return total;
   }
 
@@ -97,7 +104,7 @@ class PlanHandle {
         weights.is_none() ? nullptr : input<Real>(weights, {rows_}, "weights"), batch_size);
   }
 
-  Index bytes_of(Index b) const {
+  Index bytes_of_one(Index b) const {
     return std::visit(
         [b](const auto& plan) {
           const auto batch = plan->transposed(b);

@@ -1,7 +1,8 @@
 """Splits the work of the core into calls, so that Ctrl-C is handled between two calls."""
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 SECONDS_PER_CALL = 0.1
 
@@ -12,11 +13,20 @@ class WorkSplitter:
     def __init__(self) -> None:
         self._size = 1
 
-    def calls(self, tasks: int) -> Iterator[tuple[int, int]]:
-        """Yield (begin, end) over [0, tasks); do the work before asking for the next."""
+    def calls(
+        self, tasks: int, most: Callable[[int], int] = lambda begin: sys.maxsize
+    ) -> Iterator[tuple[int, int]]:
+        """Yield (begin, end) over [0, tasks); do the work before asking for the next.
+
+        Parameters
+        ----------
+        tasks : int
+        most : callable
+            Returns, given `begin`, how many tasks the call may have; one counts as the least.
+        """
         begin = 0
         while begin < tasks:
-            end = min(begin + self._size, tasks)
+            end = min(begin + max(min(self._size, most(begin)), 1), tasks)
             started = time.perf_counter()
             yield begin, end
             seconds = max(time.perf_counter() - started, 1e-6)

@@ -73,6 +73,8 @@ def test_no_lock_is_held_while_something_is_computed(name):
     class Slow:
         """Stands for X or the weights, and takes its time."""
 
+        indices = None
+
         def features_of(self, rows):
             inside.set()
             leave.wait(30)

@@ -8,11 +8,11 @@ from scipy import sparse
 
 import sparsefm as fm
 from sparsefm import _core, interrupts
-from sparsefm.data import plan
 from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset
-from sparsefm.data.plan import Plan, Planner
+from sparsefm.data.plan import Plan, Planner, Room
 from sparsefm.estimators import fitting
+from sparsefm.training import memory
 from sparsefm.training.learner import new_planner
 from sparsefm.tuning import search
 
@@ -172,7 +172,7 @@ def test_a_plan_is_a_permutation_of_the_rows_that_take_part():
 
 def trained_within(monkeypatch, budget, **options):
     """Train with a budget of so many bytes; return the model."""
-    monkeypatch.setattr(plan, "PLAN_BUDGET", budget)
+    monkeypatch.setattr(memory, "Room", lambda folder: Room(budget))
     X = sparse.random(500, 40, 0.1, "csr", random_state=0, dtype=np.float64)
     y = np.arange(500) % 2
     return fm.train(X, y, task="binary", epochs=3, batch_size=16, dtype="float64", **options)

@@ -8,9 +8,11 @@ import scipy.sparse as sp
 
 from sparsefm import _core
 from sparsefm.data.formats import csr_parts, shape_of
+from sparsefm.data.mapped import is_mapped, release
 from sparsefm.data.validation import as_array, cast, unmasked
 
 MAX_FEATURES = 2**31 - 1  # column numbers are int32
+MAPPED_AT_ONCE = 64  # rows of a file; of each, the system may map 64 KiB
 
 
 def as_csr(
@@ -98,6 +100,12 @@ def with_values(X: _core.Csr, values: npt.NDArray[Any]) -> _core.Csr:
 
 def take_rows(X: _core.Csr, rows: npt.NDArray[np.int64]) -> _core.Csr:
     """Return a copy of some rows of a checked matrix."""
+    if is_mapped(X) and len(rows) > MAPPED_AT_ONCE:
+        parts = []
+        for first in range(0, len(rows), MAPPED_AT_ONCE):
+            parts.append(take_rows(X, rows[first : first + MAPPED_AT_ONCE]))
+            release(X)
+        return stacked(parts)
     begin = X.indptr[rows].astype(np.int64)
     lengths = X.indptr[rows + 1] - begin
     indptr = np.concatenate([[0], np.cumsum(lengths)])

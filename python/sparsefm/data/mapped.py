@@ -55,14 +55,12 @@ def read_ahead(X: _core.Csr, begin: int, end: int) -> None:
     first, last = int(X.indptr[begin]), int(X.indptr[end])
     for array in (X.indices, X.values):
         mapping = mapping_of(array)
-        if mapping is None or first == last:
+        if array is None or mapping is None or first == last:
             continue
         start = array.ctypes.data - np.frombuffer(mapping, np.uint8).ctypes.data
         place = start + first * array.itemsize
         page = place % mmap.PAGESIZE
-        mapping.madvise(
-            mmap.MADV_WILLNEED, place - page, (last - first) * array.itemsize + page
-        )
+        mapping.madvise(mmap.MADV_WILLNEED, place - page, (last - first) * array.itemsize + page)
 
 
 def row_blocks(indptr: Array, entries: int = ENTRIES_AT_ONCE) -> Iterator[tuple[int, int]]:
@@ -93,7 +91,7 @@ def pieces(X: _core.Csr) -> Iterator[_core.Csr]:
 def scanned(
     indptr: Array, indices: Array, values: Array | None, n_features: int, name: str
 ) -> _core.Csr:
-    """Check arrays of a file as `from_arrays` does, but piece by piece.
+    """Check the arrays of a matrix in a file piece by piece, and borrow them.
 
     Raises
     ------

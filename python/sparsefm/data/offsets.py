@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.csr import take_rows
-from sparsefm.data.mapped import is_mapped, release
+from sparsefm.data.mapped import is_mapped
 
 ENOUGH_ROWS = 20
 MOST_MAPPED = 4096  # of the rows of a file, to look at
@@ -39,9 +39,7 @@ def offset_columns(
         return {}
     if is_mapped(X) and X.n_rows > MOST_MAPPED:
         rows = np.linspace(0, X.n_rows - 1, MOST_MAPPED).astype(np.int64)
-        found = offset_columns(take_rows(X, rows), None if weights is None else weights[rows])
-        release(X)
-        return found
+        return offset_columns(take_rows(X, rows), None if weights is None else weights[rows])
     indices, values = X.indices[: X.n_nonzeros], X.values[: X.n_nonzeros]
     n_rows = X.n_rows
     if weights is not None and not weights.all():

@@ -100,7 +100,13 @@ class Plan:
         work = WorkSplitter()
         begin = 0
         while begin < len(order):
-            for start, end in work.calls(len(order) - begin):
+
+            def most(done: int, left: BatchNumbers = order[begin:]) -> int:
+                """Return how many batches are likely to fit beside the first ones."""
+                size = max(self.core.bytes_of(left[:done]), 1)
+                return int(done * self._room.transposes / size) - done + 1 if done else 1
+
+            for start, end in work.calls(len(order) - begin, most):
                 self.core.transpose(order[begin + start : begin + end], self._threads)
                 size = self.core.count_within(order[begin:], self._room.transposes)
                 if size < end:

@@ -127,7 +127,7 @@ def _distribute(
         order = np.argsort(here, kind="stable")
         taken, ends = _gather(X, begin + order)
         cuts = np.searchsorted(here[order], np.arange(len(buckets) + 1))
-        for number in np.flatnonzero(np.diff(cuts)):
+        for number in np.flatnonzero(np.diff(cuts)).tolist():
             part = slice(ends[cuts[number]], ends[cuts[number + 1]])
             sections.write(int(places[number]), [array[part] for array in taken])
             places[number] += part.stop - part.start

@@ -82,7 +82,7 @@ class StoredRows:
     def matrix(self, n_features: int) -> _core.Csr:
         """Return the checked rows, with as many features as another file may say."""
         with naming(self.path):
-            return scanned(self.indptr, self.indices, self.values, n_features, "the file")
+            return scanned(self.indptr, self.indices, self.values, n_features, "X")
 
 
 def is_file_of_rows(path: str) -> bool:

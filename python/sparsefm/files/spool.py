@@ -31,7 +31,7 @@ class Column:
 
     def __init__(self, folder: str, dtype: Any) -> None:
         self.dtype, self.size = np.dtype(dtype), 0
-        self._file = tempfile.TemporaryFile(dir=folder)
+        self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
 
     def append(self, array: Array) -> None:
         """Append the entries of an array."""

@@ -59,9 +59,10 @@ def read_sources(
         streams are.
     """
     outside = {"X": names_files(X) or is_stream(X), "X_val": names_files(X_val) or is_stream(X_val)}
-    for name, target, given in (("X", "y", y), ("X_val", "y_val", y_val)):
+    arguments = ("X", X, "y", y), ("X_val", X_val, "y_val", y_val)
+    for name, value, target, given in arguments:
         if outside[name] and given is not None:
-            what = "names files: they hold" if names_files(X) else "is a stream: it yields"
+            what = "names files: they hold" if names_files(value) else "is a stream: it yields"
             raise ValueError(f"{target} must be None if {name} {what} the targets")
     if names_files(X_val) and not outside["X"]:
         raise ValueError(
@@ -72,12 +73,15 @@ def read_sources(
         raise ValueError("y is missing: pass the targets of X, or the path of a file as X")
     if not any(outside.values()):
         return Sources(X, y, X_val, y_val)
-    given = {name: value for name, value in (("X", X), ("X_val", X_val)) if outside[name]}
+    files = {name: value for name, value, _, _ in arguments if outside[name]}
     expected = Expected(dtype, None, None, 0, in_train=True)
-    if in_memory and not any(map(_is_stored, given.values())):
-        return _in_memory(given, y, X_val, y_val, expected, threads)
-    stored = _in_files(given, expected, threads, keep=not in_memory)
-    n_features = max(one.description.n_features for one in stored.values())
+    if in_memory and not any(_is_stored(value, name) for name, value in files.items()):
+        return _in_memory(files, y, X_val, y_val, expected, threads)
+    stored = _in_files(files, expected, threads, keep=not in_memory)
+    widths = [one.description.n_features for one in stored.values()]
+    if len(set(widths)) > 1 and all(one.description.format == "matrix" for one in stored.values()):
+        raise ValueError(f"X has {widths[0]} features, but X_val has {widths[1]}")
+    n_features = max(widths)
     matrices = {name: one.matrix(n_features) for name, one in stored.items()}
     fields = joint_fields(stored.values(), n_features)
     if "X_val" in stored:
@@ -89,9 +93,9 @@ def read_sources(
     return Sources(matrices["X"], training.y, X_val, y_val, fields, training.weights, folder)
 
 
-def _is_stored(value: Any) -> bool:
+def _is_stored(value: Any, name: str) -> bool:
     """Return whether an argument is a stream, or names a file of rows."""
-    return is_stream(value) or any(map(is_file_of_rows, as_paths(value, "X")))
+    return is_stream(value) or any(map(is_file_of_rows, as_paths(value, name)))
 
 
 def _in_memory(

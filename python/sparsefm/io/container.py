@@ -12,7 +12,7 @@ import mmap
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -114,7 +114,23 @@ class Table:
         return np.require(array, dtype.newbyteorder("="), ["C", "A"])
 
 
-def packed(arrays: Mapping[str, npt.NDArray[Any]], metadata: Mapping[str, str]) -> bytes:
+class Sized(Protocol):
+    """What the table of a file says of an array."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the entries."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the dimensions."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all entries."""
+
+
+def packed(arrays: Mapping[str, Sized], metadata: Mapping[str, str]) -> bytes:
     """Return what stands before the bytes of the arrays, which follow in their order.
 
     Raises

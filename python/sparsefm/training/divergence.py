@@ -10,6 +10,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm import _core
+from sparsefm.data.csr import as_scipy
 from sparsefm.data.dataset import Dataset, spread
 from sparsefm.data.mapped import pieces
 from sparsefm.data.plan import Plan
@@ -139,7 +140,7 @@ def column_scales(X: _core.Csr) -> Array:
         return np.ones(X.n_features)
     scales = np.zeros(X.n_features)
     for part in pieces(X):
-        values = np.abs(part.values).astype(np.float64)
+        values = np.abs(as_scipy(part).data)
         matrix = sp.csr_matrix((values, part.indices, part.indptr), (part.n_rows, X.n_features))
         np.maximum(scales, matrix.max(axis=0).toarray().ravel(), out=scales)
     return scales
