@@ -16,6 +16,7 @@ from bench.memory_limit import memory_limit
 from bench.own import busy, exact
 from bench.predict import predict
 from bench.quality import flights, quality
+from bench.streams import streams
 from bench.table import show
 from bench.throughput import throughput
 
@@ -91,6 +92,7 @@ main.add_command(defaults)
 main.add_command(encode)
 main.add_command(fields)
 main.add_command(files)
+main.add_command(streams)
 main.add_command(gibbs)
 
 

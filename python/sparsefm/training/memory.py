@@ -58,7 +58,8 @@ class Memory:
             folder = None
         if self.budget is None:
             return Room(folder=folder)
-        parameters = 2 * learner.size * dataset.dtype.itemsize  # and of a model that is returned
+        copies = 1 + 1 / (1 + learner.hyperparameters.solver._moments)  # of the model returned
+        parameters = int(copies * learner.size) * dataset.dtype.itemsize
         rows = OF_ROW * dataset.X.n_rows
         features = OF_FEATURE * dataset.X.n_features
         left = self.budget - OF_PROCESS - parameters - rows - features
