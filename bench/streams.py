@@ -38,7 +38,7 @@ def ours(path: str, budget: int | None, epochs: int, threads: int) -> dict[str, 
 
 
 def write(folder: Path, size: int, *, for_vw: bool) -> tuple[Path, int]:
-    """Write a file of about `size` bytes of libsvm, or of what Vowpal Wabbit reads; and its rows."""
+    """Write about `size` bytes of libsvm, or for Vowpal Wabbit; return the path and the rows."""
     rng = np.random.default_rng(0)
     step = FEATURES // ENTRIES
     ranks = np.minimum(rng.zipf(1.3, (DIFFERENT, ENTRIES)), step - 1)  # few values are frequent
@@ -81,9 +81,7 @@ def streams(size: int, budget: int, repeats: int, quick: bool) -> None:
         path, rows = write(Path(name), size * MB, for_vw=False)
         threads = machine.cores()
         calls = {
-            side: partial(
-                call, ours, threads=threads, path=str(path), budget=given, epochs=EPOCHS
-            )
+            side: partial(call, ours, threads=threads, path=str(path), budget=given, epochs=EPOCHS)
             for side, given in (("in memory", None), ("within the budget", budget * MB))
         }
         runs = alternate(calls, repeats)  # the first time, the text is parsed

@@ -1,4 +1,4 @@
-"""Fuzz the files, the CSR boundary, the encoder and the texts; each target in a process of its own.
+"""Fuzz the files, the CSR boundary, the encoder, texts and rows; each target in a process of its own.
 
 Guided by coverage where atheris is installed; else by chance, from the same corpus.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from reliability.report import Budget, Report
 
-TARGETS = ("model_files", "checkpoints", "matrices", "tables", "texts")
+TARGETS = ("model_files", "checkpoints", "matrices", "tables", "texts", "stored_rows")
 CORPUS = Path(__file__).parent.parent / "corpus"
 
 

@@ -126,7 +126,7 @@ def test_what_read_expects_must_fit(paths):
     with open(paths[0], "w") as file:
         file.write(TEXT)
     fm.convert(*paths)
-    with pytest.raises(ValueError, match="n_features is 3, but .* has 4 features"):
+    with pytest.raises(ValueError, match=r"n_features is 3, but .* has 4 features"):
         fm.read(paths[1], n_features=3)
     with pytest.raises(ValueError, match="converted from indices that begin with 1"):
         fm.read(paths[1], zero_based=True)

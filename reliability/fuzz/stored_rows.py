@@ -1,0 +1,61 @@
+"""Files of rows, damaged and lying: each is refused by name, or read and trained on alike."""
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+import sparsefm as fm
+from reliability.fuzz.choices import Choices
+from reliability.fuzz.lies import write_lies
+from reliability.fuzz.model_files import write_any as write_any_model
+from reliability.problems import matrix
+
+TEXTS = {
+    "values": "1 1:0.5 3:1\n-1 2:1\n1\n-1 1:3 4:0.25\n",
+    "ones": "1 0:1 3:1\n0 2:1\n",
+    "queries": "1 qid:3 1:1\n0 qid:4 2:1\n",
+    "fields": "1 0:1:1 1:4:0.5\n0 0:2:1 2:5:1\n",
+}
+REFUSALS = (ValueError, MemoryError)  # of rows that no model can be trained on
+
+
+@cache
+def truths() -> list[Path]:
+    """Return a file of each kind."""
+    folder = Path(tempfile.mkdtemp(prefix="reliability-"))
+    for kind, text in TEXTS.items():
+        source = folder / "text"
+        source.write_text(text)
+        fm.convert(source, folder / kind)
+        source.unlink()
+    X, y = matrix(20, 40), np.arange(20) % 2
+    fm.convert(lambda: [(X, y, y + 1.0)], folder / "weights", dtype="float64")
+    return sorted(folder.iterdir())
+
+
+def test(data: bytes, folder: Path) -> None:
+    """Read a file, and train on it in memory and from the file."""
+    path, choices = folder / "fuzzed.rows", Choices(data)
+    if choices.below(8):
+        if not write_lies(choices.one_of(truths()), path, choices):
+            return
+    elif not write_any_model(data, path, choices):
+        return
+    try:
+        read = fm.read(path)
+    except (fm.FileFormatError, MemoryError, UnicodeError) as error:
+        assert str(path) in str(error), error
+        read = None
+    dtype = choices.one_of(["float32", "float64"])
+    options = {"task": "binary", "rank": 1, "epochs": 1, "n_threads": 1, "dtype": dtype}
+    try:
+        model = fm.train(str(path), memory_budget=1 << 29, **options)
+    except REFUSALS as error:
+        assert str(error)
+        return
+    assert read is not None
+    if read.X.dtype == dtype:
+        wanted = fm.train(read.X, read.y, sample_weight=read.weights, **options)
+        assert np.array_equal(model.V, wanted.V)
