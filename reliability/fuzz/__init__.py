@@ -1,4 +1,4 @@
-"""Fuzz the files, the CSR boundary, the encoder, texts and rows; each target in a process of its own.
+"""Fuzz files, the CSR boundary, the encoder, texts and rows; each target in its own process.
 
 Guided by coverage where atheris is installed; else by chance, from the same corpus.
 """

@@ -110,6 +110,13 @@ def test_fields():
 
 
 @pytest.mark.slow
+def test_streams():
+    done = bench("streams", "--quick", "--budget", "400")
+    assert done.returncode == 0, done.stderr
+    assert "| sparsefm, within the budget |" in done.stdout
+
+
+@pytest.mark.slow
 def test_files():
     done = bench("files", "--quick")
     assert done.returncode == 0, done.stderr
@@ -119,6 +126,6 @@ def test_files():
 
 def test_help():
     listed = bench("--help").stdout
-    names = "throughput quality memory-limit exact busy predict scale gibbs fields files"
+    names = "throughput quality memory-limit exact busy predict scale gibbs fields files streams"
     for command in names.split():
         assert command in listed

@@ -1,5 +1,6 @@
 """`memory_budget`: the rows stay in files, and no number changes."""
 
+import errno
 import itertools
 import os
 import subprocess
@@ -13,7 +14,7 @@ from sklearn.datasets import dump_svmlight_file
 import sparsefm as fm
 from sparsefm.data import mapped, plan
 from sparsefm.files import lines, storing
-from sparsefm.files.storing import SUFFIX
+from sparsefm.files.paths import SUFFIX
 
 MIB = 1 << 20
 BUDGET = 256 * MIB
@@ -288,6 +289,36 @@ def test_where_indices_begin_is_decided_by_both_files(tmp_path, monkeypatch):
     same(model, fm.train(paths[0], X_val=paths[1], **options))
     assert fm.train(paths[0], **options).n_features == 2
     assert parsed == ["a", "b", "a", "a", "b", "a"]
+
+
+def test_a_pattern_does_not_match_the_file_beside_the_text(tmp_path):
+    X, y = made()
+    written(tmp_path / "a1", X[:200], y[:200])
+    written(tmp_path / "a2", X[200:], y[200:])
+    for _ in range(2):
+        same(
+            fm.train(str(tmp_path / "a*"), memory_budget=BUDGET, **SETTINGS),
+            fm.train(X, y, **SETTINGS),
+        )
+
+
+def test_a_full_disk_names_the_folder(tmp_path, monkeypatch):
+    X, y = made()
+    path = written(tmp_path / "a", X, y)
+
+    def full(array):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for module in ("sparsefm.files.spool", "sparsefm.data.shuffled"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"{module}.bytes_of", full)
+            with pytest.raises(OSError, match="No space") as caught:
+                fm.train(path, memory_budget=BUDGET, **SETTINGS)
+        assert caught.value.filename == str(tmp_path)
+        fm.train(path, memory_budget=BUDGET, **SETTINGS)
+        assert sorted(os.listdir(tmp_path)) == ["a", "a" + SUFFIX]
+        if module == "sparsefm.files.spool":
+            os.utime(path, (1, 1))
 
 
 def test_a_malformed_line_leaves_no_file(tmp_path):

@@ -100,7 +100,7 @@ def with_values(X: _core.Csr, values: npt.NDArray[Any]) -> _core.Csr:
 
 def take_rows(X: _core.Csr, rows: npt.NDArray[np.int64]) -> _core.Csr:
     """Return a copy of some rows of a checked matrix."""
-    if is_mapped(X) and len(rows) > MAPPED_AT_ONCE:
+    if is_mapped(X) and len(rows) > MAPPED_AT_ONCE and np.ptp(rows) > 2 * len(rows):
         parts = []
         for first in range(0, len(rows), MAPPED_AT_ONCE):
             parts.append(take_rows(X, rows[first : first + MAPPED_AT_ONCE]))

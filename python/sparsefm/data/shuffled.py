@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.mapped import ENTRIES_AT_ONCE, mapped, release, row_blocks
 from sparsefm.io.container import bytes_of
+from sparsefm.io.replacing import naming_folder
 
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
@@ -39,7 +40,7 @@ def in_order(
     indptr = np.zeros(len(rows) + 1, np.int64)
     np.cumsum(lengths, out=indptr[1:])
     buckets = list(row_blocks(indptr, entries))
-    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+    with naming_folder(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         sections = _Sections(file, indptr, X)
         _distribute(X, rows, buckets, indptr, sections)
         for begin, end in buckets:

@@ -7,6 +7,8 @@ from typing import Any
 
 from sparsefm.io.replacing import name_of
 
+SUFFIX = ".sparsefm-rows"  # of the file that `train` keeps beside a text
+
 
 def names_files(value: Any) -> bool:
     """Return whether a value is a path or a list of paths, and no matrix."""
@@ -18,7 +20,8 @@ def names_files(value: Any) -> bool:
 def as_paths(value: Any, name: str) -> list[str]:
     """Return the files that a value names: those of a list in its order, of a pattern sorted.
 
-    Text with ``*``, ``?`` or ``[`` is a pattern of `glob`, unless a file has just that name.
+    Text with ``*``, ``?`` or ``[`` is a pattern of `glob`, unless a file has just that name. Files
+    with the suffix `SUFFIX` match no pattern.
 
     Raises
     ------
@@ -38,7 +41,11 @@ def _matching(part: Any, name: str) -> list[str]:
         raise type(error)(f"{name} names no file: {error}") from None
     if not isinstance(part, str) or not glob.has_magic(path) or os.path.exists(path):
         return [path]
-    found = sorted(match for match in glob.glob(path, recursive=True) if not os.path.isdir(match))
+    found = sorted(
+        match
+        for match in glob.glob(path, recursive=True)
+        if not os.path.isdir(match) and not match.endswith(SUFFIX)
+    )
     if not found:
         raise FileNotFoundError(errno.ENOENT, f"{name} is a pattern that no file matches", path)
     return found

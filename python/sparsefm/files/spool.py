@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from sparsefm.io.container import bytes_of
 from sparsefm.io.pieces import PIECE, Pieces
+from sparsefm.io.replacing import naming_folder
 
 Array = npt.NDArray[Any]
 
@@ -83,6 +84,10 @@ class Spool:
 
     def append(self, rows: Block) -> None:
         """Append some rows."""
+        with naming_folder(self._folder):
+            self._append(rows)
+
+    def _append(self, rows: Block) -> None:
         count, entries = len(rows.y), int(rows.indptr[-1])
         if self.n_rows == 0:
             self._column("indptr", np.int64).append(np.zeros(1))

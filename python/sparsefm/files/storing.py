@@ -25,14 +25,12 @@ from sparsefm.files.cache import (
     write_rows,
 )
 from sparsefm.files.detecting import Form
-from sparsefm.files.paths import as_paths, names_files
+from sparsefm.files.paths import SUFFIX, as_paths, names_files
 from sparsefm.files.rows import Expected, Rows
 from sparsefm.files.spool import Block, Spool
 from sparsefm.io.replacing import FilePath
 
 logger = logging.getLogger("sparsefm")
-
-SUFFIX = ".sparsefm-rows"  # of the file beside a text
 
 Array = npt.NDArray[Any]
 

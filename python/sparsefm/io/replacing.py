@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import stat
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -61,6 +62,17 @@ def find_target(path: FilePath) -> tuple[Path, os.stat_result | None]:
         why = "path is a device, a pipe or a socket, which a file cannot replace: name a file"
         raise OSError(errno.EINVAL, why, name)
     return target, os.stat(target)  # which is not there if a descriptor keeps a deleted file alive
+
+
+@contextmanager
+def naming_folder(folder: str | None) -> Iterator[None]:
+    """Name the folder of a temporary file, which has no name, in an `OSError` of writing it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, folder or tempfile.gettempdir()) from error
 
 
 @contextmanager
