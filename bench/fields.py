@@ -2,8 +2,11 @@
 
 import ctypes
 import itertools
+import os
+import sys
 import time
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +16,7 @@ import scipy.sparse as sp
 
 import sparsefm as fm
 from bench.machine import describe, thread_counts
+from bench.modern_fm_side import measure_modern_fm
 from bench.native import compiled, has_compiler
 from bench.table import ratio, show
 from bench.worker import alternate, call, medians
@@ -25,6 +29,7 @@ VARIANTS = ("fm", "fwfm")
 REPEATS = 5
 PAIRS = Path(__file__).with_name("field_aware_pairs.cpp")
 BY_PAIRS = "loop over pairs"  # as libffm
+MODERN_FM = "MODERN_FM"  # names a Python that has it, if this one does not
 
 
 @click.command()
@@ -36,6 +41,11 @@ def fields(quick: bool) -> None:
     sizes = (FIELDS[:1], BATCHES[:1]) if quick else (FIELDS, BATCHES)
     weighted(sizes, rows, epochs, repeats)
     aware(sizes[1], rows, epochs, repeats)
+    python = os.environ.get(MODERN_FM) or (sys.executable if find_spec("modern_fm") else None)
+    if python:
+        beside_modern_fm(python, rows, epochs, 1 if quick else 3)
+    else:
+        click.echo(f"\nmodern-fm: not measured; {MODERN_FM} may name a Python that has it")
 
 
 def weighted(sizes: tuple, rows: int, epochs: int, repeats: int) -> None:
@@ -80,6 +90,37 @@ def aware(batches: tuple, rows: int, epochs: int, repeats: int) -> None:
     header = ["variant", "batch", "threads", "s an epoch", "µs a row"]
     title = f"{rows:,} one-hot rows of {n_fields} fields, rank {AWARE_RANK}, AdaGrad"
     show(title, header, table)
+
+
+def beside_modern_fm(python: str, rows: int, epochs: int, repeats: int) -> None:
+    """Measure machines with fields beside those of modern-fm, with AdaGrad, too."""
+    n_fields, batch = FIELDS[0], BATCHES[0]
+    columns, y, size = rows_of(n_fields, rows)
+    kinds = (("fwfm", RANK), ("ffm", AWARE_RANK))
+    cases = list(itertools.product(kinds, thread_counts()))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "rows.npz")
+        np.savez(path, columns=columns, y=y)
+        common = {"n_fields": n_fields, "batch": batch}
+        calls = {}
+        for case in cases:
+            (variant, rank), threads = case
+            own = {"variant": variant, "rank": rank, "threads": threads, **common}
+            calls[case, "sparsefm"] = partial(
+                call, measure_epochs, solver="AdaGrad", rows=rows, epochs=epochs, **own
+            )
+            calls[case, "modern-fm"] = partial(
+                call, measure_modern_fm, python=python, columns=str(path), size=size, **own
+            )
+        found = alternate(calls, repeats)
+    seconds = {key: medians(results)["seconds"] for key, results in found.items()}
+    table = [
+        [*case[0], case[1], *times, ratio(times[1] / times[0])]
+        for case in cases
+        if (times := [seconds[case, side] for side in ("sparsefm", "modern-fm")])
+    ]
+    header = ["variant", "rank", "threads", "sparsefm, s an epoch", "modern-fm", "times faster"]
+    show(f"{rows:,} one-hot rows of {n_fields} fields, AdaGrad, batch {batch}", header, table)
 
 
 def rows_of(n_fields: int, rows: int) -> tuple[np.ndarray, np.ndarray, int]:
