@@ -113,7 +113,7 @@ def entries(folder):
             | {"init": "normal", "init_scale": None, "rank": 2, "batch_size": None},
         ),
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
-        "load": (fm.load, {"path": saved, "mmap": False, "checksum": True}),
+        "load": (fm.load, {"path": saved, "mmap": False, "checksum": None}),
         "read": (fm.read, {"path": text} | parameters(fm.read, ("path",))),
         "train on a file": (
             lambda **given: fm.train(**given, epochs=1),
@@ -190,7 +190,7 @@ def entries(folder):
         found |= {
             f"{name}.predict": (model.predict, scored),
             f"{name}.score": (model.score, scored),
-            f"{name}.save": (model.save, {"path": target}),
+            f"{name}.save": (model.save, {"path": target, "dtype": "bfloat16"}),
         }
     sampled = known["sampled"]
     found |= {
@@ -267,7 +267,7 @@ def entries(folder):
             ),
             f"{name}.save": (
                 one.save,
-                {"path": target, "optimizer_state": False, "training_rows": False},
+                {"path": target, "optimizer_state": False, "training_rows": False, "dtype": None},
             ),
         }
     for name in ("classifier", "three"):

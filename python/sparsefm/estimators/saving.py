@@ -240,9 +240,7 @@ def _learner_to_content(
     return header, arrays
 
 
-def _sampled_to_content(
-    learner: Sampled, dtype: str | None
-) -> tuple[dict[str, Any], Arrays]:
+def _sampled_to_content(learner: Sampled, dtype: str | None) -> tuple[dict[str, Any], Arrays]:
     models: list[dict[str, Any]] = []
     arrays: Arrays = {}
     for number, model in enumerate(learner.outputs):

@@ -1,4 +1,4 @@
-"""Parameters of 16 bits in a file: float16 and bfloat16, which become float32 when they are read."""
+"""Parameters of 16 bits in a file: float16 and bfloat16, which are read as float32."""
 
 from typing import Any
 
@@ -8,7 +8,12 @@ import numpy.typing as npt
 from sparsefm.io.container import BFLOAT16, Arrays
 
 HALVES = ("float16", "bfloat16")
-LARGE = ("w", "V", "samples.w", "samples.V")  # what there is one of for each feature: nearly all of a file
+LARGE = (
+    "w",
+    "V",
+    "samples.w",
+    "samples.V",
+)  # what there is one of for each feature: nearly all of a file
 
 Array = npt.NDArray[Any]
 
@@ -67,7 +72,9 @@ def _halved(name: str, array: Array, dtype: str) -> Array:
     if np.isfinite(wide).all():
         return stored
     largest = np.abs(array[np.isfinite(array)]).max(initial=0)
-    remedy = "dtype='bfloat16' has the range of float32" if dtype == "float16" else "leave dtype out"
+    remedy = (
+        "dtype='bfloat16' has the range of float32" if dtype == "float16" else "leave dtype out"
+    )
     kind = dtype if large else "float32"
     raise ValueError(f"{name} holds {largest:g}, too large for {kind}: {remedy}")
 
