@@ -36,7 +36,9 @@ def test_every_kind(name, dtype, mmap, tmp_path):
     np.testing.assert_allclose(predicted(again, X), predicted(model, X), atol=0.1)
 
 
-@pytest.mark.parametrize("name", ["regressor of float64", "classifier, fwfm", "classifier, softmax"])
+@pytest.mark.parametrize(
+    "name", ["regressor of float64", "classifier, fwfm", "classifier, softmax"]
+)
 def test_training_goes_on(name, tmp_path):
     served(name).save(tmp_path / "file", optimizer_state=True, training_rows=True, dtype="bfloat16")
     again = fm.load(tmp_path / "file")
