@@ -114,6 +114,7 @@ def entries(folder):
         ),
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": None}),
+        "onnx.export": (fm.onnx.export, {"model": known["tabular"], "path": target}),
         "read": (fm.read, {"path": text} | parameters(fm.read, ("path",))),
         "train on a file": (
             lambda **given: fm.train(**given, epochs=1),

@@ -98,7 +98,7 @@ ORDER = (
         "encoding",
         "inspection",
     ),
-    *("plots", "estimators", "loading", "versions", "__init__", "datasets", "cli"),
+    *("plots", "estimators", "loading", "onnx", "versions", "__init__", "datasets", "cli"),
 )
 
 

@@ -71,7 +71,7 @@ def _add_model(graph: Graph, model: Model) -> None:
 
 
 def _add_estimator(graph: Graph, estimator: Any) -> None:
-    from sklearn.utils.validation import check_is_fitted
+    from sklearn.exceptions import NotFittedError
 
     from sparsefm.estimators import FMClassifier, FMRegressor
     from sparsefm.onnx.columns import encoded, scaled
@@ -80,7 +80,8 @@ def _add_estimator(graph: Graph, estimator: Any) -> None:
         raise TypeError(
             f"model must be a Model, an FMRegressor or an FMClassifier, got {estimator!r:.80}"
         )
-    check_is_fitted(estimator)
+    if "_learner" not in vars(estimator):
+        raise NotFittedError(f"model is a {type(estimator).__name__} that is not fitted: fit it")
     encoder, models = estimator.encoder_, estimator._models
     dtype = models[0].dtype
     if encoder._is_matrix:

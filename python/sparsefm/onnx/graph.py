@@ -47,8 +47,8 @@ class Graph:
         self._bytes += array.nbytes
         if self._bytes > MOST_BYTES:
             raise ValueError(
-                "the model is too large for an ONNX file, which holds less than 2 GiB: train with a "
-                "smaller rank or fewer features"
+                "the model is too large for an ONNX file, which holds less than 2 GiB: train with "
+                "a smaller rank or fewer features"
             )
         name = f"sparsefm.constant.{len(self._constants)}"
         if array.dtype.kind in "UO":

@@ -117,15 +117,14 @@ def _sampled(graph: Graph, model: SampledModel, ids: str, x: str) -> str:
     one, half = np.ones((1, 1), np.float32), np.array(0.5, np.float32)
     means = graph.add("ReduceMean", above, axes=[1], keepdims=0)  # of 2 P(class > k) - 1
     if model.task == "binary":
-        shares = [graph.add("Add", one, means), graph.add("Sub", one, means)]
-        logs = [
-            graph.add("Log", graph.add("Max", share, np.array(LEAST, np.float32)))
-            for share in shares
-        ]
-        return graph.cast(graph.add("Sub", *logs), dtype)
+        second, first = graph.add("Add", one, means), graph.add("Sub", one, means)
+        return graph.cast(graph.add("Sub", _log(graph, second), _log(graph, first)), dtype)
     row = graph.add("Mul", graph.add("Slice", means, *map(np.array, ([0], [1], [1]))), 0 * one)
     edges = [graph.add("Add", row, one), means, graph.add("Sub", row, one)]
     upper, lower = (graph.add("Concat", *part, axis=1) for part in (edges[:2], edges[1:]))
     shares = graph.add("Mul", graph.add("Sub", upper, lower), half)
-    logs = graph.add("Log", graph.add("Max", shares, np.array(LEAST, np.float32)))
-    return graph.cast(logs, dtype)
+    return graph.cast(_log(graph, shares), dtype)
+
+
+def _log(graph: Graph, share: str) -> str:
+    return graph.add("Log", graph.add("Max", share, np.array(LEAST, np.float32)))
