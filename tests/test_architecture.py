@@ -93,6 +93,7 @@ ORDER = (
         "field_aware_model",
         "nn",
         "sampling",
+        "scorer",
         "training",
         "tuning",
         "encoding",

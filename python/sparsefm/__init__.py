@@ -23,6 +23,7 @@ from sparsefm.loading import load
 from sparsefm.model import Model, predict
 from sparsefm.optimizers import AdaGrad, Adam
 from sparsefm.sampling import ALS, Gibbs, SampledModel
+from sparsefm.scorer import Scorer
 from sparsefm.training.callbacks import EarlyStopping, LearningRateSchedule, ProgressBar
 from sparsefm.training.checkpoint import Checkpoint
 from sparsefm.training.train import train
@@ -57,6 +58,7 @@ __all__ = [
     "Model",
     "ProgressBar",
     "SampledModel",
+    "Scorer",
     "SparseData",
     "TableEncoder",
     "load",
