@@ -36,23 +36,27 @@ class MappedLearner(Learner):
         vars(self).update(known, _models=models, _states=states)
 
     def __getattr__(self, name: str) -> Any:
-        if name != "states" or "_states" not in vars(self):
+        held = vars(self)
+        if name != "states" or not held.keys() & {"states", "_states"}:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        self.states = vars(self)["_states"]()
-        self.__class__ = Learner  # type: ignore[assignment]
-        return self.states
+        read = held.get("_states")
+        if read is not None:
+            held.setdefault("states", read())  # those of the first of several threads
+            self.__class__ = Learner  # type: ignore[assignment]
+            for private in ("_models", "_states"):
+                held.pop(private, None)
+        return held["states"]
 
     def __reduce__(self) -> Any:
-        assert self.states is not None  # for a copy, or a pickle
-        for name in ("_models", "_states"):
-            vars(self).pop(name, None)
+        assert self.states is not None  # a copy, or a pickle, has no file
         return self.__reduce_ex__(2)
 
     @property
     def n_features(self) -> int:
         """Number of features d."""
-        return int(vars(self)["_models"][0].n_features)
+        return int(self.models()[0].n_features)
 
     def models(self) -> list[Any]:
         """Return the model of each output, which cannot be changed."""
-        return list(vars(self)["_models"])
+        held = vars(self).get("_models")
+        return super().models() if held is None else list(held)
