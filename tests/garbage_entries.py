@@ -113,7 +113,17 @@ def entries(folder):
             | {"init": "normal", "init_scale": None, "rank": 2, "batch_size": None},
         ),
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
-        "load": (fm.load, {"path": saved, "mmap": False, "checksum": True}),
+        "load": (fm.load, {"path": saved, "mmap": False, "checksum": None}),
+        "Scorer": (fm.Scorer, {"model": known["model"]}),
+        "Scorer.score": (
+            fm.Scorer(known["model"]).score,
+            {"indices": [0, 3], "values": [1.0, 2.0]},
+        ),
+        "Scorer.predict": (
+            fm.Scorer(known["sampled"]).predict,
+            {"indices": [0, 3], "values": [1.0, 2.0]},
+        ),
+        "onnx.export": (fm.onnx.export, {"model": known["tabular"], "path": target}),
         "read": (fm.read, {"path": text} | parameters(fm.read, ("path",))),
         "convert": (
             fm.convert,
@@ -194,7 +204,7 @@ def entries(folder):
         found |= {
             f"{name}.predict": (model.predict, scored),
             f"{name}.score": (model.score, scored),
-            f"{name}.save": (model.save, {"path": target}),
+            f"{name}.save": (model.save, {"path": target, "dtype": "bfloat16"}),
         }
     sampled = known["sampled"]
     found |= {
@@ -271,7 +281,7 @@ def entries(folder):
             ),
             f"{name}.save": (
                 one.save,
-                {"path": target, "optimizer_state": False, "training_rows": False},
+                {"path": target, "optimizer_state": False, "training_rows": False, "dtype": None},
             ),
         }
     for name in ("classifier", "three"):

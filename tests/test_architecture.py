@@ -93,12 +93,13 @@ ORDER = (
         "field_aware_model",
         "nn",
         "sampling",
+        "scorer",
         "training",
         "tuning",
         "encoding",
         "inspection",
     ),
-    *("plots", "estimators", "loading", "versions", "__init__", "datasets", "cli"),
+    *("plots", "estimators", "loading", "onnx", "versions", "__init__", "datasets", "cli"),
 )
 
 

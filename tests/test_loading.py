@@ -165,7 +165,7 @@ def test_mapped_files_predict_the_same_and_go_on(path, tmp_path):
 def test_a_mapped_model_takes_no_memory_of_its_own(tmp_path):
     fm.Model(0.5, np.ones(100_000), np.ones((100_000, 8))).save(tmp_path / "file")
     tracemalloc.start()
-    model = load(tmp_path / "file", mmap=True, checksum=False)
+    model = load(tmp_path / "file", mmap=True)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < model.V.nbytes / 2
@@ -178,9 +178,10 @@ def test_a_damaged_file_loads_only_if_asked_to(tmp_path):
     content[-1] ^= 1
     (tmp_path / "file").write_bytes(content)
     with pytest.raises(FileFormatError, match="does not have the checksum"):
-        load(tmp_path / "file", mmap=True)
+        load(tmp_path / "file", mmap=True, checksum=True)
+    assert load(tmp_path / "file", mmap=True).w[-1] != W[-1]
     assert load(tmp_path / "file", checksum=False).w[-1] != W[-1]
-    for wrong in ({"mmap": "yes"}, {"checksum": None}):
+    for wrong in ({"mmap": "yes"}, {"checksum": "no"}):
         with pytest.raises(TypeError, match=f"^{min(wrong)} must be True or False"):
             load(tmp_path / "file", **wrong)
 

@@ -23,6 +23,7 @@ MODULES = [
     "sparsefm.datasets",
     "sparsefm.losses",
     "sparsefm.nn",
+    "sparsefm.onnx",
     "sparsefm.plots",
 ]
 FOLDER = Path(__file__).with_name("public_api")

@@ -13,7 +13,7 @@ Examples
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sparsefm import nn, plots
+from sparsefm import nn, onnx, plots
 from sparsefm.errors import DivergenceError, FileFormatError
 from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
@@ -23,6 +23,7 @@ from sparsefm.loading import load
 from sparsefm.model import Model, predict
 from sparsefm.optimizers import AdaGrad, Adam
 from sparsefm.sampling import ALS, Gibbs, SampledModel
+from sparsefm.scorer import Scorer
 from sparsefm.training.callbacks import EarlyStopping, LearningRateSchedule, ProgressBar
 from sparsefm.training.checkpoint import Checkpoint
 from sparsefm.training.train import train
@@ -57,11 +58,13 @@ __all__ = [
     "Model",
     "ProgressBar",
     "SampledModel",
+    "Scorer",
     "SparseData",
     "TableEncoder",
     "convert",
     "load",
     "nn",
+    "onnx",
     "plots",
     "predict",
     "read",

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.validation import as_array
-from sparsefm.field_model import FieldModel, Fields, own_fields
+from sparsefm.field_model import FieldModel, Fields, own_fields, read_fields
 from sparsefm.interaction import FieldAware, Interaction
 from sparsefm.io.reader import Reader
 from sparsefm.losses import Loss
@@ -92,15 +92,15 @@ class FieldAwareModel(FieldModel):
     @classmethod
     def _from_file(cls, reader: Reader) -> FieldAwareModel:
         """Return the model that `save` wrote."""
-        w = reader.numbers("w", (None,))
-        V = reader.numbers("V", (len(w), None, None), (w.dtype.name,))
+        w = reader.parameters("w", (None,))
+        V = reader.parameters("V", (len(w), None, None), (w.dtype.name,))
         w0 = reader.array("w0", (), ("float64",))
         fields = reader.array("fields", (len(w),), ("int32",))
         task, loss = reader.entry("task", str), reader.entry("loss", str)
         history = read_history(reader)
         # The constructor would make an unnecessary copy of the parameters.
         model = cls(float(w0), w[:0], V[:0], task, loss, history, fields=fields[:0])
-        vars(model).update(w=w, V=V, fields=own_fields(fields, len(w), V.shape[1], "V"))
+        vars(model).update(w=w, V=V, fields=read_fields(reader, fields, V.shape[1], "V"))
         return model
 
 

@@ -12,9 +12,8 @@ from sparsefm import _core
 from sparsefm.data.validation import as_array, cast
 from sparsefm.interaction import FieldWeighted, Interaction
 from sparsefm.io.container import Arrays
-from sparsefm.io.file import write_file
+from sparsefm.io.half import halved
 from sparsefm.io.reader import Reader
-from sparsefm.io.replacing import FilePath
 from sparsefm.losses import Loss
 from sparsefm.model import ROWS_PER_CALL, Model, check_scores, history_to_json, read_history
 
@@ -48,16 +47,12 @@ class FieldModel(Model):
             f"dtype={self.dtype}, epochs={len(self.history)})"
         )
 
-    def save(self, path: FilePath) -> None:
-        """Write the model and its history to a file; see `Model.save`."""
-        write_file(path, *self._content())
-
-    def _content(self) -> tuple[dict[str, Any], Arrays]:
+    def _content(self, dtype: str | None = None) -> tuple[dict[str, Any], Arrays]:
         """Return what `save` writes."""
         history = history_to_json(self.history)
         header = {"kind": self._kind, "task": self.task, "loss": self.loss, "history": history}
-        arrays = {"w0": np.array(self.w0), "w": self.w, "V": self.V, "fields": self.fields}
-        return header, arrays | self._weights()
+        parameters = halved({"w": self.w, "V": self.V, **self._weights()}, dtype)
+        return header, {"w0": np.array(self.w0), "fields": self.fields, **parameters}
 
     def _weights(self) -> dict[str, Array]:
         """Return what a file holds besides, by name."""
@@ -135,8 +130,8 @@ class FieldWeightedModel(FieldModel):
     @classmethod
     def _from_file(cls, reader: Reader) -> FieldWeightedModel:
         """Return the model that `save` wrote."""
-        w = reader.numbers("w", (None,))
-        V = reader.numbers("V", (len(w), None), (w.dtype.name,))
+        w = reader.parameters("w", (None,))
+        V = reader.parameters("V", (len(w), None), (w.dtype.name,))
         w0 = reader.array("w0", (), ("float64",))
         fields = reader.array("fields", (len(w),), ("int32",))
         R = reader.numbers("R", (None, None), (w.dtype.name,))
@@ -144,7 +139,7 @@ class FieldWeightedModel(FieldModel):
         history = read_history(reader)
         # The constructor would make an unnecessary copy of the parameters.
         model = cls(float(w0), w[:0], V[:0], task, loss, history, fields=fields[:0], R=R)
-        vars(model).update(w=w, V=V, fields=own_fields(fields, len(w), len(R)))
+        vars(model).update(w=w, V=V, fields=read_fields(reader, fields, len(R)))
         return model
 
 
@@ -184,6 +179,13 @@ def own_fields(fields: Any, n_features: int, n_fields: int, name: str = "R") -> 
     copied = np.array(numbers, np.int32, order="C")
     copied.setflags(write=False)
     return copied
+
+
+def read_fields(reader: Reader, fields: Fields, n_fields: int, name: str = "R") -> Fields:
+    """Return the fields of features that a file holds; the core checks those of rows, too."""
+    if reader.unread:
+        return fields
+    return own_fields(fields, len(fields), n_fields, name)
 
 
 def field_scores(

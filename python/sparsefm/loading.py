@@ -23,7 +23,7 @@ CLASSES = {
 }
 
 
-def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
+def load(path: FilePath, *, mmap: bool = False, checksum: bool | None = None) -> Any:
     """Load a model or an estimator that `save` or a `Checkpoint` wrote.
 
     On the same kind of processor the predictions are the same, to the bit. Loading a file that you
@@ -33,13 +33,17 @@ def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
     ----------
     path : str or path-like
     mmap : bool
-        Map the file into memory instead of reading it: processes that load the same file share the
-        parameters of a `Model` or `SampledModel`, which are then read-only. An estimator copies
-        what it trains. The file must not be cut off while it is in use, or the process dies;
-        `save` never does that.
-    checksum : bool
-        Check that the content is what was written. False saves some time; a damaged file can then
-        load, with other numbers. Files of before there was a checksum load without.
+        Map the file into memory instead of reading it: opening takes a moment, whatever its size,
+        and processes that load the same file share the parameters, which are read-only. Their
+        sizes, types and places are checked, but not their values, unless `checksum` is True. An
+        estimator copies what it trains, when it trains. Copied at once are parameters of 16 bits,
+        those of softmax loss and those saved with the state of the optimizer. The file must not be
+        changed or cut off while it is in use, or the process may die; `save` replaces files, and so
+        never does that.
+    checksum : bool, optional
+        Check that the content is what was written, which reads all of it. Without, a damaged file
+        can load, with other numbers. Files of before there was a checksum load without. Default:
+        True, but False with `mmap`.
 
     Returns
     -------
@@ -56,9 +60,11 @@ def load(path: FilePath, *, mmap: bool = False, checksum: bool = True) -> Any:
         If there is not enough memory for the arrays of the file.
     """
     name = name_of(path)
-    mmap, checksum = check_flag(mmap, "mmap"), check_flag(checksum, "checksum")
+    mmap = check_flag(mmap, "mmap")
+    checksum = not mmap if checksum is None else check_flag(checksum, "checksum")
     with naming(name):
-        reader = Reader(*read_file(name, mapped=mmap, verify=checksum))
+        content = read_file(name, mapped=mmap, verify=checksum)
+        reader = Reader(*content, unread=mmap and not checksum)
         if reader.has_entry(TRAINING):  # which is for `resume` alone
             reader.skip(TRAINING)
         loaded = _class_of(reader.entry("kind", str))._from_file(reader)

@@ -15,6 +15,7 @@ from sparsefm.history import Epoch
 from sparsefm.interaction import Interaction
 from sparsefm.io.container import Arrays
 from sparsefm.io.file import write_file
+from sparsefm.io.half import check_half, halved
 from sparsefm.io.reader import Reader
 from sparsefm.io.replacing import FilePath
 from sparsefm.io.values import from_json, shown, to_json
@@ -129,7 +130,7 @@ class Model:
         scores = self._score_csr(matrix, resolve_threads(n_threads))
         return LOSSES[self.loss]().predict(scores)
 
-    def save(self, path: FilePath) -> None:
+    def save(self, path: FilePath, *, dtype: str | None = None) -> None:
         """Write the model and its history to a file, for `load`.
 
         Parameters
@@ -137,25 +138,31 @@ class Model:
         path : str or path-like
             The suffix is free; ".safetensors" is usual. An existing file is replaced, or kept if
             writing fails. A symbolic link stays: the file that it leads to is replaced.
+        dtype : {"float16", "bfloat16"}, optional
+            Of the parameters w and V in the file, which is then half as large as with float32; they
+            are rounded, and loaded as float32. "float16" keeps 11 binary digits of numbers up to
+            65,504, "bfloat16" 8 of any. Default: the model's own.
 
         Raises
         ------
+        ValueError
+            If a parameter is too large for `dtype`.
         OSError
             If the file cannot be written, or `path` is a folder, a device, a pipe or a socket.
         """
-        write_file(path, *self._content())
+        write_file(path, *self._content(check_half(dtype)))
 
-    def _content(self) -> tuple[dict[str, Any], Arrays]:
+    def _content(self, dtype: str | None = None) -> tuple[dict[str, Any], Arrays]:
         """Return what `save` writes."""
         history = history_to_json(self.history)
         header = {"kind": "model", "task": self.task, "loss": self.loss, "history": history}
-        return header, {"w0": np.array(self.w0), "w": self.w, "V": self.V}
+        return header, {"w0": np.array(self.w0), **halved({"w": self.w, "V": self.V}, dtype)}
 
     @classmethod
     def _from_file(cls, reader: Reader) -> "Model":
         """Return the model that `save` wrote."""
-        w = reader.numbers("w", (None,))
-        V = reader.numbers("V", (len(w), None), (w.dtype.name,))
+        w = reader.parameters("w", (None,))
+        V = reader.parameters("V", (len(w), None), (w.dtype.name,))
         w0 = reader.array("w0", (), ("float64",))
         task, loss = reader.entry("task", str), reader.entry("loss", str)
         history = read_history(reader)

@@ -19,10 +19,11 @@ from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
 from sparsefm.estimators.going_on import parameters_of
 from sparsefm.estimators.parameters import check_parameters
-from sparsefm.estimators.state_saving import read_state, state_to_arrays
+from sparsefm.estimators.state_saving import read_machines, state_to_arrays
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.io.container import Arrays
 from sparsefm.io.file import write_file
+from sparsefm.io.half import check_half, halved
 from sparsefm.io.labels import labels_to_arrays, read_labels
 from sparsefm.io.reader import REALS, Reader, add_prefix
 from sparsefm.io.replacing import FilePath
@@ -42,10 +43,8 @@ from sparsefm.sampling.posterior import SampledModel
 from sparsefm.sampling.saving import read_samples, samples_to_content
 from sparsefm.snapshots import consistent
 from sparsefm.training.class_model import ClassModel
-from sparsefm.training.class_state import ClassState
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
-from sparsefm.training.parameters import State
 from sparsefm.training.sampled import Sampled
 from sparsefm.training.start import VARIANTS
 
@@ -67,7 +66,12 @@ class SavingMixin:
 
     @consistent
     def save(
-        self, path: FilePath, optimizer_state: bool = False, training_rows: bool = False
+        self,
+        path: FilePath,
+        optimizer_state: bool = False,
+        training_rows: bool = False,
+        *,
+        dtype: str | None = None,
     ) -> None:
         """Write the fitted estimator to a file, for `load`.
 
@@ -83,6 +87,8 @@ class SavingMixin:
             Also save the sample of encoded training rows, at most 32,768, that `interactions`,
             `field_interactions` and the plots use by default. Without it they need ``X=`` after
             loading. The file then holds training data: consider who may read it.
+        dtype : {"float16", "bfloat16"}, optional
+            Of the parameters in the file, see `Model.save`. The loaded estimator has float32.
 
         Raises
         ------
@@ -100,10 +106,10 @@ class SavingMixin:
         """
         optimizer_state = check_flag(optimizer_state, "optimizer_state")
         training_rows = check_flag(training_rows, "training_rows")
-        write_file(path, *self._content(optimizer_state, training_rows))
+        write_file(path, *self._content(optimizer_state, training_rows, check_half(dtype)))
 
     def _content(
-        self, optimizer_state: bool = False, training_rows: bool = False
+        self, optimizer_state: bool = False, training_rows: bool = False, dtype: str | None = None
     ) -> tuple[dict[str, Any], Arrays]:
         """Return what `save` writes."""
         kind = vars(type(self)).get("_kind")
@@ -116,7 +122,7 @@ class SavingMixin:
         # They may have been set since `fit`, and `load` would refuse them.
         _check_parameters(cast(Any, self).get_params(deep=False), type(self))
         _check_classes(self)
-        sample = _sample_to_arrays(self) if training_rows else {}
+        sample = halved(_sample_to_arrays(self), dtype) if training_rows else {}
         parameters, skipped = parameters_to_json(saved_parameters(self))
         for parameter in skipped:
             warnings.warn(
@@ -124,7 +130,9 @@ class SavingMixin:
                 UserWarning,
                 stacklevel=4,
             )
-        header, arrays = _to_content(self, optimizer_state)
+        header, arrays = _to_content(self, optimizer_state, dtype)
+        if dtype is not None:
+            parameters["dtype"] = header["encoder"]["settings"]["dtype"] = "float32"
         arrays |= add_prefix("sample.", sample)
         return {"kind": kind, "parameters": parameters, **header}, arrays
 
@@ -194,13 +202,15 @@ def _check_parameters(parameters: dict[str, Any], cls: Any) -> None:
     check_parameters(cls(**known))
 
 
-def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
+def _to_content(
+    estimator: Any, optimizer_state: bool, dtype: str | None
+) -> tuple[dict[str, Any], Arrays]:
     """Return what is fitted, except the training rows: JSON values and arrays."""
     header = {"records": to_json({n: vars(estimator)[n] for n in RECORDS if n in vars(estimator)})}
     if isinstance(estimator._learner, Sampled):
-        learned, arrays = _sampled_to_content(estimator._learner)
+        learned, arrays = _sampled_to_content(estimator._learner, dtype)
     else:
-        learned, arrays = _learner_to_content(estimator._learner, optimizer_state)
+        learned, arrays = _learner_to_content(estimator._learner, optimizer_state, dtype)
     header |= learned
     if isinstance(estimator._target, Numbers):
         header["target"], stored = estimator._target.to_content()
@@ -211,7 +221,9 @@ def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], 
     return header, arrays | add_prefix("encoder.", parts)
 
 
-def _learner_to_content(learner: Learner, optimizer_state: bool) -> tuple[dict[str, Any], Arrays]:
+def _learner_to_content(
+    learner: Learner, optimizer_state: bool, dtype: str | None
+) -> tuple[dict[str, Any], Arrays]:
     header = {
         "settings": {name: to_json(value) for name, value in vars(learner.hyperparameters).items()},
         "loss": learner.loss.name,
@@ -224,20 +236,20 @@ def _learner_to_content(learner: Learner, optimizer_state: bool) -> tuple[dict[s
         header["loss_parameters"] = learner.loss._core_constants
     arrays: Arrays = {}
     for number, state in enumerate(learner.states):
-        arrays |= add_prefix(f"machine.{number}.", state_to_arrays(state, optimizer_state))
+        arrays |= add_prefix(f"machine.{number}.", state_to_arrays(state, optimizer_state, dtype))
     return header, arrays
 
 
-def _sampled_to_content(learner: Sampled) -> tuple[dict[str, Any], Arrays]:
+def _sampled_to_content(learner: Sampled, dtype: str | None) -> tuple[dict[str, Any], Arrays]:
     models: list[dict[str, Any]] = []
     arrays: Arrays = {}
     for number, model in enumerate(learner.outputs):
         entries: dict[str, Any] = {}
         if isinstance(model, SampledModel):
-            entries, parts = samples_to_content(model.samples, model.progress)
+            entries, parts = samples_to_content(model.samples, model.progress, dtype)
             entries |= {"offset": model.offset, "scale": model.scale}
         else:
-            parts = {"w0": np.array(model.w0), "w": model.w, "V": model.V}
+            parts = {"w0": np.array(model.w0), **halved({"w": model.w, "V": model.V}, dtype)}
         models.append(entries)
         arrays |= add_prefix(f"machine.{number}.", parts)
     return {"sampled": models, "loss": learner.loss.name}, arrays
@@ -253,10 +265,10 @@ def _read_sampled(reader: Reader) -> Sampled:
             offset, scale = part.real("offset"), part.real("scale", above=0.0)
             models.append(SampledModel(samples, offset, scale, loss.task, progress))
         else:
-            V = part.numbers("V", (None, None), REALS)
-            w = part.numbers("w", (len(V),), (V.dtype.name,))
+            V = part.parameters("V", (None, None), REALS)
+            w = part.parameters("w", (len(V),), (V.dtype.name,))
             w0 = float(part.array("w0", (), ("float64",)))
-            models.append(Model(w0, w, V, loss.task, loss.name))
+            models.append(Model._view(w0, w, V, loss))
     if len({model.n_features for model in models}) != 1:
         raise FileFormatError("has no models, or models of different numbers of features")
     return Sampled(tuple(models), loss)
@@ -316,13 +328,9 @@ def _read_learner(reader: Reader) -> Learner:
     loss = read_loss(reader)
     if reader.has_array("drawn"):  # in files of format 1, and of no use since
         reader.array("drawn", (None,), ("bool",))
-    states: list[State | ClassState] = []
-    for number in range(reader.integer("machines", 1)):  # ends where the arrays do
-        n_features = states[0].n_features if states else None
-        states.append(read_state(reader.part(f"machine.{number}"), chosen, n_features))
     steps, seed = reader.integer("steps", 0), reader.integer("seed", 0)
-    cooling = reader.real("cooling", above=0.0)
-    return Learner(chosen, loss, states, seed, steps, cooling)
+    learner = Learner(chosen, loss, [], seed, steps, reader.real("cooling", above=0.0))
+    return read_machines(reader, learner, reader.integer("machines", 1))
 
 
 def read_loss(reader: Reader) -> Loss:

@@ -25,7 +25,10 @@ METADATA = "__metadata__"
 SIGNED = {f"I{8 * size}": f"<i{size}" for size in (1, 2, 4, 8)}
 UNSIGNED = {f"U{8 * size}": f"<u{size}" for size in (1, 2, 4, 8)}
 FLOATS = {f"F{8 * size}": f"<f{size}" for size in (2, 4, 8)}
-TYPES = {"BOOL": "?", **SIGNED, **UNSIGNED, **FLOATS}
+BFLOAT16 = np.dtype(
+    [("bfloat16", "<u2")]
+)  # the upper half of a float32, which NumPy has no type of
+TYPES: dict[str, Any] = {"BOOL": "?", **SIGNED, **UNSIGNED, **FLOATS, "BF16": BFLOAT16}
 NAMES = {np.dtype(dtype): name for name, dtype in TYPES.items()}
 MOST_DIMENSIONS = 32
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from sparsefm.errors import FileFormatError
 from sparsefm.io.container import Arrays
+from sparsefm.io.half import is_half, widened
 from sparsefm.io.values import from_json, shown
 
 REALS = ("float32", "float64")
@@ -44,13 +45,18 @@ class Reader:
         Reading an array removes it.
     prefix : str
         Of the names of the arrays that belong to this header.
+    unread : bool
+        Whether `parameters` leaves arrays in a mapped file as they are, without a look at them.
     """
 
-    def __init__(self, header: Any, arrays: Arrays, prefix: str = "") -> None:
+    def __init__(
+        self, header: Any, arrays: Arrays, prefix: str = "", *, unread: bool = False
+    ) -> None:
         if not isinstance(header, dict):
             name = prefix.removesuffix(".") or "the header"
             raise FileFormatError(f"{name} must be a JSON object, got {shown(header)}")
         self._header, self._arrays, self._prefix = header, arrays, prefix
+        self.unread = unread
 
     def part(self, name: str, header: Any = None) -> "Reader":
         """Return a reader of the arrays whose names begin with ``name.``.
@@ -59,7 +65,11 @@ class Reader:
         """
         if header is None:
             header = self._header.get(name, {})
-        return Reader(header, self._arrays, f"{self._prefix}{name}.")
+        return Reader(header, self._arrays, f"{self._prefix}{name}.", unread=self.unread)
+
+    def copy(self) -> "Reader":
+        """Return a reader of the same, which reads each array once more."""
+        return Reader(self._header, dict(self._arrays), self._prefix)
 
     def skip(self, name: str) -> None:
         """Leave out the arrays that `part` would read."""
@@ -144,6 +154,20 @@ class Reader:
             value = array[row][~np.isfinite(array[row])].flat[0]
             raise FileFormatError(f"{self._prefix}{name} holds {value} at row {row}")
         return array
+
+    def parameters(
+        self, name: str, shape: tuple[int | None, ...], dtypes: tuple[str, ...] = REALS
+    ) -> npt.NDArray[Any]:
+        """Return an array of a model's parameters: `numbers`, where 16 bits become float32.
+
+        If they are to stay unread, they may not be finite.
+        """
+        array = self._arrays.get(self._prefix + name)
+        if array is not None and is_half(array):
+            self._arrays[self._prefix + name] = widened(array)
+        elif self.unread:
+            return self.array(name, shape, dtypes)
+        return self.numbers(name, shape, dtypes)
 
     def check_all_read(self) -> None:
         """Raise an error if there are arrays that nobody read."""

@@ -18,6 +18,13 @@ def sigmoid(scores: Array) -> Array:
     return np.where(scores >= 0, 1, decay) / (1 + decay)  # type: ignore[no-any-return]
 
 
+def sigmoid_of_one(score: Any) -> Any:
+    """Return the sigmoid of a single number of NumPy: the same bits, in less time."""
+    one = score.dtype.type(1)
+    decay = np.exp(-abs(score))
+    return (one if score >= 0 else decay) / (one + decay)
+
+
 def _normalised(logs: Array) -> Array:
     """Return logarithms of shares of a sum of 1; NaN, without a warning, of what is infinite."""
     with np.errstate(invalid="ignore"):

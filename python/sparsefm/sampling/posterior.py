@@ -14,6 +14,7 @@ from sparsefm.data.validation import as_array, check_choice, check_flag, check_i
 from sparsefm.history import Epoch
 from sparsefm.io.container import Arrays
 from sparsefm.io.file import write_file
+from sparsefm.io.half import check_half
 from sparsefm.io.reader import Reader
 from sparsefm.io.replacing import FilePath
 from sparsefm.losses.names import DEFAULT_LOSS
@@ -243,16 +244,16 @@ class SampledModel(Model):
         V = (np.sqrt(unit * self.scale) * factors).astype(self.dtype)
         return Model(unit * self.w0, w, V, self.task, self.loss, self.history)
 
-    def save(self, path: FilePath) -> None:
+    def save(self, path: FilePath, *, dtype: str | None = None) -> None:
         """Write the samples, the state of the chains and the history to a file; see `Model.save`.
 
         The file is as large as the samples: S (k + 1) numbers for each feature.
         """
-        write_file(path, *self._content())
+        write_file(path, *self._content(check_half(dtype)))
 
-    def _content(self) -> tuple[dict[str, Any], Arrays]:
+    def _content(self, dtype: str | None = None) -> tuple[dict[str, Any], Arrays]:
         """Return what `save` writes."""
-        header, arrays = samples_to_content(self.samples, self.progress)
+        header, arrays = samples_to_content(self.samples, self.progress, dtype)
         header |= {"kind": "sampled model", "task": self.task, "offset": self.offset}
         header |= {"scale": self.scale, "history": history_to_json(self.history)}
         return header, arrays

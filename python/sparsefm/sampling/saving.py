@@ -7,6 +7,7 @@ import numpy as np
 
 from sparsefm.errors import FileFormatError
 from sparsefm.io.container import Arrays
+from sparsefm.io.half import halved
 from sparsefm.io.reader import REALS, Reader, add_prefix
 from sparsefm.sampling.chain import Chain
 from sparsefm.sampling.samples import Progress, Sample
@@ -16,19 +17,30 @@ SIZES = {"seed": 0, "sweeps": 0, "added": 0, "stride": 1, "data": 0}  # the leas
 
 
 def samples_to_content(
-    samples: tuple[Sample, ...], progress: Progress
+    samples: tuple[Sample, ...], progress: Progress, dtype: str | None = None
 ) -> tuple[dict[str, Any], Arrays]:
-    """Return samples, and what it takes to continue, as JSON values and arrays."""
+    """Return samples, and what it takes to continue, as JSON values and arrays.
+
+    Parameters
+    ----------
+    samples : tuple of Sample
+    progress : Progress
+    dtype : {"float16", "bfloat16"}, optional
+        Of the parameters; see `halved`.
+    """
     header = {name: getattr(progress, name) for name in SIZES}
     arrays: Arrays = {
         "samples.w0": np.array([sample.w0 for sample in samples]),
-        "samples.w": np.stack([sample.w for sample in samples]),
-        "samples.V": np.stack([sample.V for sample in samples]),
         "samples.noise": np.array([sample.noise for sample in samples]),
         "samples.cuts": np.stack([sample.cuts for sample in samples]),
     }
+    for name in ("w", "V"):
+        stacked = np.stack([getattr(sample, name) for sample in samples])
+        arrays |= halved({f"samples.{name}": stacked}, dtype)
     for number, chain in enumerate(progress.chains):
-        arrays |= add_prefix(f"chain.{number}.", chain.arrays())
+        held = chain.arrays()
+        held |= halved({name: held[name] for name in ("w0", "w", "V")}, dtype)
+        arrays |= add_prefix(f"chain.{number}.", held)
     return header | {"chains": len(progress.chains)}, arrays
 
 
@@ -36,10 +48,10 @@ def read_samples(
     reader: Reader, progress: Reader, task: str
 ) -> tuple[tuple[Sample, ...], Progress]:
     """Return the samples, and what it takes to continue."""
-    V = reader.numbers("samples.V", (None, None, None), REALS)
+    V = reader.parameters("samples.V", (None, None, None), REALS)
     n, n_features, rank = V.shape
     real, exact = (V.dtype.name,), ("float64",)
-    w = reader.numbers("samples.w", (n, n_features), real)
+    w = reader.parameters("samples.w", (n, n_features), real)
     w0 = reader.numbers("samples.w0", (n,), exact)
     noise = reader.numbers("samples.noise", (n,), exact)
     if n == 0 or not (noise > 0).all():
@@ -52,11 +64,11 @@ def read_samples(
     for number in range(progress.integer("chains", 1)):  # ends where the arrays do
         part = reader.part(f"chain.{number}")
         means = part.numbers("means", (None, 1 + rank), exact)
-        w = part.numbers("w", (None,), real)  # of the features that occur in rows
+        w = part.parameters("w", (None,), real)  # of the features that occur in rows
         chain = Chain(
             part.numbers("w0", (1,), real),
             w,
-            part.numbers("V", (len(w), rank), real),
+            part.parameters("V", (len(w), rank), real),
             part.numbers("noise_precision", (1,), exact),
             means,
             part.numbers("precisions", means.shape, exact),

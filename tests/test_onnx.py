@@ -1,0 +1,226 @@
+"""Models in the ONNX format: ONNX Runtime predicts what they predict."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from served import MAKERS, rows, served
+
+import sparsefm as fm
+from sparsefm.onnx import graph
+
+ESTIMATORS = [name for name in MAKERS if name.startswith(("regressor", "classifier"))]
+MODELS = [name for name in MAKERS if name not in ESTIMATORS]
+X, Y = rows(3000, seed=1)
+
+
+def run(path, feed):
+    """Return the outputs by name."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, feed), strict=True))
+
+
+def padded(X, dtype):
+    """Return rows as features and values, filled up with feature 5 and value 0."""
+    X = sp.csr_matrix(X)
+    lengths = np.diff(X.indptr)
+    places = np.arange(max(lengths.max(), 1)) < lengths[:, None]
+    ids = np.full(places.shape, 5)
+    values = np.zeros(places.shape, dtype)
+    ids[places], values[places] = X.indices, X.data
+    return {"ids": ids, "values": values}
+
+
+def columns(X):
+    """Return the columns of an array as an encoder names them."""
+    return {f"x{j}": np.ascontiguousarray(X[:, j]) for j in range(X.shape[1])}
+
+
+def assert_like(found, model, X):
+    """Compare all that ONNX Runtime says with what the model says."""
+    close = {"rtol": 1e-5, "atol": 1e-5}
+    if isinstance(model, fm.FMRegressor):
+        np.testing.assert_allclose(found["predictions"], model.predict(X), **close)
+    elif isinstance(model, fm.FMClassifier):
+        np.testing.assert_allclose(found["probabilities"], model.predict_proba(X), **close)
+        scores, digits = model.decision_function(X), 1e-5
+        if isinstance(model._models[0], fm.SampledModel):
+            digits = 1e-3  # far out
+        np.testing.assert_allclose(found["scores"], scores, rtol=digits, atol=1e-5)
+        assert_labels(found["label"], model.predict(X), model.decision_function(X))
+    elif model.task == "regression":
+        np.testing.assert_allclose(found["predictions"], model.predict(X), **close)
+    elif model.loss == "hinge":
+        assert found.keys() == {"scores", "label"}
+        np.testing.assert_allclose(found["scores"], model.predict(X), **close)
+        assert_labels(found["label"], (model.predict(X) >= 0) * 1, model.predict(X))
+    else:
+        predicted = model.predict(X)
+        shown = found["probabilities"] if predicted.ndim == 2 else found["probabilities"][:, 1]
+        np.testing.assert_allclose(shown, predicted, **close)
+        np.testing.assert_allclose(found["probabilities"].sum(axis=1), 1, **close)
+        np.testing.assert_array_equal(found["label"], found["probabilities"].argmax(axis=1))
+
+
+def assert_labels(found, expected, scores):
+    """Labels are the same where scores are not nearly the same."""
+    ranked = np.sort(scores, axis=1) if scores.ndim == 2 else np.stack([0 * scores, scores], 1)
+    clear = np.abs(ranked[:, -1] - ranked[:, -2]) > 1e-4
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(found[clear], expected[clear])
+    assert found.dtype == expected.dtype or found.dtype == object
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models(name, tmp_path):
+    model = served(name)
+    fm.onnx.export(model, tmp_path / "model.onnx")
+    onnx.checker.check_model(str(tmp_path / "model.onnx"), full_check=True)
+    assert_like(run(tmp_path / "model.onnx", padded(X, model.dtype)), model, X)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_estimators_of_numbers(name, tmp_path):
+    model = served(name)
+    fm.onnx.export(model, tmp_path / "model.onnx")
+    assert_like(run(tmp_path / "model.onnx", columns(X)), model, X)
+
+
+def test_estimators_of_sparse_matrices(tmp_path):
+    settings = {"rank": 3, "epochs": 2, "search": None, "solver": fm.Adam()}
+    train = sp.csr_matrix(rows()[0] * np.arange(1, 13))
+    model = fm.FMClassifier(**settings).fit(train, rows()[1]["two"])
+    fm.onnx.export(model, tmp_path / "model.onnx")
+    new = sp.csr_matrix(X * np.arange(1, 13))
+    assert_like(run(tmp_path / "model.onnx", padded(new, "f4")), model, new)
+
+
+# --- tables --------------------------------------------------------------------------------------
+
+
+def table(n, seed, *, more=False):
+    """Draw columns of every kind, with missing values; `more` has what training never saw."""
+    rng = np.random.default_rng(seed)
+    towns = ["Rome", "Oslo", "", "Łódź", "New York"] + ["Quito", "Ur"] * more
+    drawn = pd.DataFrame(
+        {
+            "town": rng.choice(towns, n).astype(object),
+            "plain": rng.choice(["a", "b"] + ["c"] * more, n).astype(object),
+            "floor": rng.integers(-3, 9 + 5 * more, n).astype(float),
+            "member": rng.random(n) < 0.5,
+            "age": rng.normal(40, 12, n) * (1 + 3 * more * (rng.random(n) < 0.05)),
+            "pay": np.exp(rng.normal(8, 2, n)) * rng.choice([-1, 1], n),
+            "one": np.ones(n),
+        }
+    )
+    for name in ("town", "floor", "age", "pay"):
+        drawn.loc[rng.random(n) < 0.1, name] = None if name == "town" else np.nan
+    y = (drawn["age"].fillna(30) > 40) * 1.0 + drawn["member"] + (drawn["plain"] == "a")
+    return drawn, y.to_numpy()
+
+
+def feed(drawn, text=("town", "plain")):
+    """Return a table as ONNX Runtime takes it."""
+    return {
+        name: drawn[name].fillna("").to_numpy(object)
+        if name in text
+        else drawn[name].to_numpy(np.float64)
+        for name in drawn
+    }
+
+
+KINDS = ["standardize", "log", "bin", "spline", "auto"]
+
+
+@pytest.mark.parametrize("numeric", KINDS)
+@pytest.mark.parametrize("cls", [fm.FMRegressor, fm.FMClassifier])
+def test_tables(cls, numeric, tmp_path):
+    drawn, y = table(600, 0)
+    drawn["town"] = drawn["town"].replace("", "Bern")
+    labels = np.array(["low", "middle", "high", "top"])[y.astype(int)]
+    encoder = fm.TableEncoder(numeric=numeric, categorical=["floor"])
+    settings = {"rank": 3, "epochs": 2, "search": None, "solver": fm.Adam(), "encoder": encoder}
+    model = cls(**settings).fit(drawn, y if cls is fm.FMRegressor else labels)
+    fm.onnx.export(model, tmp_path / "model.onnx")
+    new, _ = table(4000, 1, more=True)
+    new["town"] = new["town"].replace("", "Bern")
+    assert new.isna().any().any()
+    assert_like(run(tmp_path / "model.onnx", feed(new)), model, new)
+
+
+def test_an_empty_text_that_is_a_category(tmp_path):
+    drawn, y = table(600, 0)
+    drawn["town"] = drawn["town"].fillna("Rome")
+    model = fm.FMRegressor(rank=2, epochs=1, search=None, solver=fm.Adam()).fit(drawn, y)
+    fm.onnx.export(model, tmp_path / "model.onnx")
+    assert_like(run(tmp_path / "model.onnx", feed(drawn)), model, drawn)
+
+
+def test_encodings_that_have_grown(tmp_path):
+    model = fm.FMRegressor(rank=2, search=None, solver=fm.Adam(), n_threads=1)
+    for seed in range(2):
+        drawn, y = table(300, seed, more=seed == 1)
+        drawn["town"] = drawn["town"].replace("", "Bern")
+        model.partial_fit(drawn, y)
+    fm.onnx.export(model, tmp_path / "model.onnx")
+    assert_like(run(tmp_path / "model.onnx", feed(drawn)), model, drawn)
+
+
+# --- what ONNX cannot express --------------------------------------------------------------------
+
+
+def fitted(drawn, **encoding):
+    encoder = fm.TableEncoder(**encoding)
+    settings = {"rank": 1, "epochs": 1, "search": None, "solver": fm.Adam()}
+    return fm.FMRegressor(**settings, encoder=encoder).fit(drawn, np.arange(len(drawn)) * 1.0)
+
+
+@pytest.mark.parametrize(
+    ("values", "encoding", "message"),
+    [
+        (["a", "b"] * 20, {"hashed": {"seen": 4}}, "column 'seen'.*hash"),
+        ([["a"], ["b", "c"]] * 20, {}, "column 'seen'.*lists"),
+        (["a|b", "b"] * 20, {"multi": {"seen": "|"}}, "column 'seen'.*lists"),
+        (pd.date_range("2020", periods=40), {}, "column 'seen'.*dates"),
+        (pd.Categorical([0.5, 1.5] * 20), {}, "column 'seen'.*no whole ones"),
+        ([2**60, 2**61] * 20, {"categorical": ["seen"]}, "column 'seen'.*too large"),
+        (["a", "b"] * 20, {"unknown": "error"}, "unknown='error'"),
+        (["a\0", "b"] * 20, {}, "column 'seen'.*text"),
+    ],
+)
+def test_what_cannot_be_expressed(values, encoding, message, tmp_path):
+    model = fitted(pd.DataFrame({"seen": values}), **encoding)
+    with pytest.raises(ValueError, match=message):
+        fm.onnx.export(model, tmp_path / "model.onnx")
+    assert not (tmp_path / "model.onnx").exists()
+
+
+def test_a_column_named_as_an_output(tmp_path):
+    model = fitted(pd.DataFrame({"label": ["a", "b"] * 20}))
+    with pytest.raises(ValueError, match="column 'label' has the name of an output"):
+        fm.onnx.export(model, tmp_path / "model.onnx")
+
+
+def test_a_model_that_is_too_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(graph, "MOST_BYTES", 100)
+    with pytest.raises(ValueError, match="less than 2 GiB"):
+        fm.onnx.export(served("model"), tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_the_package(tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(ImportError, match=r'pip install "sparsefm\[onnx\]"'):
+        fm.onnx.export(served("model"), tmp_path / "model.onnx")
+
+
+def test_other_objects(tmp_path):
+    with pytest.raises(TypeError, match="model must be a Model"):
+        fm.onnx.export("model", tmp_path / "model.onnx")
+    with pytest.raises(ValueError, match="not fitted"):
+        fm.onnx.export(fm.FMRegressor(), tmp_path / "model.onnx")
