@@ -61,6 +61,8 @@ def entries(folder):
     target = str(pathlib.Path(folder) / "target.safetensors")
     text = pathlib.Path(folder) / "rows.svm"
     text.write_text("1 1:0.5 2:1\n0 2:2\n")
+    table = pathlib.Path(folder) / "rows.csv"
+    table.write_text("a,b,y\n1,x,0.5\n2,z,1\n")
     rows, weights = {"X": X}, {"sample_weight": None}
     scored = {"X": X, "n_threads": 1}
     eval_set = {"eval_set": None}
@@ -115,6 +117,7 @@ def entries(folder):
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": True}),
         "read": (fm.read, {"path": text} | parameters(fm.read, ("path",))),
+        "read_table": (fm.read_table, {"path": table} | parameters(fm.read_table, ("path",))),
         "train on a file": (
             lambda **given: fm.train(**given, epochs=1),
             {"X": text, "y": None, "X_val": text, "y_val": None, "fields": None},

@@ -1,5 +1,6 @@
-"""Sparse text files: libsvm, libFM and libffm, plain or compressed, to matrices."""
+"""Files of rows: sparse text (libsvm, libFM, libffm) to matrices, tables to tables of PyArrow."""
 
 from sparsefm.files.reading import SparseData, read
+from sparsefm.files.tables import read_table
 
-__all__ = ["SparseData", "read"]
+__all__ = ["SparseData", "read", "read_table"]
