@@ -106,7 +106,9 @@ def test_the_type_of_a_column_is_that_of_all_of_its_values(write, values, kind, 
     parts = [write(f"other,v\n1,{value}\n", f"{n}.csv") for n, value in enumerate(values)]
     found = fm.read_table(whole)
     assert str(found.schema.field("v").type) == kind
-    assert found.equals(pyarrow.csv.read_csv(whole, convert_options=delimited._convert_options(None, {})))
+    assert found.equals(
+        pyarrow.csv.read_csv(whole, convert_options=delimited._convert_options(None, {}))
+    )
     assert fm.read_table(parts).equals(found)
     monkeypatch.setattr(delimited, "BLOCK", 32)
     long = write("other,v\n" + f"1,{values[0]}\n" * 50 + f"1,{values[1]}\n", "long.csv")

@@ -153,6 +153,8 @@ class SavingMixin:
         for name in ("n_features_in_", "feature_names_in_"):
             if name in vars(encoder):
                 setattr(estimator, name, getattr(encoder, name))
+        if reader.has_entry("zero_based"):
+            estimator._zero_based = reader.entry("zero_based", bool)
         estimator._fitted_with = parameters_of(estimator)
         return estimator
 
@@ -207,6 +209,8 @@ def _to_content(estimator: Any, optimizer_state: bool) -> tuple[dict[str, Any], 
         arrays |= add_prefix("target.", stored)
     else:
         arrays |= add_prefix("classes.", labels_to_arrays(estimator._target.labels))
+    if "_zero_based" in vars(estimator):
+        header["zero_based"] = estimator._zero_based
     header["encoder"], parts = encoder_to_content(estimator.encoder_)
     return header, arrays | add_prefix("encoder.", parts)
 

@@ -18,7 +18,7 @@ UNFIT = re.compile(r"In CSV column #(\d+):.*CSV conversion error to ", re.DOTALL
 Types: TypeAlias = Mapping[str, Any]
 
 
-class Misfit(Exception):
+class MisfitError(Exception):
     """A value is not of the type of its column, the type that is given or that the first rows have.
 
     Attributes
@@ -124,7 +124,7 @@ class Delimited:
         return table
 
     def scan(self, columns: Sequence[str], types: Types) -> Any:
-        """Read to the end and return the schema; a `Misfit` says which type has to be another."""
+        """Read to the end and return the schema; `MisfitError` says which type is to be another."""
         batches = self.batches(columns, types)
         schema = next(batches)
         for _ in batches:
@@ -189,7 +189,7 @@ class Delimited:
                 raise FileFormatError(f"{self.path} is no table in {self.format}: {what}") from None
             name = names[int(unfit[1])]
             told = re.sub(r"^In CSV column #\d+: ", "", text)
-            raise Misfit(self.path, name, types.get(name), told) from None
+            raise MisfitError(self.path, name, types.get(name), told) from None
 
     def _check_text(self, schema: Any) -> None:
         import pyarrow as pa

@@ -8,7 +8,14 @@ from typing import Any
 from sparsefm.data.validation import check_choice
 from sparsefm.errors import FileFormatError
 from sparsefm.files.columnar import ARROW, PARQUET, STREAM, Columnar
-from sparsefm.files.delimited import DELIMITERS, HEADER, NUMBERED, Delimited, Misfit, decompressed
+from sparsefm.files.delimited import (
+    DELIMITERS,
+    HEADER,
+    NUMBERED,
+    Delimited,
+    MisfitError,
+    decompressed,
+)
 from sparsefm.files.paths import as_paths
 
 FORMATS = ("auto", *DELIMITERS, "parquet", "arrow")
@@ -129,7 +136,7 @@ class Tables:
         self._check(columns)
         try:
             parts = [file.read(columns, types) for file in self.files]
-        except Misfit as misfit:
+        except MisfitError as misfit:
             raise FileFormatError(str(misfit)) from None
         if any(part.schema != parts[0].schema for part in parts):
             found = self.types(columns, types)
@@ -160,7 +167,7 @@ class Tables:
                 for file in self.files:
                     found |= {field.name: field.type for field in file.scan(columns, found)}
                 return found
-            except Misfit as misfit:
+            except MisfitError as misfit:
                 if misfit.name in known:
                     raise FileFormatError(str(misfit)) from None
                 widened[misfit.name] = misfit.next_kind
@@ -192,7 +199,7 @@ class Tables:
                 next(batches)
                 for batch in batches:
                     yield self._cast(pa.Table.from_batches([batch]), types)
-            except Misfit as misfit:
+            except MisfitError as misfit:
                 raise FileFormatError(str(misfit)) from None
 
     def _cast(self, table: Any, types: Mapping[str, Any]) -> Any:
