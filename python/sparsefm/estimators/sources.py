@@ -21,7 +21,7 @@ from sparsefm.estimators.eval_sets import UNNAMED, named_sets
 from sparsefm.files.paths import as_paths, names_files
 from sparsefm.files.reading import SparseData, joined, parse
 from sparsefm.files.rows import UNKNOWN, Expected, FieldTable
-from sparsefm.files.tables import Tables
+from sparsefm.files.tables import NO_TYPES, Tables
 from sparsefm.threads import resolve_threads
 
 
@@ -59,7 +59,11 @@ def training_rows(
     if eval_set is not None and not sets:
         raise ValueError("X names files, but eval_set has rows: name the files of those, too")
     if isinstance(y, str):
-        return _from_tables(owner, X, y, sample_weight, sets, go_on=go_on)
+        found = {
+            name: (Tables.of(paths), target, weight)
+            for name, (paths, target, weight) in sets.items()
+        }
+        return tables_to_fit(owner, Tables.of(X), y, sample_weight, found, go_on=go_on)
     if y is not None:
         raise TypeError(
             "y must be the name of a column if X names files of a table, and None if they are "
@@ -77,11 +81,11 @@ def scored_rows(owner: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, An
         if not isinstance(y, str):
             raise TypeError(f"y must be the name of a column of the files, got {y!r:.80}")
         known = owner.feature_names_in_.tolist()
-        return _table_parts(Tables.of(X), known, y, sample_weight, text_columns(owner))
+        return table_parts(Tables.of(X), known, y, sample_weight, text_columns(owner))
     if y is not None:
         raise TypeError(f"y must be None: the files of X hold the targets; got {y!r:.80}")
     data = _known_text(owner, X)
-    return data.X, _targets(data), sample_weight
+    return data.X, as_targets(data), sample_weight
 
 
 def rows_in_memory(owner: Any, X: Any) -> Any:
@@ -141,28 +145,40 @@ def _as_eval_set(sets: Mapping[str, Any]) -> Any:
     return sets.get(UNNAMED, sets or None)
 
 
-def _from_tables(
-    owner: Any, X: Any, y: str, sample_weight: Any, sets: Mapping[str, Any], *, go_on: bool
+def tables_to_fit(
+    owner: Any,
+    files: Tables,
+    y: str,
+    sample_weight: Any,
+    sets: Mapping[str, tuple[Tables, Any, Any]],
+    *,
+    go_on: bool,
+    ignore: Sequence[str] = (),
 ) -> Sources:
+    """Return the arguments of `fit`: all columns but targets and weights, and those to ignore."""
     import pyarrow as pa
 
-    files = Tables.of(X)
-    out = {y, *([sample_weight] if isinstance(sample_weight, str) else [])}
+    out = {y, *ignore, *([sample_weight] if isinstance(sample_weight, str) else [])}
+    files.check([*ignore])
     known = owner.feature_names_in_.tolist() if go_on and has_names(owner) else []
     columns = known + [name for name in files.all_columns if name not in {*known, *out}]
     types = text_columns(owner) if known else {}
-    rows, targets, weights = _table_parts(files, columns, y, sample_weight, types)
+    rows, targets, weights = table_parts(files, columns, y, sample_weight, types)
     types |= {one.name: one.type for one in rows.schema if one.type == pa.string()}
     parts = {}
-    for name, (paths, target, weight) in sets.items():
+    for name, (other, target, weight) in sets.items():
         if not isinstance(target, str):
             raise TypeError(f"eval_set needs the name of a column as its y, got {target!r:.80}")
-        parts[name] = _table_parts(Tables.of(paths), columns, target, weight, types)
+        parts[name] = table_parts(other, columns, target, weight, types)
     return Sources(rows, targets, weights, _as_eval_set(parts))
 
 
-def _table_parts(
-    files: Tables, columns: Sequence[str], y: str, sample_weight: Any, types: Mapping[str, Any]
+def table_parts(
+    files: Tables,
+    columns: Sequence[str],
+    y: str,
+    sample_weight: Any = None,
+    types: Mapping[str, Any] = NO_TYPES,
 ) -> tuple[Any, Any, Any]:
     """Return the rows of columns, the targets and the weights."""
     others = [y, *([sample_weight] if isinstance(sample_weight, str) else [])]
@@ -210,11 +226,11 @@ def _from_text(
     n_features = max(width, *(rows.n_features(zero_based) for rows in parts))
     data = [joined(rows, zero_based, n_features, threads) for rows in parts]
     eval_sets = {
-        name: (part.X, _targets(part), None) for name, part in zip(sets, data[1:], strict=True)
+        name: (part.X, as_targets(part), None) for name, part in zip(sets, data[1:], strict=True)
     }
     first = data[0]
     return Sources(
-        first.X, _targets(first), sample_weight, _as_eval_set(eval_sets), first.fields, zero_based
+        first.X, as_targets(first), sample_weight, _as_eval_set(eval_sets), first.fields, zero_based
     )
 
 
@@ -243,7 +259,7 @@ def _known_text(owner: Any, X: Any) -> SparseData:
     return joined(rows, rows.zero_based is not False, width, threads)
 
 
-def _targets(data: SparseData) -> npt.NDArray[Any]:
+def as_targets(data: SparseData) -> npt.NDArray[Any]:
     """Return the targets; as integers if all are, such as the numbers of classes."""
     y = data.y
     is_whole = len(y) > 0 and bool((y == np.round(y)).all()) and np.abs(y).max() < 2**53

@@ -133,7 +133,7 @@ class Tables:
         """Return columns of all files; text has the types given, where they are."""
         import pyarrow as pa
 
-        self._check(columns)
+        self.check(columns)
         try:
             parts = [file.read(columns, types) for file in self.files]
         except MisfitError as misfit:
@@ -150,7 +150,7 @@ class Tables:
 
         Text whose types are not all given is read twice: only the last row of a column may tell.
         """
-        self._check(columns)
+        self.check(columns)
         found = self.types(columns, types)
         yield from _regrouped(self._batches(columns, found), n_rows)
 
@@ -207,7 +207,7 @@ class Tables:
 
         return table.cast(pa.schema([(name, types[name]) for name in table.column_names]))
 
-    def _check(self, columns: Sequence[str]) -> None:
+    def check(self, columns: Sequence[str]) -> None:
         """Check that the first file has these columns, and the others its own."""
         for name in columns:
             if name not in self.all_columns:
