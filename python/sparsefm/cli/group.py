@@ -13,9 +13,15 @@ COMMANDS = {
     "predict": ("predicting", "Predict each row of DATA with the model of a file."),
     "evaluate": ("evaluating", "Print metrics of the model of a file on the rows of DATA."),
     "inspect": ("inspecting", "Show what is in the file of a model."),
-    "explain": ("explaining", "Split the score of a row of DATA into contributions."),
-    "demo": ("trying", "Compare with logistic regression on the New York flights."),
-    "doctor": ("trying", "Try whether this copy works, for a bug report."),
+    "explain": (
+        "explaining",
+        "Split the score of a row of DATA into contributions of features and pairs.",
+    ),
+    "demo": (
+        "trying",
+        "Train on the New York flights of 2013 and compare with logistic regression.",
+    ),
+    "doctor": ("trying", "Show what a bug report needs, and try whether this copy works."),
     "versions": ("trying", "Show how this copy was built and its system."),
 }
 

@@ -108,8 +108,8 @@ def _spread(
     model: Any, X: Any, of_threads: dict[str, Any], *, std: bool, quantiles: list[float]
 ) -> dict[str, Any]:
     """Return predictions with their standard deviation, and quantiles."""
-    is_sampled = isinstance(model, fm.SampledModel) and model.task == "regression"
-    if not is_sampled and not hasattr(model, "predict_quantiles"):
+    part = model if isinstance(model, fm.Model) else model._models[0]
+    if not isinstance(part, fm.SampledModel) or part.task != "regression":
         raise click.UsageError("--std and --quantiles are for regression with --solver gibbs")
     if std:
         mean, deviation = model.predict(X, return_std=True, **of_threads)
