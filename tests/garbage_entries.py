@@ -61,6 +61,8 @@ def entries(folder):
     target = str(pathlib.Path(folder) / "target.safetensors")
     text = pathlib.Path(folder) / "rows.svm"
     text.write_text("1 1:0.5 2:1\n0 2:2\n")
+    table = pathlib.Path(folder) / "rows.csv"
+    table.write_text("a,b,y\n1,x,0.5\n2,z,1\n")
     rows, weights = {"X": X}, {"sample_weight": None}
     scored = {"X": X, "n_threads": 1}
     eval_set = {"eval_set": None}
@@ -129,6 +131,7 @@ def entries(folder):
             fm.convert,
             {"source": text, "path": target} | parameters(fm.convert, ("source", "path")),
         ),
+        "read_table": (fm.read_table, {"path": table} | parameters(fm.read_table, ("path",))),
         "train on a file": (
             lambda **given: fm.train(**given, epochs=1),
             {"X": text, "y": None, "X_val": text, "y_val": None, "fields": None},
@@ -386,7 +389,7 @@ WORDS = {
     "eval_set 0": ("eval_set", "X", "y", "column ", "label"),
     "eval_set 1": ("eval_set", "X", "y", "column ", "label"),
     "classes": ("class ",),
-    "path": ("folder",),
+    "path": ("folder", ", line ", " is no table"),  # a file of that name, which another call wrote
     "model": ("X",),
     "monitor": ("greater_is_better",),
     "init": ("V", "w", "w0"),

@@ -17,7 +17,7 @@ from sparsefm import nn, onnx, plots
 from sparsefm.errors import DivergenceError, FileFormatError
 from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
-from sparsefm.files import SparseData, convert, read
+from sparsefm.files import SparseData, convert, read, read_table
 from sparsefm.history import Epoch
 from sparsefm.loading import load
 from sparsefm.model import Model, predict
@@ -68,6 +68,7 @@ __all__ = [
     "plots",
     "predict",
     "read",
+    "read_table",
     "show_versions",
     "train",
 ]

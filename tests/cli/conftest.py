@@ -1,5 +1,6 @@
 """Files to train on, and the command."""
 
+import gzip
 import json
 
 import numpy as np
@@ -21,6 +22,9 @@ def folder(tmp_path, monkeypatch):
             csv.append(f"u{user},i{item},{user * item / 10},{'yes' if y else 'no'}")
         for suffix, lines in (("svm", svm), ("ffm", ffm), ("csv", csv)):
             (tmp_path / f"{name}.{suffix}").write_text("\n".join(lines) + "\n")
+    for number in range(2):  # as Criteo's files: a label, numbers and categories, without a header
+        rows = [f"{row % 2}\t{row % 7}\t\tc{row % 5}\n" for row in range(60)]
+        (tmp_path / f"day_{number}.gz").write_bytes(gzip.compress("".join(rows).encode()))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

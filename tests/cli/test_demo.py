@@ -1,9 +1,13 @@
-"""The README's command: what it prints, and that it beats the linear model on real data."""
+"""The README's commands: what they print, and that the demo beats the linear model on real data."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+README = Path(__file__).parents[2] / "README.md"
 
 pytest.importorskip("pandas")
 pytest.importorskip("click")
@@ -41,3 +45,22 @@ def test_command_line():
     refused = sparsefm("demo", "--threads", "0")
     assert refused.returncode == 2
     assert "--threads" in refused.stderr
+
+
+def test_a_file_of_ones_own(run, folder):
+    """The lines of the README, one after the other."""
+    if not README.exists():
+        pytest.skip("the README is not beside the tests")
+    for name, own in (("rows", "mydata"), ("new", "new")):
+        text = (folder / f"{name}.csv").read_text().replace("price", "y")
+        (folder / f"{own}.csv").write_text(text)
+    lines = re.findall(r"(?m)^    sparsefm (.*)$", README.read_text("utf-8"))
+    assert [line.split()[0] for line in lines] == ["train", "predict"]
+    printed = [run(line).stdout for line in lines]
+    assert "FMRegressor" in printed[0]
+    assert len(printed[1].split()) == 20
+    (python,) = re.findall(r"`(FMRegressor.*predict.*)`", README.read_text("utf-8"))
+    import sparsefm as fm
+
+    found = eval(python, {"FMRegressor": fm.FMRegressor})
+    assert found.tolist() == [float(line) for line in printed[1].split()]

@@ -58,7 +58,7 @@ def test_the_help_has_words_for_every_flag():
         ("rows.svm -o m.st --class-weight balanced", "--class-weight is a setting of"),
         ("rows.svm -o m.st --encoder-n-bins 4", "is for tables"),
         ("rows.svm -o m.st --target late", "is for tables"),
-        ("rows.svm -o m.st --task classification", "is for tables"),
+        ("rows.svm -o m.st --keep-training-rows", "is for tables"),
         ("rows.svm -o m.st --loss-delta 2", "--loss-delta needs --loss huber"),
         ("rows.svm -o m.st --resume", "--checkpoint"),
         ("rows.svm -o nowhere/m.st", "no folder"),

@@ -1,27 +1,55 @@
-"""Files in and out: sparse text and tables, also by standard input and output."""
+"""Files in: sparse text and tables, also by standard input; a model out."""
 
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 import numpy as np
 
 from sparsefm.cli.console import warn
 from sparsefm.errors import FileFormatError
+from sparsefm.estimators.sources import has_names, table_parts, text_columns
 from sparsefm.files import SparseData, read
+from sparsefm.files.chunks import extent, text_chunks
+from sparsefm.files.paths import as_paths
+from sparsefm.files.rows import Expected
+from sparsefm.files.tables import Tables
+from sparsefm.threads import resolve_threads
 
 STANDARD = "-"
 TEXTS = ("libsvm", "libffm")
-TABLES = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet"}
-FORMATS = ("auto", *TEXTS, *TABLES.values())
-COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
+FORMATS = ("auto", *TEXTS, "csv", "tsv", "parquet", "arrow")
+TEXT_SUFFIXES = (".svm", ".libsvm", ".ffm", ".libffm")
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".feather")
+COMPRESSED = (".gz", ".zst")
+CHUNK = 1 << 16  # rows of a table that are predicted at a time
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Data(NamedTuple):
+    """Which files to read, and how.
+
+    Attributes
+    ----------
+    paths : tuple of str
+        `-` is standard input.
+    format : str
+    names : {"header", "numbered"} or list of str
+    zero_based : bool or None
+    threads : int or None
+    """
+
+    paths: tuple[str, ...]
+    format: str = "auto"
+    names: Any = "header"
+    zero_based: bool | None = None
+    threads: int | None = None
 
 
 def data_options(command: F) -> F:
@@ -33,10 +61,16 @@ def data_options(command: F) -> F:
             help="Where indices of text begin. Default: with 0 if there is a 0, else with 1.",
         ),
         click.option(
+            "--names",
+            default="header",
+            help="Of the columns of CSV and TSV without a header: 'numbered' (x0, x1, ...), or "
+            "names separated by commas.",
+        ),
+        click.option(
             "--format",
             type=click.Choice(FORMATS),
             default="auto",
-            help="Default: the suffix tells tables, and the first row what text it is.",
+            help="Default: the first bytes of a table, and the first row of text tell.",
         ),
     ):
         command = decorate(command)
@@ -48,115 +82,103 @@ def threads_option(command: F) -> F:
     return click.option("--threads", type=click.IntRange(1), help="Default: every core.")(command)
 
 
-def table_format(paths: Sequence[str], format: str, standard: str | None = None) -> str | None:
-    """Return the format if files are tables, None if they are text.
-
-    `standard` is that of standard input, where neither the name nor `format` tells.
-    """
+def are_tables(paths: Sequence[str], format: str, *, otherwise: bool) -> bool:
+    """Return whether files are tables, and not text; `otherwise` if no name tells."""
     if format != "auto":
-        return None if format in TEXTS else format
-    found = {standard if path == STANDARD else _suffix(path) for path in paths}
+        return format not in TEXTS
+    suffixes = {path: suffix_of(path) for path in paths}
+    known = {**dict.fromkeys(TEXT_SUFFIXES, False), **dict.fromkeys(TABLE_SUFFIXES, True)}
+    found = {known.get(suffixes[path], otherwise) for path in paths}
     if len(found) > 1:
-        raise click.UsageError("files of one call must be all tables of one format, or all text")
+        raise click.UsageError("files of one call must be all tables, or all text")
     return found.pop()
 
 
-def _suffix(path: str) -> str | None:
+def suffix_of(path: str) -> str:
+    """Return the suffix of a file, before that of a compression."""
     stem, suffix = os.path.splitext(path.lower())
-    return TABLES.get(os.path.splitext(stem)[1] if suffix in COMPRESSED else suffix)
+    return os.path.splitext(stem)[1] if suffix in COMPRESSED else suffix
 
 
-def read_text(paths: Sequence[str], format: str, **options: Any) -> SparseData:
-    """Read sparse text, as `sparsefm.read`; `-` is standard input."""
-    with _files(paths) as (names, renamed):
-        try:
-            return read(names, "auto" if format == "auto" else format, **options)
-        except FileFormatError as error:
-            raise FileFormatError(renamed(str(error))) from None
+@contextmanager
+def tables(data: Data) -> Iterator[Tables]:
+    """Yield the files as tables; standard input is copied to a file meanwhile."""
+    names = data.names
+    if isinstance(names, str) and names not in ("header", "numbered"):
+        names = names.split(",")
+    with _files(data.paths) as paths:
+        yield Tables.of(paths, data.format, names)
 
 
-def read_for_model(
-    paths: Sequence[str], format: str, model: Any, zero_based: bool | None, threads: int | None
-) -> SparseData:
-    """Read sparse text with the features of a model, and warn where indices may be off by one."""
-    n_features = getattr(model, "n_features", None) or model.n_features_in_
-    data = read_text(
-        paths,
-        format,
-        zero_based="auto" if zero_based is None else zero_based,
-        n_features=n_features,
-        dtype=str(np.dtype(model.dtype)),
-        n_threads=threads,
-    )
-    ambiguous = zero_based is None and not data.zero_based and data.X.nnz
-    if ambiguous and data.X.indices.max() < n_features - 1:
-        warn("no index is 0, so indices are taken to begin with 1: if not, say --zero-based")
-    return data
+def read_text(data: Data, **options: Any) -> SparseData:
+    """Read sparse text, as `sparsefm.read`."""
+    zero_based = "auto" if data.zero_based is None else data.zero_based
+    with _files(data.paths) as paths:
+        return read(paths, data.format, zero_based=zero_based, n_threads=data.threads, **options)
 
 
-def read_table(paths: Sequence[str], format: str) -> Any:
-    """Read tables of the same columns, one after the other; `-` is standard input."""
-    try:
-        import pandas as pd
-    except ImportError:
-        raise ImportError("tables need pandas: pip install 'sparsefm[cli]'") from None
-    frames = []
-    with _files(paths) as (names, renamed):
-        for name in names:
-            try:
-                if format == "parquet":
-                    frames.append(pd.read_parquet(name))
-                else:
-                    frames.append(pd.read_csv(name, sep="\t" if format == "tsv" else ","))
-            except (ValueError, UnicodeError) as error:
-                text = renamed(f"{name} is no table in {format}: {error}")
-                raise FileFormatError(text) from None
-    for name, frame in zip(paths, frames, strict=True):
-        if set(frame.columns) != set(frames[0].columns):
-            other = sorted(map(str, set(frame.columns) ^ set(frames[0].columns)))
-            raise ValueError(f"{name} has other columns than {paths[0]}: {', '.join(other)}")
-    return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+def rows_for_model(data: Data, model: Any, target: str | None = None) -> tuple[Any, Any]:
+    """Return all rows as a model takes them, and the targets: those of text, or of a column."""
+    if not check_kind(data, model):
+        base = _base(data, model)
+        rows = read_text(data._replace(zero_based=base), **_of_model(model))
+        if base is None and rows.X.nnz:
+            _warn_of_guess(rows.zero_based, rows.X.indices.max() + 1, rows.X.shape[1])
+        return rows.X, rows.y
+    with tables(data) as files:
+        columns, types = model.feature_names_in_.tolist(), text_columns(model)
+        if target is None:
+            return files.read(columns, types), None
+        return table_parts(files, columns, target, types=types)[:2]
 
 
-def column_of(frame: Any, name: str, path: str) -> Any:
-    """Return a column of a table."""
-    if name not in frame.columns:
-        known = ", ".join(map(str, frame.columns))
-        raise ValueError(f"{path} has no column {name!r:.80}; there are {known:.200}")
-    return frame[name]
-
-
-def columns_for_model(frame: Any, model: Any, path: str) -> Any:
-    """Return the columns that an estimator was trained with."""
-    for name in model.feature_names_in_:
-        column_of(frame, name, path)
-    return frame[list(model.feature_names_in_)]
-
-
-def is_of_tables(model: Any) -> bool:
-    """Return whether a model was trained on a table, whose columns have names."""
-    return hasattr(model, "feature_names_in_")
-
-
-def write_columns(columns: Mapping[str, Any], path: str) -> None:
-    """Write columns: a table where the suffix says so, else text, one row a line."""
-    format = None if path == STANDARD else _suffix(path)
-    if format is None:
-        with click.open_file(path, "w") as file:
-            if len(columns) > 1:
-                file.write("\t".join(columns) + "\n")
-            rows = zip(
-                *(np.asarray(column).astype(str) for column in columns.values()), strict=True
-            )
-            file.writelines("\t".join(row) + "\n" for row in rows)
+def chunks_for_model(data: Data, model: Any) -> Iterator[Any]:
+    """Yield the rows as a model takes them, some at a time."""
+    if not check_kind(data, model):
+        yield from (chunk.X for chunk in _text_for_model(data, model))
         return
-    import pandas as pd
+    with tables(data) as files:
+        yield from files.chunks(CHUNK, model.feature_names_in_.tolist(), text_columns(model))
 
-    frame = pd.DataFrame(dict(columns))
-    if format == "parquet":
-        frame.to_parquet(path, index=False)
-    else:
-        frame.to_csv(path, sep="\t" if format == "tsv" else ",", index=False)
+
+def check_kind(data: Data, model: Any) -> bool:
+    """Return whether files are tables; they must be what the model was trained on."""
+    in_tables = has_names(model)
+    if are_tables(data.paths, data.format, otherwise=in_tables) != in_tables:
+        what = "a table" if in_tables else "sparse text"
+        raise click.UsageError(f"the model was trained on {what}: DATA must be {what}, too")
+    return in_tables
+
+
+def _text_for_model(data: Data, model: Any) -> Iterator[SparseData]:
+    """Yield sparse text with the features of a model; warn where indices may be off by one."""
+    n_features, dtype = _of_model(model).values()
+    threads = resolve_threads(data.threads)
+    format = None if data.format == "auto" else data.format
+    base = _base(data, model)
+    with _files(data.paths) as given:
+        paths = as_paths(given, "DATA")
+        if base is None:
+            expected = Expected(np.dtype(dtype), None, None, 0)
+            base, largest = extent(paths, expected, threads, format)
+            _warn_of_guess(base is not False, largest, n_features)
+        expected = Expected(np.dtype(dtype), base is not False, n_features, 0)
+        yield from text_chunks(paths, expected, n_features, threads, format)
+
+
+def _of_model(model: Any) -> dict[str, Any]:
+    width = getattr(model, "n_features", None) or model.n_features_in_
+    return {"n_features": width, "dtype": str(np.dtype(model.dtype))}
+
+
+def _base(data: Data, model: Any) -> bool | None:
+    """Return where indices begin, if it is given, or known from the text of the training."""
+    return vars(model).get("_zero_based") if data.zero_based is None else data.zero_based
+
+
+def _warn_of_guess(zero_based: bool, largest: int, n_features: int) -> None:
+    if not zero_based and largest < n_features:
+        warn("no index is 0, so indices are taken to begin with 1: if not, say --zero-based")
 
 
 def write_model(model: Any, path: str, **options: bool) -> None:
@@ -172,16 +194,31 @@ def write_model(model: Any, path: str, **options: bool) -> None:
 
 
 @contextmanager
-def _files(paths: Sequence[str]) -> Iterator[tuple[list[str], Callable[[str], str]]]:
-    """Yield paths of files, standard input copied to one, and what gives it its name back."""
-    if STANDARD not in paths:
-        yield list(paths), str
+def _files(paths: Sequence[str]) -> Iterator[list[str]]:
+    """Yield paths of files; what can be read only once is copied to one, and errors name it."""
+    streams = {path for path in paths if path == STANDARD or _is_stream(path)}
+    if not streams:
+        yield list(paths)
         return
-    if sys.stdin.isatty():
+    if STANDARD in streams and sys.stdin.isatty():
         warn("waiting for data on standard input")
     with tempfile.TemporaryDirectory() as folder:
-        name = os.path.join(folder, "data")
-        with open(name, "wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
-        names = [name if path == STANDARD else path for path in paths]
-        yield names, lambda text: text.replace(name, "standard input")
+        copies = {path: os.path.join(folder, str(n)) for n, path in enumerate(sorted(streams))}
+        for path, copy in copies.items():
+            with open(copy, "wb") as file:
+                if path == STANDARD:
+                    shutil.copyfileobj(sys.stdin.buffer, file)
+                else:
+                    with open(path, "rb") as stream:
+                        shutil.copyfileobj(stream, file)
+        try:
+            yield [copies.get(path, path) for path in paths]
+        except FileFormatError as error:
+            text = str(error)
+            for path, copy in copies.items():
+                text = text.replace(copy, "standard input" if path == STANDARD else path)
+            raise FileFormatError(text) from None
+
+
+def _is_stream(path: str) -> bool:
+    return os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)

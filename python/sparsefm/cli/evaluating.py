@@ -8,8 +8,9 @@ import numpy as np
 import sparsefm as fm
 from sparsefm.cli import data
 from sparsefm.cli.console import as_json, common, show
-from sparsefm.cli.predicting import data_of
 from sparsefm.data.validation import as_classes, as_labels
+from sparsefm.estimators.labels import as_labels as labels_of
+from sparsefm.estimators.sources import has_names
 from sparsefm.losses import LOSSES
 from sparsefm.training.metrics import metrics_of
 
@@ -27,6 +28,7 @@ def evaluate_(
     paths: tuple[str, ...],
     target: str | None,
     format: str,
+    names: str,
     zero_based: bool | None,
     threads: int | None,
     in_json: bool,
@@ -41,11 +43,11 @@ def evaluate_(
     sparsefm evaluate price.safetensors valid.csv --target price --json
     """
     loaded = fm.load(model)
-    if data.is_of_tables(loaded) != (target is not None):
+    if has_names(loaded) != (target is not None):
         where = "needs --target" if target is None else "of text takes its targets from the text"
         raise click.UsageError(f"this model {where}")
-    X, found = data_of(loaded, paths, format, zero_based, threads)
-    y = found if target is None else data.column_of(found, target, paths[0])
+    given = data.Data(paths, format, names, zero_based, threads)
+    X, y = data.rows_for_model(given, loaded, target)
     if isinstance(loaded, fm.Model):
         metrics = _of_model(loaded, X, y, threads)
     else:
@@ -71,7 +73,7 @@ def _of_estimator(model: Any, X: Any, y: Any) -> dict[str, float]:
 
     if not hasattr(model, "classes_"):
         return _errors(np.asarray(y, np.float64), model.predict(X))
-    y, classes = np.asarray(y), model.classes_
+    y, classes = labels_of(y, "the targets"), model.classes_
     unknown = [label for label in y.tolist() if label not in set(classes.tolist())]
     if unknown:
         raise ValueError(f"the class {unknown[0]!r:.80} is none of those of the model: {classes}")

@@ -9,7 +9,6 @@ import sparsefm as fm
 from sparsefm.cli import data
 from sparsefm.cli.console import as_json, common, show
 from sparsefm.cli.inspecting import feature_names, label_of
-from sparsefm.cli.predicting import data_of
 from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.inspection.explanation import Explanation, explain_rows
 from sparsefm.inspection.formula import Formula
@@ -31,6 +30,7 @@ def explain_(
     top: int,
     target: str | None,
     format: str,
+    names: str,
     zero_based: bool | None,
     in_json: bool,
 ) -> None:
@@ -40,10 +40,10 @@ def explain_(
     sparsefm explain model.safetensors new.svm --row 3
     """
     loaded = fm.load(model)
-    X = data_of(loaded, paths, format, zero_based, None)[0]
+    X = data.rows_for_model(data.Data(paths, format, names, zero_based), loaded)[0]
     if row >= X.shape[0]:
         raise ValueError(f"--row {row}: DATA has {X.shape[0]} rows, counted from 0")
-    one = X.iloc[[row]] if hasattr(X, "iloc") else X[[row]]
+    one = X.slice(row, 1) if hasattr(X, "slice") else X[[row]]
     explanation = _explained(loaded, one, label_of(loaded, target))
     if in_json:
         show({"row": row, "score": explanation.scores[0], **explanation.to_dict()}, in_json=True)

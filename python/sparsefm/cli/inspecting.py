@@ -10,7 +10,7 @@ import sparsefm as fm
 from sparsefm.cli import data
 from sparsefm.cli.console import as_json, common, plain, show, show_table
 from sparsefm.cli.describing import summary
-from sparsefm.cli.predicting import data_of
+from sparsefm.estimators.sources import has_names
 from sparsefm.io.file import read_file
 
 
@@ -28,6 +28,7 @@ def inspect_(
     top: int,
     target: str | None,
     format: str,
+    names: str,
     zero_based: bool | None,
     in_json: bool,
 ) -> None:
@@ -42,7 +43,8 @@ def inspect_(
     """
     loaded = fm.load(model)
     about = _about(model, loaded)
-    X = data_of(loaded, paths, format, zero_based, None)[0] if paths else None
+    given = data.Data(paths, format, names, zero_based)
+    X = data.rows_for_model(given, loaded)[0] if paths else None
     label = label_of(loaded, target)
     settings, weights = _settings(loaded), _weights(loaded, top, label)
     interactions = _interactions(loaded, X, top, label)
@@ -82,7 +84,7 @@ def feature_names(model: fm.Model) -> Any:
 def _about(path: str, model: Any) -> dict[str, Any]:
     header, arrays = read_file(path)
     fields = getattr(model, "field_names_", None) or getattr(model, "n_fields", None)
-    if data.is_of_tables(model):
+    if has_names(model):
         fields = ", ".join(map(str, model.feature_names_in_))
     classes = getattr(model, "classes_", None)
     return {
@@ -94,7 +96,7 @@ def _about(path: str, model: Any) -> dict[str, Any]:
         "checkpoint": True if "training" in header else None,
         **summary(model),
         "classes": None if classes is None else ", ".join(map(str, classes[:20])),
-        "columns" if data.is_of_tables(model) else "fields": fields,
+        "columns" if has_names(model) else "fields": fields,
     }
 
 

@@ -8,6 +8,9 @@ import numpy as np
 import sparsefm as fm
 from sparsefm.cli import data
 from sparsefm.cli.console import as_json, common, show
+from sparsefm.cli.options import Value
+from sparsefm.cli.writing import write_columns
+from sparsefm.data.validation import check_real
 
 
 @click.command("predict")
@@ -15,6 +18,8 @@ from sparsefm.cli.console import as_json, common, show
 @click.argument("paths", nargs=-1, required=True, metavar="DATA...")
 @click.option("-o", "--output", default="-", type=click.Path(), help="Default: standard output.")
 @click.option("--probabilities", is_flag=True, help="Of each class, instead of the class.")
+@click.option("--std", is_flag=True, help="Also the standard deviation; of `gibbs`.")
+@click.option("--quantiles", type=Value(listed=True), help="Also these, 0.05,0.95; of `gibbs`.")
 @data.data_options
 @data.threads_option
 @as_json
@@ -24,69 +29,94 @@ def predict_(
     paths: tuple[str, ...],
     output: str,
     probabilities: bool,
+    std: bool,
+    quantiles: list[Any] | None,
     format: str,
+    names: str,
     zero_based: bool | None,
     threads: int | None,
     in_json: bool,
 ) -> None:
     """Predict each row of DATA with the model of a file.
 
-    One prediction a line; -o predictions.csv or .parquet writes a table. Models of text predict
-    the target, the probability of class 1, or the score with hinge loss. Models of tables predict
+    One prediction a line; -o predictions.csv, .parquet or .arrow writes a table. Models of text
+    predict the target, the probability of class 1, or the score with hinge loss. Estimators predict
     the target or the class. The targets in DATA, if there are any, are ignored; text needs one on
-    each line.
+    each line. Large files need little memory: rows are predicted some at a time.
 
     \b
     sparsefm predict model.safetensors new.svm > predictions.txt
     cat new.svm | sparsefm predict model.safetensors - | head
     sparsefm predict late.safetensors new.csv --probabilities -o predictions.parquet
+    sparsefm predict sampled.safetensors new.svm --std --quantiles 0.05,0.95
     """
     loaded = fm.load(model)
-    X = data_of(loaded, paths, format, zero_based, threads)[0]
-    columns = _predictions(loaded, X, probabilities, threads)
+    if not isinstance(loaded, fm.Model):
+        loaded.set_params(n_threads=threads)
+    given = data.Data(paths, format, names, zero_based, threads)
+    data.check_kind(given, loaded)
+    if probabilities and (std or quantiles):
+        raise click.UsageError("--probabilities are of classes, --std and --quantiles of numbers")
+    wanted = [check_real(value, "--quantiles", above=0) for value in quantiles or []]
+    parts = (
+        _predictions(loaded, X, threads, probabilities=probabilities, std=std, quantiles=wanted)
+        for X in data.chunks_for_model(given, loaded)
+    )
     if in_json:
-        show(columns, in_json=True)
+        whole: dict[str, list[Any]] = {}
+        for part in parts:
+            for name, column in part.items():
+                whole.setdefault(name, []).extend(np.asarray(column).tolist())
+        show(whole, in_json=True)
     else:
-        data.write_columns(columns, output)
+        write_columns(parts, output)
 
 
-def data_of(
+def _predictions(
     model: Any,
-    paths: tuple[str, ...],
-    format: str,
-    zero_based: bool | None,
+    X: Any,
     threads: int | None,
-) -> tuple[Any, Any]:
-    """Return the rows as the model takes them, and the targets of text or the whole table."""
-    in_tables = data.is_of_tables(model)
-    found = data.table_format(paths, format, "csv" if in_tables else None)
-    if (found is not None) != in_tables:
-        what = "a table" if in_tables else "sparse text"
-        raise click.UsageError(f"the model was trained on {what}: DATA must be {what}, too")
-    if found is None:
-        rows = data.read_for_model(paths, format, model, zero_based, threads)
-        return rows.X, rows.y
-    frame = data.read_table(paths, found)
-    return data.columns_for_model(frame, model, paths[0]), frame
-
-
-def _predictions(model: Any, X: Any, probabilities: bool, threads: int | None) -> dict[str, Any]:
+    *,
+    probabilities: bool,
+    std: bool,
+    quantiles: list[float],
+) -> dict[str, Any]:
     """Return the columns of predictions."""
-    if isinstance(model, fm.Model):
-        found = np.asarray(model.predict(X, n_threads=threads))
-        if found.ndim == 2:  # ordered classes: a probability of each
-            if not probabilities:
-                return {"prediction": np.argmax(found, axis=1)}
-            return {str(c): found[:, c] for c in range(found.shape[1])}
+    of_threads = {"n_threads": threads} if isinstance(model, fm.Model) else {}
+    if std or quantiles:
+        return _spread(model, X, of_threads, std=std, quantiles=quantiles)
+    if not isinstance(model, fm.Model):
         if not probabilities:
-            return {"prediction": found}
-        if model.loss != "logistic":
-            raise click.UsageError(f"--probabilities: there are none with loss {model.loss!r}")
-        return {"0": 1 - found, "1": found}
-    model.set_params(n_threads=threads)
+            return {"prediction": model.predict(X)}
+        if not hasattr(model, "predict_proba"):
+            raise click.UsageError("--probabilities: this model has none")
+        found = model.predict_proba(X)
+        return {str(name): found[:, c] for c, name in enumerate(model.classes_)}
+    found = np.asarray(model.predict(X, n_threads=threads))
+    if found.ndim == 2:  # ordered classes: a probability of each
+        if not probabilities:
+            return {"prediction": np.argmax(found, axis=1)}
+        return {str(c): found[:, c] for c in range(found.shape[1])}
     if not probabilities:
-        return {"prediction": model.predict(X)}
-    if not hasattr(model, "predict_proba"):
-        raise click.UsageError("--probabilities: this model has none")
-    found = model.predict_proba(X)
-    return {str(name): found[:, c] for c, name in enumerate(model.classes_)}
+        return {"prediction": found}
+    if model.loss != "logistic":
+        raise click.UsageError(f"--probabilities: there are none with loss {model.loss!r}")
+    return {"0": 1 - found, "1": found}
+
+
+def _spread(
+    model: Any, X: Any, of_threads: dict[str, Any], *, std: bool, quantiles: list[float]
+) -> dict[str, Any]:
+    """Return predictions with their standard deviation, and quantiles."""
+    part = model if isinstance(model, fm.Model) else model._models[0]
+    if not isinstance(part, fm.SampledModel) or part.task != "regression":
+        raise click.UsageError("--std and --quantiles are for regression with --solver gibbs")
+    if std:
+        mean, deviation = model.predict(X, return_std=True, **of_threads)
+        columns = {"prediction": mean, "std": deviation}
+    else:
+        columns = {"prediction": model.predict(X, **of_threads)}
+    if quantiles:
+        found = model.predict_quantiles(X, quantiles, **of_threads)
+        columns |= {f"q{q:g}": found[:, place] for place, q in enumerate(quantiles)}
+    return columns

@@ -47,24 +47,24 @@ def _of_whom(setting: Setting) -> str:
     return "" if owners == [TEXT, *tables] else "tables" if owners == tables else ", ".join(owners)
 
 
-def chosen_settings(context: click.Context, *, is_table: bool) -> dict[str, Any]:
+def chosen_settings(
+    context: click.Context, *, is_table: bool, by_estimator: bool
+) -> dict[str, Any]:
     """Return the arguments by keyword that the flags stand for.
 
-    Text goes to `train`, which takes the task; a table to the estimator of the task.
+    They go to `train`, which takes the task, or to the estimator of the task.
     """
     task = context.params["task"]
-    if task == "classification" and not is_table:
-        raise click.UsageError("--task classification is for tables; of text there is binary")
-    owner = TEXT if not is_table else REGRESSOR if task == "regression" else CLASSIFIER
-    chosen = {} if is_table else {"task": task}
+    owner = TEXT if not by_estimator else REGRESSOR if task == "regression" else CLASSIFIER
+    chosen = {} if by_estimator else {"task": task}
     for flag, value in given_settings(context, MAIN).items():
         setting = MAIN[flag]
         if owner in setting.owners:
             chosen[setting.owners[owner]] = value
-        elif not (flag in STOPPING and not is_table):
+        elif not (flag in STOPPING and not by_estimator):
             whose = ", ".join(setting.owners)
             raise click.UsageError(f"{setting.flag} is a setting of {whose}, not of {owner} here")
-    solver = _solver(context, is_table=is_table)
+    solver = _solver(context, by_estimator=by_estimator)
     if solver is not None:
         chosen["solver"] = solver
     if task == "ordinal":
@@ -73,9 +73,9 @@ def chosen_settings(context: click.Context, *, is_table: bool) -> dict[str, Any]
     return chosen | _parts(context, chosen, is_table=is_table)
 
 
-def _solver(context: click.Context, *, is_table: bool) -> Any:
+def _solver(context: click.Context, *, by_estimator: bool) -> Any:
     given = given_settings(context, OF_SOLVERS)
-    name = context.params["solver"] or (None if is_table or not given else "adam")
+    name = context.params["solver"] or (None if by_estimator or not given else "adam")
     if name is None:
         if given:
             raise click.UsageError(f"{OF_SOLVERS[next(iter(given))].flag} needs --solver")

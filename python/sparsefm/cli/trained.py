@@ -1,5 +1,6 @@
 """What ``sparsefm train`` does: text by `train`, tables by the estimators."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 import sparsefm as fm
 from sparsefm.cli import data
 from sparsefm.cli.console import progress_bars
+from sparsefm.estimators.eval_sets import UNNAMED
+from sparsefm.estimators.labels import as_labels as labels_of
+from sparsefm.estimators.sources import as_targets, tables_to_fit
 from sparsefm.files import SparseData
 
 STARTS = ("normal", "uniform")
@@ -21,8 +25,6 @@ class Job:
     Attributes
     ----------
     paths : tuple of str
-    format : str or None
-        None: text.
     options : dict
         The values of all flags.
     settings : dict
@@ -30,9 +32,13 @@ class Job:
     """
 
     paths: tuple[str, ...]
-    format: str | None
     options: dict[str, Any]
     settings: dict[str, Any]
+
+    def data(self, paths: tuple[str, ...], zero_based: bool | None = None) -> data.Data:
+        """Return files as they are to be read."""
+        options, threads = self.options, self.settings.get("n_threads")
+        return data.Data(paths, options["format"], options["names"], zero_based, threads)
 
     def callbacks(self) -> list[Any]:
         """Return the callbacks; a checkpoint comes last."""
@@ -79,13 +85,10 @@ def _read(job: Job, n_features: int | None) -> tuple[SparseData, SparseData | No
 
     def read(paths: tuple[str, ...], zero_based: bool | None) -> SparseData:
         return data.read_text(
-            paths,
-            options["format"],
-            zero_based="auto" if zero_based is None else zero_based,
+            job.data(paths, zero_based),
             n_features=n_features,
             dtype=job.settings.get("dtype", "float32"),
             max_bad_lines=options["max_bad_lines"],
-            n_threads=job.settings.get("n_threads"),
         )
 
     base = options["zero_based"]
@@ -107,45 +110,55 @@ def _read(job: Job, n_features: int | None) -> tuple[SparseData, SparseData | No
     return rows, valid
 
 
+def train_classes_of_text(job: Job) -> Any:
+    """Train a classifier on sparse text, whose labels are the numbers of classes."""
+    rows, valid = _read(job, None)
+    if rows.fields is not None:
+        job.settings["encoder"] = fm.TableEncoder(fields=rows.fields)
+    y = as_targets(rows)
+    eval_set = None if valid is None else (valid.X, as_targets(valid))
+    estimator = _estimator(job, fm.FMClassifier, y).fit(
+        rows.X, y, eval_set=eval_set, resume=job.resume
+    )
+    estimator._zero_based = rows.zero_based
+    return estimator.set_params(warm_start=False)
+
+
 def train_on_table(job: Job) -> Any:
     """Train an estimator on a table."""
-    options = job.options
-    X, y, weights = _columns(job, job.paths)
+    options, sets = job.options, {}
     kind = fm.FMRegressor if options["task"] == "regression" else fm.FMClassifier
-    classes = y.dropna().unique()
+    target, weight = options["target"], options["weight"]
+    known = None if options["init"] in (None, *STARTS) else _loaded(options["init"], kind)
+    with ExitStack() as stack:
+        files = stack.enter_context(data.tables(job.data(job.paths)))
+        if options["valid"]:
+            valid = stack.enter_context(data.tables(job.data(options["valid"])))
+            sets[UNNAMED] = valid, target, weight
+        go_on, ignore = known is not None, options["ignore"]
+        found = tables_to_fit(known, files, target, weight, sets, go_on=go_on, ignore=ignore)
+    estimator = _estimator(job, kind, found.y, known)
+    estimator.fit(*found[:4], resume=job.resume)
+    return estimator.set_params(warm_start=False)
+
+
+def _estimator(job: Job, kind: Any, y: Any, known: Any = None) -> Any:
+    """Return the estimator to fit: a new one, or the one to go on from."""
+    options, init = job.options, job.options["init"]
+    settings = {**job.settings, "callbacks": job.callbacks()}
+    classes = [] if kind is fm.FMRegressor else set(labels_of(y, options["target"] or "y").tolist())
     if options["task"] == "binary" and len(classes) != 2:
         raise ValueError(
             f"column {options['target']!r} has {len(classes)} classes, not two: --task "
             "classification is for any number of them"
         )
-    settings = {**job.settings, "callbacks": job.callbacks()}
     if isinstance(settings.get("class_weight"), dict):  # whose names are text in JSON
         given = settings["class_weight"]
         settings["class_weight"] = {one: given[str(one)] for one in classes if str(one) in given}
-    init = options["init"]
     if init is None or init in STARTS:
-        estimator = kind(**settings, **({} if init is None else {"init": init}))
-    else:
-        estimator = _loaded(init, kind).set_params(warm_start=True, **settings)
-    eval_set = None
-    if options["valid"]:
-        *rows, their_weights = _columns(job, options["valid"])
-        eval_set = (*rows, *([] if their_weights is None else [their_weights]))
-    estimator.fit(X, y, weights, eval_set, resume=job.resume)
-    return estimator.set_params(warm_start=False)
-
-
-def _columns(job: Job, paths: tuple[str, ...]) -> tuple[Any, Any, Any]:
-    """Return the columns to predict from, the targets and the weights of a table."""
-    assert job.format is not None
-    options, frame = job.options, data.read_table(paths, job.format)
-    target = data.column_of(frame, options["target"], paths[0])
-    weight = options["weight"]
-    weights = None if weight is None else data.column_of(frame, weight, paths[0])
-    for name in options["ignore"]:
-        data.column_of(frame, name, paths[0])
-    out = {options["target"], *options["ignore"], *([] if weight is None else [weight])}
-    return frame[[name for name in frame.columns if name not in out]], target, weights
+        return kind(**settings, **({} if init is None else {"init": init}))
+    known = _loaded(init, kind) if known is None else known
+    return known.set_params(warm_start=True, **settings)
 
 
 def _loaded(path: str, kind: Any) -> Any:

@@ -11,7 +11,7 @@ from sparsefm.cli.console import as_json, common, is_quiet, show
 from sparsefm.cli.describing import summary
 from sparsefm.cli.options import read_config
 from sparsefm.cli.settings import add_settings, chosen_settings
-from sparsefm.cli.trained import Job, train_on_table, train_on_text
+from sparsefm.cli.trained import Job, train_classes_of_text, train_on_table, train_on_text
 
 PATH = click.Path()
 
@@ -38,8 +38,10 @@ PATH = click.Path()
 @click.option(
     "--resume", is_flag=True, help="Go on from the file of --checkpoint, if there is one."
 )
-@click.option("--keep-optimizer-state", is_flag=True, help="Of tables: to train on as if unbroken.")
-@click.option("--keep-training-rows", is_flag=True, help="Of tables: a sample, for `inspect`.")
+@click.option(
+    "--keep-optimizer-state", is_flag=True, help="Of estimators: to train on as if unbroken."
+)
+@click.option("--keep-training-rows", is_flag=True, help="Of estimators: a sample, for `inspect`.")
 @as_json
 @common
 @click.pass_context
@@ -47,8 +49,8 @@ def train_(context: click.Context, /, paths: tuple[str, ...], in_json: bool, **_
     """Train a model on DATA and save it.
 
     DATA are files of libsvm, libFM or libffm (also compressed), trained on as they are, or tables
-    (CSV, TSV, Parquet) with --target. With tables, what is left open is chosen (--search). `-` is
-    standard input.
+    (CSV, TSV, Parquet, Arrow) with --target. With tables, and with --task classification, an
+    estimator is trained: what is left open is chosen (--search). `-` is standard input.
 
     \b
     sparsefm train rows.svm --valid valid.svm --task binary -o model.safetensors
@@ -56,39 +58,43 @@ def train_(context: click.Context, /, paths: tuple[str, ...], in_json: bool, **_
     sparsefm train rows.svm --solver adagrad --learning-rate 0.1 --epochs 20 -o m.safetensors
     sparsefm train table.csv --target price -o price.safetensors
     sparsefm train table.csv --target late --task classification -o late.safetensors
+    sparsefm train day_0.gz day_1.gz --names numbered --target x0 --task binary -o m.safetensors
     sparsefm train more.svm --init model.safetensors -o model.safetensors
 
     Each flag below names the functions or classes whose setting it is.
     """
     options = context.params
-    format = data.table_format(paths, options["format"], "csv" if options["target"] else None)
-    _check(options, format)
-    settings = chosen_settings(context, is_table=format is not None)
-    job = Job(paths, format, options, settings)
-    model = train_on_text(job) if format is None else train_on_table(job)
+    format, named = options["format"], options["target"] is not None
+    is_table = data.are_tables(paths, format, otherwise=named)
+    by_estimator = is_table or options["task"] == "classification"
+    _check(options, is_table=is_table, by_estimator=by_estimator)
+    settings = chosen_settings(context, is_table=is_table, by_estimator=by_estimator)
+    job = Job(paths, options, settings)
+    if is_table:
+        model = train_on_table(job)
+    else:
+        model = (train_classes_of_text if by_estimator else train_on_text)(job)
     output = options["output"]
     kept = {
         "optimizer_state": options["keep_optimizer_state"],
         "training_rows": options["keep_training_rows"],
     }
-    data.write_model(model, output, **({} if format is None else kept))
+    data.write_model(model, output, **(kept if by_estimator else {}))
     if in_json or not is_quiet():
         show({**summary(model), "saved": output}, in_json, err=output == data.STANDARD)
 
 
-def _check(options: Mapping[str, Any], format: str | None) -> None:
+def _check(options: Mapping[str, Any], *, is_table: bool, by_estimator: bool) -> None:
     """Refuse options that do not go together, before any work is done."""
-    if format is not None and options["target"] is None:
+    if is_table and options["target"] is None:
         raise click.UsageError("a table needs --target, the name of the column to predict")
-    if format is None:
-        for name in ("target", "weight", "ignore", "keep_optimizer_state", "keep_training_rows"):
-            if options[name]:
-                raise click.UsageError(f"--{name.replace('_', '-')} is for tables, not for text")
-    if (
-        options["valid"]
-        and data.table_format(options["valid"], options["format"], format) != format
-    ):
-        raise click.UsageError("--valid must be of the format of DATA")
+    of_estimators = () if by_estimator else ("keep_optimizer_state", "keep_training_rows")
+    for name in () if is_table else ("target", "weight", "ignore", *of_estimators):
+        if options[name]:
+            raise click.UsageError(f"--{name.replace('_', '-')} is for tables, not for text")
+    valid, format = options["valid"], options["format"]
+    if valid and data.are_tables(valid, format, otherwise=is_table) != is_table:
+        raise click.UsageError("--valid must be a table if DATA is one, and text if DATA is text")
     if options["resume"] and not options["checkpoint"]:
         raise click.UsageError("--resume needs --checkpoint, the file to go on from")
     for name in ("output", "checkpoint"):

@@ -133,7 +133,7 @@ class FactorizationMachine(
     def fit(
         self: Self,
         X: Any,
-        y: Any,
+        y: Any = None,
         sample_weight: Any = None,
         eval_set: Any = None,
         *,
@@ -151,20 +151,23 @@ class FactorizationMachine(
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
-            See `TableEncoder` for how columns are encoded.
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), optional
-            Non-negative weights. A row of weight 2 has the same effect as the row twice, to the
-            bit; a row of weight 0 is left out. `Gibbs` and `ALS` take weights of numbers as
-            precisions, which is another model.
+        X : table, array-like, sparse matrix of shape (n, m), or path
+            See `TableEncoder` for how columns are encoded. A path, a pattern or a list of them
+            names files that `read_table` or `read` can read.
+        y : array-like of shape (n,), str or None
+            Of files: the name of the target column, whose other columns are X; or None if they are
+            sparse text, which has the targets.
+        sample_weight : array-like of shape (n,) or str, optional
+            Non-negative weights, or the name of their column in files. A row of weight 2 has the
+            same effect as the row twice, to the bit; a row of weight 0 is left out. `Gibbs` and
+            `ALS` take weights of numbers as precisions, which is another model.
         eval_set : tuple, list of tuple, or dict of str to tuple, optional
             Validation rows with their targets, ``(X_val, y_val)`` or ``(X_val, y_val, weights)``.
-            Candidates are scored on them, training stops early by them, and the parameters of the
-            best epoch are kept. There may be several sets, in a list, which names them "valid_0",
-            "valid_1" and so on, or in a dict by name. Then the last one decides. `history_` has the
-            loss and metrics of each, such as "valid_0/loss", and those of the last once more under
-            their usual names.
+            Where X names files, sets do, too: ``("valid.csv", "target")``. Candidates are scored on
+            them, training stops early by them, and the parameters of the best epoch are kept. There
+            may be several sets, in a list, which names them "valid_0", "valid_1" and so on, or in a
+            dict by name. Then the last one decides. `history_` has the loss and metrics of each,
+            such as "valid_0/loss", and those of the last once more under their usual names.
         resume : str or path-like, optional
             A file of a `Checkpoint`: training goes on after its epoch, with the settings that were
             chosen, and ends with the same bits as one that was never interrupted. Rows and
@@ -231,6 +234,7 @@ class FactorizationMachine(
             check_going_on(self._learner, self.solver)
             check_changes(self, changed)
         before = (self.encoder_, self._target) if go_on else None
+        X, y, sample_weight, _ = self._opened(X, y, sample_weight, go_on=go_on)
         dataset, _ = self._learn(
             X, y, sample_weight, go_on=go_on, canonical=False, stream=not go_on
         )

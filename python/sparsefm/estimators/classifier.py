@@ -240,7 +240,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
 
     @aside
     def partial_fit(
-        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any = None, classes: Any = None, sample_weight: Any = None
     ) -> "FMClassifier":
         """Train for one pass over more rows.
 
@@ -254,11 +254,11 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
-        y : array-like of shape (n,)
+        X : table, array-like, sparse matrix of shape (n, m), or path
+        y : array-like of shape (n,), or str or None as in `fit`
         classes : array-like of shape (C,), optional
             All classes that will occur; needed in the first call unless its `y` has them all.
-        sample_weight : array-like of shape (n,), optional
+        sample_weight : array-like of shape (n,) or str, optional
 
         Returns
         -------
@@ -290,7 +290,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
+        X : table, array-like, sparse matrix of shape (n, m), or path
         """
         scores = self._scores(X)
         if len(self.classes_) > 2:
@@ -303,7 +303,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
+        X : table, array-like, sparse matrix of shape (n, m), or path
         """
         scores = self._scores(X)
         chosen = scores[:, 0] >= 0 if scores.shape[1] == 1 else np.argmax(scores, axis=1)
@@ -318,7 +318,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
+        X : table, array-like, sparse matrix of shape (n, m), or path
         """
         return np.asarray(np.exp(self.predict_log_proba(X)))
 
@@ -329,7 +329,7 @@ class FMClassifier(LabelsMixin, ClassParameters, FactorizationMachine):
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
+        X : table, array-like, sparse matrix of shape (n, m), or path
         """
         return self._fitted("_learner").loss.log_probabilities(  # type: ignore[no-any-return]
             self._scores(X)

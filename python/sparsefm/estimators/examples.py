@@ -24,6 +24,7 @@ from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.eval_sets import UNNAMED, EvalSets, named_sets
 from sparsefm.estimators.parameters import check_fraction
+from sparsefm.estimators.sources import rows_in_memory, training_rows
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.estimators.weighting import proportions, sample_of
 from sparsefm.losses import Loss
@@ -47,6 +48,7 @@ class ExamplesMixin:
     validation_fraction: float | None
     _learner: Any  # Learner, or Sampled
     _target: Numbers | Classes
+    _fields_in_file: Array  # between reading a file of libffm and learning its columns
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """Return the names of the model's features, shape (d,); see `TableEncoder`.
@@ -58,6 +60,19 @@ class ExamplesMixin:
         """
         check_is_fitted(self)
         return self.encoder_.get_feature_names_out(input_features)
+
+    def _opened(
+        self, X: Any, y: Any, sample_weight: Any, eval_set: Any = None, *, go_on: bool
+    ) -> tuple[Any, Any, Any, Any]:
+        """Return the arguments of `fit` with the rows of files that they name."""
+        found = training_rows(self, X, y, sample_weight, eval_set, go_on=go_on)
+        if found.fields is not None and (self.encoder is None or self.encoder.fields is None):
+            self._fields_in_file = found.fields
+        if found.zero_based is not None:
+            self._zero_based = found.zero_based
+        elif not go_on:
+            self.__dict__.pop("_zero_based", None)
+        return found[:4]
 
     def _learn(
         self,
@@ -152,6 +167,8 @@ class ExamplesMixin:
             encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
             if searching and isinstance(encoder.clip, str):
                 encoder.clip = False
+            if "_fields_in_file" in vars(self):
+                encoder.fields = vars(self).pop("_fields_in_file")
             self.encoder_ = encoder.set_params(dtype=self.dtype)
             self.encoder_._follows = stream
             return self.encoder_._fit_encode(X, sample_weight, self)
@@ -162,6 +179,8 @@ class ExamplesMixin:
             )
         self.encoder_ = copy.copy(self.encoder_)
         self.encoder_.dtype = self.dtype
+        if "_fields_in_file" in vars(self):
+            self.encoder_.fields = vars(self).pop("_fields_in_file")
         self.encoder_._follows = isinstance(self._learner, Learner)  # samples cannot be changed
         return self.encoder_._grow_encode(X, sample_weight, self)
 
@@ -221,7 +240,11 @@ class ExamplesMixin:
             check_is_fitted(self)
         if isinstance(X, Encoded):
             return X.checked(self._real, self._learner.n_features)
-        return self.encoder_._encode(X, self)
+        return self.encoder_._encode(self._in_memory(X), self)
+
+    def _in_memory(self, X: Any) -> Any:
+        """Return `X`, or the rows in the files that it names."""
+        return rows_in_memory(self, X)
 
     @property
     def _real(self) -> np.dtype[Any]:

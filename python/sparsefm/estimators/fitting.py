@@ -70,6 +70,7 @@ class FittingMixin(ExamplesMixin):
         if go_on:
             check_going_on(self._learner, self.solver)
             check_changes(self, changed)
+        X, y, sample_weight, eval_set = self._opened(X, y, sample_weight, eval_set, go_on=go_on)
         searching = not go_on and self._has_open_settings(given)
         before = (self.encoder_, self._target) if go_on else None
         dataset, counts = self._learn(X, y, sample_weight, go_on=go_on, searching=searching)

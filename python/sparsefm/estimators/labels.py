@@ -15,6 +15,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sparsefm.data.validation import check_length, read_array
 from sparsefm.encoding.tables import is_missing
+from sparsefm.estimators.sources import scored_rows
 from sparsefm.estimators.weighting import proportions
 from sparsefm.io.labels import NUMBERS
 
@@ -26,16 +27,17 @@ FEW_ROWS = 20
 class LabelsMixin(ClassifierMixin):  # type: ignore[misc]
     """Gives a classifier a score for labels in any container."""
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return the accuracy, the share of rows whose class is predicted.
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
-        y : array-like of shape (n,)
-            Labels of any container that `fit` takes.
-        sample_weight : array-like of shape (n,), optional
+        X : table, array-like, sparse matrix of shape (n, m), or path
+        y : array-like of shape (n,), str or None
+            Labels of any container that `fit` takes; of files the name of their column, or None.
+        sample_weight : array-like of shape (n,) or str, optional
         """
+        X, y, sample_weight = scored_rows(self, X, y, sample_weight)
         predicted, y = self.predict(X), as_labels(y, "y")
         check_length(y, len(predicted), "y")
         check_classes(y)

@@ -15,6 +15,7 @@ from sparsefm.encoding import TableEncoder
 from sparsefm.estimators.base import FactorizationMachine
 from sparsefm.estimators.bounds import UNBOUNDED, check_bounds
 from sparsefm.estimators.labels import one_column
+from sparsefm.estimators.sources import scored_rows
 from sparsefm.estimators.targets import Numbers
 from sparsefm.estimators.weighting import proportions
 from sparsefm.losses import Loss, check_loss
@@ -207,7 +208,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         self.bounds = bounds
 
     @aside
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "FMRegressor":
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> "FMRegressor":
         """Train for one pass over more rows.
 
         The optimizer continues with its moments, and new features join the model.
@@ -220,9 +221,9 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), optional
+        X : table, array-like, sparse matrix of shape (n, m), or path
+        y : array-like of shape (n,), or str or None as in `fit`
+        sample_weight : array-like of shape (n,) or str, optional
 
         Returns
         -------
@@ -237,7 +238,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
+        X : table, array-like, sparse matrix of shape (n, m), or path
         return_std : bool
             Also return the standard deviation of the targets, shape (n,): that of the noise and of
             what is not known about the parameters. Only with ``solver=Gibbs()``.
@@ -246,7 +247,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         -------
         ndarray of float64, shape (n,), or two of them
         """
-        return_std = check_flag(return_std, "return_std")
+        return_std, X = check_flag(return_std, "return_std"), self._in_memory(X)
         scores = self._scores(X)[:, 0]
         mean = np.clip(self._target.offset + self._target.scale * scores, *self._bounds())
         if not return_std:
@@ -266,7 +267,7 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
+        X : table, array-like, sparse matrix of shape (n, m), or path
         quantiles : sequence of float
             Each in (0, 1). The default gives the median within a 90% interval.
         """
@@ -275,15 +276,17 @@ class FMRegressor(RegressorMixin, FactorizationMachine):  # type: ignore[misc]
         )
         return np.clip(self._target.offset + self._target.scale * sampled, *self._bounds())
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Return R squared, the share of the targets' variance that the predictions explain.
 
         Parameters
         ----------
-        X : table, array-like or sparse matrix of shape (n, m)
-        y : array-like of shape (n,)
-        sample_weight : array-like of shape (n,), optional
+        X : table, array-like, sparse matrix of shape (n, m), or path
+        y : array-like of shape (n,), str or None
+            Of files the name of their column, or None.
+        sample_weight : array-like of shape (n,) or str, optional
         """
+        X, y, sample_weight = scored_rows(self, X, y, sample_weight)
         predicted, y = self.predict(X), self._check_y(y)
         check_length(y, len(predicted), "y")
         weights = proportions(sample_weight, len(y))

@@ -161,6 +161,8 @@ class SavingMixin:
         for name in ("n_features_in_", "feature_names_in_"):
             if name in vars(encoder):
                 setattr(estimator, name, getattr(encoder, name))
+        if reader.has_entry("zero_based"):
+            estimator._zero_based = reader.entry("zero_based", bool)
         estimator._fitted_with = parameters_of(estimator)
         return estimator
 
@@ -217,6 +219,8 @@ def _to_content(
         arrays |= add_prefix("target.", stored)
     else:
         arrays |= add_prefix("classes.", labels_to_arrays(estimator._target.labels))
+    if "_zero_based" in vars(estimator):
+        header["zero_based"] = estimator._zero_based
     header["encoder"], parts = encoder_to_content(estimator.encoder_)
     return header, arrays | add_prefix("encoder.", parts)
 

@@ -44,6 +44,7 @@ class InsightMixin:
         def _models(self) -> list[Any]: ...
         def _of_score(self, c: int) -> tuple[float, Array, Array]: ...
         def _encode(self, X: Any) -> _core.Csr: ...
+        def _in_memory(self, X: Any) -> Any: ...
 
     @consistent
     def interactions(self, top: int = 20, X: Any = None, target: Any = None) -> dict[str, Array]:
@@ -151,7 +152,7 @@ class InsightMixin:
         )
 
         formula, encoder = self._formula(target), self.encoder_
-        data = read(X, self, encoder._names).keeping()
+        data = read(self._in_memory(X), self, encoder._names).keeping()
         chosen = np.ones(data.shape[0], bool)
         if row is not None:
             check_row(row, len(chosen))

@@ -1,0 +1,266 @@
+"""Files where estimators take rows: what a path names becomes a table or a matrix, once, in front.
+
+With the name of a target column, files are tables; without targets they are sparse text, which has
+them. Afterwards the model knows which of the two it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.utils.validation import check_is_fitted
+
+from sparsefm.data.validation import check_dtype
+from sparsefm.encoding.categories import Categories
+from sparsefm.encoding.multi import Multi
+from sparsefm.errors import FileFormatError
+from sparsefm.estimators.eval_sets import UNNAMED, named_sets
+from sparsefm.files.paths import as_paths, names_files
+from sparsefm.files.reading import SparseData, joined, parse
+from sparsefm.files.rows import UNKNOWN, Expected, FieldTable
+from sparsefm.files.tables import NO_TYPES, Tables
+from sparsefm.threads import resolve_threads
+
+
+class Sources(NamedTuple):
+    """The arguments of `fit`, and what a text file tells besides."""
+
+    X: Any
+    y: Any
+    sample_weight: Any
+    eval_set: Any = None
+    fields: npt.NDArray[np.int32] | None = None
+    zero_based: bool | None = None
+
+
+def training_rows(
+    owner: Any, X: Any, y: Any, sample_weight: Any, eval_set: Any = None, *, go_on: bool
+) -> Sources:
+    """Return the arguments of `fit`, of which `X` and those in `eval_set` may name files.
+
+    Parameters
+    ----------
+    owner : FMRegressor or FMClassifier
+    X, y, sample_weight, eval_set
+    go_on : bool
+        Whether `owner` is fitted, and training goes on with what it knows of columns.
+    """
+    sets = {} if eval_set is None else _sets_in_files(eval_set)
+    if not names_files(X):
+        if sets:
+            raise ValueError(
+                "eval_set names files, but X is none: read its files with sparsefm.read_table or "
+                "sparsefm.read, as X was"
+            )
+        return Sources(X, y, sample_weight, eval_set)
+    if eval_set is not None and not sets:
+        raise ValueError("X names files, but eval_set has rows: name the files of those, too")
+    if isinstance(y, str):
+        found = {
+            name: (Tables.of(paths), target, weight)
+            for name, (paths, target, weight) in sets.items()
+        }
+        return tables_to_fit(owner, Tables.of(X), y, sample_weight, found, go_on=go_on)
+    if y is not None:
+        raise TypeError(
+            "y must be the name of a column if X names files of a table, and None if they are "
+            f"sparse text, which has the targets; got {type(y).__name__}"
+        )
+    return _from_text(owner, X, sample_weight, sets, go_on=go_on)
+
+
+def scored_rows(owner: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Return rows, targets and weights for a fitted estimator; `X` may name files."""
+    if not names_files(X):
+        return X, y, sample_weight
+    check_is_fitted(owner)
+    if has_names(owner):
+        if not isinstance(y, str):
+            raise TypeError(f"y must be the name of a column of the files, got {y!r:.80}")
+        known = owner.feature_names_in_.tolist()
+        return table_parts(Tables.of(X), known, y, sample_weight, text_columns(owner))
+    if y is not None:
+        raise TypeError(f"y must be None: the files of X hold the targets; got {y!r:.80}")
+    data = _known_text(owner, X)
+    return data.X, as_targets(data), sample_weight
+
+
+def rows_in_memory(owner: Any, X: Any) -> Any:
+    """Return `X`, or the rows in the files that it names, with the columns of the fit alone."""
+    if not names_files(X):
+        return X
+    check_is_fitted(owner)
+    if has_names(owner):
+        return Tables.of(X).read(owner.feature_names_in_.tolist(), text_columns(owner))
+    return _known_text(owner, X).X
+
+
+def has_names(owner: Any) -> bool:
+    """Return whether a fitted estimator knows its columns by name, so that files are tables."""
+    return hasattr(owner, "feature_names_in_")
+
+
+def text_columns(owner: Any) -> dict[str, Any]:
+    """Return the type of the columns that were text in the fit: later files may look like numbers.
+
+    A column of identifiers such as "007" and "A12" stays text where there is no A12.
+    """
+    import pyarrow as pa
+
+    found = {}
+    names, encodings = owner.feature_names_in_.tolist(), owner.encoder_._encodings
+    for name, encoding in zip(names, encodings, strict=True):
+        is_joined = isinstance(encoding, Multi) and encoding.separator is not None
+        is_text = (
+            isinstance(encoding, Categories)
+            and len(encoding.vocabulary) > 0
+            and isinstance(encoding.vocabulary.example(), str)
+        )
+        if is_joined or is_text:
+            found[name] = pa.string()
+    return found
+
+
+def _sets_in_files(eval_set: Any) -> dict[str, tuple[Any, Any, Any]]:
+    """Return the sets, if they name files; if none does, nothing."""
+    if names_files(eval_set) and not isinstance(eval_set, tuple):
+        raise TypeError(
+            "eval_set must be a tuple (path, name of the target column), or (path, None) if the "
+            "files are sparse text"
+        )
+    try:
+        sets = named_sets(eval_set)
+    except (TypeError, ValueError):  # said again where it is looked at
+        return {}
+    in_files = [names_files(part[0]) for part in sets.values()]
+    if any(in_files) and not all(in_files):
+        raise ValueError("eval_set has some sets in files, and others not")
+    return sets if any(in_files) else {}
+
+
+def _as_eval_set(sets: Mapping[str, Any]) -> Any:
+    return sets.get(UNNAMED, sets or None)
+
+
+def tables_to_fit(
+    owner: Any,
+    files: Tables,
+    y: str,
+    sample_weight: Any,
+    sets: Mapping[str, tuple[Tables, Any, Any]],
+    *,
+    go_on: bool,
+    ignore: Sequence[str] = (),
+) -> Sources:
+    """Return the arguments of `fit`: all columns but targets and weights, and those to ignore."""
+    import pyarrow as pa
+
+    out = {y, *ignore, *([sample_weight] if isinstance(sample_weight, str) else [])}
+    files.check([*ignore])
+    known = owner.feature_names_in_.tolist() if go_on and has_names(owner) else []
+    columns = known + [name for name in files.all_columns if name not in {*known, *out}]
+    types = text_columns(owner) if known else {}
+    rows, targets, weights = table_parts(files, columns, y, sample_weight, types)
+    types |= {one.name: one.type for one in rows.schema if one.type == pa.string()}
+    parts = {}
+    for name, (other, target, weight) in sets.items():
+        if not isinstance(target, str):
+            raise TypeError(f"eval_set needs the name of a column as its y, got {target!r:.80}")
+        parts[name] = table_parts(other, columns, target, weight, types)
+    return Sources(rows, targets, weights, _as_eval_set(parts))
+
+
+def table_parts(
+    files: Tables,
+    columns: Sequence[str],
+    y: str,
+    sample_weight: Any = None,
+    types: Mapping[str, Any] = NO_TYPES,
+) -> tuple[Any, Any, Any]:
+    """Return the rows of columns, the targets and the weights."""
+    others = [y, *([sample_weight] if isinstance(sample_weight, str) else [])]
+    table = files.read(list(dict.fromkeys([*columns, *others])), types)
+    weights = _values(table[sample_weight]) if isinstance(sample_weight, str) else sample_weight
+    return table.select(columns), _values(table[y]), weights
+
+
+def _values(column: Any) -> Any:
+    """Return a column as an array if that has the same values."""
+    import pyarrow as pa
+
+    plain = pa.types.is_primitive(column.type) and not pa.types.is_temporal(column.type)
+    return column.to_numpy() if plain and not column.null_count else column
+
+
+def _from_text(
+    owner: Any, X: Any, sample_weight: Any, sets: Mapping[str, Any], *, go_on: bool
+) -> Sources:
+    """Return rows of the same features, by the same rules as `train` has for its files."""
+    if isinstance(sample_weight, str):
+        raise TypeError("sample_weight names a column, but y none: sparse text has no columns")
+    base, width, fields = None, 0, FieldTable()
+    if go_on:
+        base, width = vars(owner).get("_zero_based"), owner.n_features_in_
+        fields = _known_fields(owner, base)
+    expected = Expected(check_dtype(owner.dtype), base, None, 0, in_train=True)
+    threads = resolve_threads(owner.n_threads)
+    for _, target, weight in sets.values():
+        if target is not None or weight is not None:
+            told = f"got {target!r:.80}" if target is not None else f"got weights {weight!r:.80}"
+            raise TypeError(f"eval_set must be (path, None) where X is sparse text, {told}")
+    named = {"": X} | {f"set {name}": part[0] for name, part in sets.items()}
+    try:
+        parts = [
+            parse(as_paths(one, "X"), expected, threads, None, fields) for one in named.values()
+        ]
+    except FileFormatError as error:
+        if go_on:
+            raise
+        told = f"{error}; for a table, y must be the name of its target column"
+        raise FileFormatError(told) from None
+    found = {rows.zero_based for rows in parts} - {None}
+    zero_based = True in found or not found
+    n_features = max(width, *(rows.n_features(zero_based) for rows in parts))
+    data = [joined(rows, zero_based, n_features, threads) for rows in parts]
+    eval_sets = {
+        name: (part.X, as_targets(part), None) for name, part in zip(sets, data[1:], strict=True)
+    }
+    first = data[0]
+    return Sources(
+        first.X, as_targets(first), sample_weight, _as_eval_set(eval_sets), first.fields, zero_based
+    )
+
+
+def _known_fields(owner: Any, zero_based: bool | None) -> FieldTable:
+    """Return the fields that the fit has learnt from files, by the index that files have."""
+    known = owner.encoder_._fields
+    if known is None or zero_based is None:
+        return FieldTable()
+    offset = 0 if zero_based else 1
+    fields = np.append(np.zeros(offset, np.int32), known.astype(np.int32))
+    fields[fields == 0] = UNKNOWN  # features that have not occurred are in field 0, too
+    return FieldTable(fields)
+
+
+def _known_text(owner: Any, X: Any) -> SparseData:
+    """Return the rows of text files, with the features of the fit."""
+    if not owner.encoder_._is_matrix:
+        raise TypeError(
+            f"X names files, but {type(owner).__name__} was fitted on columns without names: read "
+            "them with sparsefm.read_table, and pass rows as those of the fit"
+        )
+    base, width = vars(owner).get("_zero_based"), owner.n_features_in_
+    expected = Expected(check_dtype(owner.encoder_.dtype), base, width, 0, in_train=True)
+    threads = resolve_threads(owner.n_threads)
+    rows = parse(as_paths(X, "X"), expected, threads)
+    return joined(rows, rows.zero_based is not False, width, threads)
+
+
+def as_targets(data: SparseData) -> npt.NDArray[Any]:
+    """Return the targets; as integers if all are, such as the numbers of classes."""
+    y = data.y
+    is_whole = len(y) > 0 and bool((y == np.round(y)).all()) and np.abs(y).max() < 2**53
+    return y.astype(np.int64) if is_whole else y

@@ -1,0 +1,194 @@
+"""Files that commands read and write: tables of all kinds, several classes, some rows at a time."""
+
+import gzip
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sparsefm as fm
+
+pytest.importorskip("click")
+pa = pytest.importorskip("pyarrow")
+
+FAST = "--search none --solver adam --quiet"
+
+
+def parquet(name, table):
+    import pyarrow.parquet as pq
+
+    pq.write_table(table, name)
+
+
+def arrow(name, table):
+    with pa.ipc.new_file(name, table.schema) as writer:
+        writer.write_table(table)
+
+
+def tsv(name, table):
+    import pyarrow.csv
+
+    options = pyarrow.csv.WriteOptions(delimiter="\t")
+    pyarrow.csv.write_csv(table, name, options)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "tsv"])
+def test_tables_of_other_formats_are_as_csv(run, suffix):
+    write = {"parquet": parquet, "arrow": arrow, "tsv": tsv}[suffix]
+    for name in ("rows", "more", "new"):
+        write(f"{name}.{suffix}", fm.read_table(f"{name}.csv"))
+    for kind, model in (("csv", "a.st"), (suffix, "b.st")):
+        files = f"rows.{kind} more.{kind} --valid more.{kind}"
+        run(f"train {files} --target price --ignore late {FAST} -o {model}")
+    found = run(f"predict b.st new.{suffix}").stdout
+    assert found == run("predict a.st new.csv").stdout
+    run(f"predict b.st new.{suffix} -o found.{suffix}")
+    written = fm.read_table(f"found.{suffix}")["prediction"].to_pylist()
+    assert written == pytest.approx(list(map(float, found.split())), rel=1e-6)
+    assert run(f"explain b.st new.{suffix} --row 3 --json")["score"] == pytest.approx(
+        written[3], rel=1e-3
+    )
+
+
+def test_rows_without_a_header(run):
+    lines = Path("rows.csv").read_text().splitlines()[1:]
+    text = "\n".join(line.replace(",", "\t") for line in lines)
+    Path("day_0").write_bytes(gzip.compress(text.encode()))
+    run(f"train day_0 --names numbered --target x2 --ignore x3 {FAST} -o a.st")
+    run(f"train day_0 --names user,item,price,late --target price --ignore late {FAST} -o b.st")
+    run(f"train rows.csv --target price --ignore late {FAST} -o c.st")
+    assert fm.load("a.st").feature_names_in_.tolist() == ["x0", "x1"]
+    found = run("predict a.st day_0 --names numbered").stdout
+    assert found == run("predict b.st rows.csv").stdout == run("predict c.st rows.csv").stdout
+
+
+def test_classes_of_text(run):
+    for name in ("rows", "valid", "new"):
+        data = fm.read(f"{name}.ffm")
+        lines = Path(f"{name}.ffm").read_text().splitlines()
+        users = np.asarray(data.X[:, :5].argmax(axis=1)).ravel()
+        text = [f"{user % 3} {line[2:]}\n" for user, line in zip(users, lines, strict=True)]
+        Path(f"{name}.ffm").write_text("".join(text))
+    run(f"train rows.ffm --valid valid.ffm --task classification --variant fwfm {FAST} -o m.st")
+    model = fm.load("m.st")
+    assert model.classes_.tolist() == [0, 1, 2]
+    assert len(model.encoder_.field_names_) == 2
+    assert run("evaluate m.st valid.ffm --json")["accuracy"] == 1
+    assert set(run("predict m.st new.ffm").stdout.split()) == {"0", "1", "2"}
+    printed = run("predict m.st new.ffm --probabilities").stdout.splitlines()
+    assert printed[0] == "0\t1\t2"
+    Path("tail.ffm").write_text("1 0:1:1 1:7:1\n")  # where indices begin is known from the fit
+    assert run("predict m.st tail.ffm").stderr == ""
+
+
+@pytest.mark.parametrize("data", ["rows.svm", "rows.csv --target price --ignore late"])
+def test_how_sure_predictions_are(run, data):
+    search = "--search none " if "csv" in data else ""
+    run(f"train {data} --solver gibbs --epochs 12 {search}-o m.st --quiet")
+    new = "new.csv" if "csv" in data else "new.svm"
+    found = run(f"predict m.st {new} --std --quantiles 0.1,0.9 --json")
+    assert list(found) == ["prediction", "std", "q0.1", "q0.9"]
+    model = fm.load("m.st")
+    X = (
+        fm.read_table(new, columns=["user", "item"])
+        if "csv" in data
+        else fm.read(new, n_features=11).X
+    )
+    mean, std = model.predict(X, return_std=True)
+    np.testing.assert_allclose(found["prediction"], mean, rtol=1e-6)
+    np.testing.assert_allclose(found["std"], std, rtol=1e-6)
+    quantiles = model.predict_quantiles(X, [0.1, 0.9])
+    np.testing.assert_allclose(found["q0.1"], quantiles[:, 0], rtol=1e-6)
+    run(f"predict m.st {new} --quantiles 0.5 -o found.csv")
+    assert fm.read_table("found.csv").column_names == ["prediction", "q0.5"]
+    assert "quantile" in run(f"predict m.st {new} --quantiles 7", code=1).stderr
+    run(f"predict m.st {new} --std --probabilities", code=2)
+    run(f"train {data} --solver adam {search}-o m.st --quiet")
+    assert "gibbs" in run(f"predict m.st {new} --std", code=2).stderr
+
+
+@pytest.mark.parametrize("suffix", ["svm", "csv"])
+def test_rows_are_predicted_some_at_a_time(run, suffix, monkeypatch):
+    from sparsefm.cli import data
+    from sparsefm.files import chunks, lines
+
+    what = (
+        "--task binary" if suffix == "svm" else f"--target late --ignore price --task binary {FAST}"
+    )
+    run(f"train rows.{suffix} {what} -o m.st --quiet")
+    once = run(f"predict m.st rows.{suffix} new.{suffix}").stdout
+    calls = []
+    kind = fm.Model if suffix == "svm" else fm.FMClassifier
+    predict = kind.predict
+
+    def counted(self, X, **options):
+        calls.append(X.shape[0])
+        return predict(self, X, **options)
+
+    monkeypatch.setattr(kind, "predict", counted)
+    monkeypatch.setattr(data, "CHUNK", 64)
+    monkeypatch.setattr(chunks, "pieces", lambda path: lines.pieces(path, 1000))
+    for output in ("-", "found.csv", "found.parquet", "found.csv.gz"):
+        calls.clear()
+        printed = run(f"predict m.st rows.{suffix} new.{suffix} -o {output}").stdout
+        assert len(calls) > 2
+        assert max(calls) <= 100
+        if output == "-":
+            assert printed == once
+        else:
+            column = fm.read_table(output)["prediction"].to_pylist()
+            assert [str(value) for value in column] == pytest.approx(once.split()) or np.allclose(
+                column, list(map(float, once.split())), rtol=1e-6
+            )
+
+
+def test_a_wrong_guess_of_where_indices_begin_is_impossible_between_pieces(run, monkeypatch):
+    from sparsefm.files import chunks, lines
+
+    Path("late.svm").write_text("1 1:1 7:1\n" * 50 + "1 0:1 6:1\n")
+    run("train rows.svm --task binary -o m.st --quiet")
+    once = run("predict m.st late.svm").stdout
+    monkeypatch.setattr(chunks, "pieces", lambda path: lines.pieces(path, 32))
+    done = run("predict m.st late.svm")
+    assert done.stdout == once
+    assert done.stderr == ""
+    Path("late.svm").write_text("1 1:1 7:1\n" * 50 + "1 0:1 6:x\n")
+    assert "late.svm, line 51, column" in run("predict m.st late.svm", code=1).stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with a name")
+@pytest.mark.parametrize("suffix", ["svm", "csv"])
+def test_what_can_be_read_only_once(run, suffix):
+    what = "" if suffix == "svm" else f"--target price --ignore late {FAST}"
+    run(f"train rows.{suffix} {what} -o m.st --quiet")
+    os.mkfifo("pipe")
+    content = Path(f"new.{suffix}").read_bytes()
+    writer = threading.Thread(target=lambda: Path("pipe").write_bytes(content))
+    writer.start()
+    found = run("predict m.st pipe").stdout
+    writer.join()
+    assert found == run(f"predict m.st new.{suffix}").stdout
+
+
+def test_the_list_of_commands_says_what_they_say_and_imports_none():
+    from sparsefm.cli.group import COMMANDS, cli
+
+    for name, (_, text) in COMMANDS.items():
+        first = (cli.get_command(None, name).help or "").split(".")[0] + "."
+        assert " ".join(first.split()) == text
+    call = (
+        "import sys; from sparsefm.cli.main import main; sys.argv = ['sparsefm', '--help']\n"
+        "try: main()\n"
+        "except SystemExit: print({'sklearn', 'pyarrow', 'pandas'} & sys.modules.keys())"
+    )
+    environment = {**os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))
+    done = subprocess.run(
+        [sys.executable, "-c", call], capture_output=True, text=True, env=environment, timeout=60
+    )
+    assert "set()" in done.stdout, done.stdout + done.stderr
+    assert "evaluate  Print metrics" in done.stdout
