@@ -27,7 +27,8 @@ class AdaGrad(Optimizer):
         :math:`\eta`.
     initial_accumulator : float
         Initial value of h; it damps rare features.
-    l2_linear, l2_factors : float
+    l2_linear : float
+    l2_factors : float, sequence of float, or dict of str to float
         Weights of the penalty on w and V, as for `Adam`.
 
     References
