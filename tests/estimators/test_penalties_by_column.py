@@ -157,7 +157,7 @@ def test_matrices():
     two = make("classifier", variant="fm", solver=fm.Adam(l2_factors=named)).fit(X, y)
     np.testing.assert_array_equal(scores_of(one, X), scores_of(two, X))
     with pytest.raises(ValueError, match="l2_factors of each field needs to know which columns"):
-        make("classifier", **settings).fit(X * 2, y)
+        make("classifier", **settings).fit(X[:, 1:], y)
 
 
 def test_errors_name_what_is_wrong():

@@ -130,7 +130,8 @@ class Minibatch final : public Trainer<Real> {
 
     const auto sums = gatherer_.template scalars<Values>(j);
     Real* w = state_.linear_block(i);
-    optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + penalties_.linear * share * *w)), missed);
+    optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + penalties_.linear * share * *w)),
+                     missed);
     const Index place = row_pass_.place(i);
     [[maybe_unused]] Real norm = 0;
     Pieces::visit(state_.width, [&]<class L>(Index f) {

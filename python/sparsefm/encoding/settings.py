@@ -77,6 +77,8 @@ class Settings:
         named, other_parts = named_and_others(encoder.dates)
         parts = _by_position(named, "dates", names)
         separators = _by_position(encoder.multi or {}, "multi", names)
+        used = {"hashed": buckets, "categorical": categorical, "numeric": kinds, "dates": parts}
+        _check_weights(weights_of(encoder, names), names, {**used, "multi": separators})
         n_bins = 32 if encoder.n_bins == "auto" else int(encoder.n_bins)
         clip = encoder.clip == "auto" or bool(encoder.clip)
         calendar = parts, other_parts
@@ -181,19 +183,60 @@ def check_settings(encoder: Any) -> None:
             )
         if not separator:
             raise ValueError(f"multi[{key!r}] must not be empty: it separates values")
+    if encoder.list_weights is not None and not is_mapping(encoder.list_weights):
+        raise TypeError(
+            "list_weights must map columns of lists to the columns of their weights, got "
+            f"{encoder.list_weights!r:.80}"
+        )
     for key, count in (encoder.hashed or {}).items():
         check_integer(count, f"hashed[{key!r}]", 1)
 
 
 def refuse_names(encoder: Any) -> None:
     """Refuse parameters that name columns of categories, for a sparse matrix, which has none."""
-    for parameter in ("categorical", "hashed", "multi"):
+    for parameter in ("categorical", "hashed", "multi", "list_weights"):
         named = getattr(encoder, parameter)
         if named is not None and len(named):
             raise ValueError(
                 f"{parameter} names columns, but the columns of a sparse matrix are features "
                 "already: pass a table, or leave it out"
             )
+
+
+def weights_of(encoder: Any, names: list[str]) -> dict[int, int]:
+    """Return the positions of columns of lists with those of the columns of their weights."""
+    given = _by_position(encoder.list_weights or {}, "list_weights", names)
+    return {position: position_of(own, "list_weights", names) for position, own in given.items()}
+
+
+def _check_weights(
+    weights: dict[int, int], names: list[str], named: Mapping[str, Collection[int]]
+) -> None:
+    """Refuse columns of weights that are something else besides."""
+    owners: dict[int, int] = {}
+    for position, own in weights.items():
+        if own in weights:
+            raise ValueError(
+                f"list_weights names column {names[own]!r} as lists and as weights: a column is "
+                "one of them"
+            )
+        if own in owners:
+            raise ValueError(
+                f"list_weights names column {names[own]!r} as the weights of columns "
+                f"{names[owners[own]]!r} and {names[position]!r}: copy it"
+            )
+        owners[own] = position
+        if position in named["multi"]:
+            raise ValueError(
+                f"multi and list_weights both name column {names[position]!r}: text has no "
+                "weights, make lists of it"
+            )
+        for parameter, columns in named.items():
+            if own in columns:
+                raise ValueError(
+                    f"{parameter} names column {names[own]!r}, which list_weights names as "
+                    "weights: leave it out"
+                )
 
 
 def check_has_no_fields(encoder: Any) -> None:

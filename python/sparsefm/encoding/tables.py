@@ -1,7 +1,7 @@
 """Columns as they are read from a table: numbers, dates, or codes with their distinct values."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -10,8 +10,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
-from sparsefm.encoding.names import Names
 
 Value: TypeAlias = str | int | float | bool
 Integers: TypeAlias = npt.NDArray[np.integer[Any]]
@@ -201,31 +199,6 @@ class Dates:
 
 
 Column: TypeAlias = Numbers | Labels | Lists | Dates
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table of one of the libraries, or of Python objects.
-
-    Attributes
-    ----------
-    series : list
-        The columns, as the library has them.
-    names : Names or None
-        Of the columns, if they have any.
-    shape : (int, int)
-    read_column : callable
-        Returns numbers or labels for one of `series` and its name.
-    """
-
-    series: list[Any]
-    names: Names | None
-    shape: tuple[int, ...]
-    read_column: Callable[[Any, str], Column]
-
-    def columns(self, names: list[str]) -> Iterator[Column]:
-        """Yield the columns, one at a time; errors call them by `names`."""
-        return map(self.read_column, self.series, names)
 
 
 def as_finite(

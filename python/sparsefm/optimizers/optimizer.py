@@ -107,7 +107,8 @@ class Optimizer:
             return None
         if fields is None:
             raise ValueError("l2_factors is by field, but there are no fields")
-        return np.asarray(self.l2_factors, real)[fields]
+        found: npt.NDArray[np.floating[Any]] = np.array(self.l2_factors, real)[fields]
+        return found
 
     def _batch_size_for(self, n_rows: int) -> int:
         """Return the default batch size: 64 batches an epoch, within `_batch_sizes`."""

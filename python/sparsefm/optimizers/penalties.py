@@ -31,7 +31,7 @@ def largest(penalties: Any) -> float:
     """Return the largest of the numbers."""
     if isinstance(penalties, dict):
         return max(penalties.values(), default=0.0)
-    return max(penalties) if isinstance(penalties, tuple) else penalties
+    return max(penalties) if isinstance(penalties, tuple) else float(penalties)
 
 
 def of_fields(
