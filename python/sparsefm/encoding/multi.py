@@ -26,7 +26,7 @@ from sparsefm.encoding.columns import (
 from sparsefm.encoding.tables import Column, Labels, Lists, Value
 
 COMBINERS = ("mean", "sqrt", "sum")
-TEXTS_AT_ONCE = 1 << 14  # bounds temporary objects
+TEXTS_AT_ONCE = ROWS_AT_ONCE = 1 << 14  # bounds temporary objects and arrays
 
 _DIVIDED: WeakKeyDictionary[Labels, tuple[str, Lists]] = WeakKeyDictionary()
 
@@ -73,7 +73,21 @@ class Multi:
     def encode(self, column: Column, name: str) -> Ragged:
         """Look up each distinct value, and add up what is twice in a row."""
         lists = self._lists(column, name)
-        columns, _ = self.single.encode(lists.items, name)
+        values = lists.items.values
+        each = Labels(np.append(np.arange(len(values)), -1), values)  # and what is missing
+        columns, _ = self.single.encode(each, name)
+        joined = Growing(lists.n_rows, len(lists.items.codes))
+        unknown = None
+        for begin in range(0, lists.n_rows, ROWS_AT_ONCE):
+            rows = lists.between(begin, begin + ROWS_AT_ONCE)
+            part = self._encoded(columns[rows.items.codes], rows)
+            joined.append(part)
+            if unknown is None and part.unknown is not None:
+                unknown = begin + part.unknown
+        return replace(joined.finished(), unknown=unknown)
+
+    def _encoded(self, columns: Codes, lists: Lists) -> Ragged:
+        """Return the entries of some rows, given the output column of each item."""
         indptr, weights, unknown = lists.indptr, lists.weights, None
         known = columns != UNKNOWN
         if not known.all():
@@ -104,26 +118,67 @@ class Multi:
         return lists
 
 
+class Growing:
+    """Entries of rows, to which those of more rows are added, in arrays that do not move.
+
+    Parameters
+    ----------
+    n_rows : int
+    most : int
+        How many entries there will be at most.
+    """
+
+    def __init__(self, n_rows: int, most: int) -> None:
+        self._indptr, self._columns = np.zeros(n_rows + 1, np.int64), np.empty(most, np.int32)
+        self._values: Values | None = None
+        self._rows = 0  # so far
+
+    def append(self, part: Ragged) -> None:
+        """Add the entries of the next rows."""
+        begin, rows = int(self._indptr[self._rows]), len(part.indptr) - 1
+        self._indptr[self._rows : self._rows + rows + 1] = begin + part.indptr
+        self._rows += rows
+        entries = slice(begin, begin + len(part.columns))
+        self._columns[entries] = part.columns
+        if part.values is not None and self._values is None:
+            self._values = np.empty(len(self._columns))
+            self._values[:begin] = 1
+        if self._values is not None:
+            self._values[entries] = 1 if part.values is None else part.values
+
+    def finished(self) -> Ragged:
+        """Return all entries; the arrays give back what room they did not need."""
+        size = int(self._indptr[-1])
+        self._columns.resize(size, refcheck=False)
+        if self._values is not None:
+            self._values.resize(size, refcheck=False)
+        return Ragged(self._indptr, self._columns, self._values)
+
+
 def divided(labels: Labels, separator: str) -> Lists:
     """Return text as lists of what is between separators; what is blank there is left out."""
     code_of: defaultdict[str, int] = defaultdict()
     code_of.default_factory = code_of.__len__  # numbers what is new
-    lengths: list[int] = []
-    codes = [np.empty(0, np.int32)]
+    lengths, codes = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
     for begin in range(0, len(labels.values), TEXTS_AT_ONCE):
         texts = map(text, labels.values[begin : begin + TEXTS_AT_ONCE])
         parts = [one.split(separator) for one in texts]
-        lengths += map(len, parts)
+        lengths.append(np.fromiter(map(len, parts), np.int64, len(parts)))
         found = map(code_of.__getitem__, chain.from_iterable(parts))
         codes.append(np.fromiter(found, np.int32))
     distinct: dict[Value, int] = {"": -1}
     for part in map(str.strip, code_of):
         distinct.setdefault(part, len(distinct) - 1)
     places = np.array([distinct[part.strip()] for part in code_of] or [-1], np.int32)
+    whole = np.concatenate(codes)
+    codes.clear()
+    items = Labels(np.take(places, whole, out=whole, mode="clip"), list(distinct)[1:])
+    in_order = len(labels.codes) == len(labels.values) and bool((np.diff(labels.codes) == 1).all())
+    if in_order:  # each row has a text of its own
+        return Lists.of(np.ones(len(labels.values), bool), np.concatenate(lengths), items)
     present = np.ones(len(labels.values) + 1, bool)
     present[-1] = False  # which the code -1 means
-    items = Labels(places[np.concatenate(codes)], list(distinct)[1:])
-    return Lists.of(present, np.array(lengths, np.int64), items).take(labels.codes)
+    return Lists.of(present, np.concatenate(lengths), items).take(labels.codes)
 
 
 def _combined(
