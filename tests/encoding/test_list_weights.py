@@ -307,3 +307,18 @@ def test_estimators(variant, tmp_path):
     model.partial_fit(X[:20], y[:20])
     other.partial_fit(plain[:20], y[:20])
     np.testing.assert_array_equal(model.predict(X), other.predict(plain))
+
+
+# --- what belongs to the user ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("combiner", ["mean", "sqrt", "sum"])
+def test_the_table_stays_as_it_is(combiner):
+    module = pytest.importorskip("polars")
+    pytest.importorskip("narwhals")
+    X = module.DataFrame({"items": [["b", "a", "b"], ["a"]], "w": [[1.0, 2.0, 3.0], [0.5]]})
+    before = X.clone().to_dicts()
+    encoder = TableEncoder(list_weights=NAMED, combiner=combiner)
+    first = encoder.fit_transform(X).toarray()
+    assert X.to_dicts() == before
+    np.testing.assert_array_equal(encoder.transform(X).toarray(), first)

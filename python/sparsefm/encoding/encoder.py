@@ -37,7 +37,8 @@ from sparsefm.encoding.settings import (
     named_and_others,
     refuse_names,
     resolved,
-    weights_of,
+    separators_of,
+    with_lists,
 )
 from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.encoding.streams import Watch, warn_of_few_rows
@@ -322,7 +323,8 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
 
     def _read_known(self, X: Any, owner: Any) -> Input:
         """Return a table like that of the fit, checked."""
-        return replace(read(X, owner, self._names), weights=self._weights)
+        data, separators = read(X, owner, self._names), separators_of(self)
+        return replace(data, weights=self._weights, separators=separators)
 
     def _learn_encode(self, X: Any, sample_weight: Any, owner: Any, *, anew: bool) -> _core.Csr:
         data = self._read(X, owner, anew=anew).keeping()
@@ -334,8 +336,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
     def _read(self, X: Any, owner: Any, *, anew: bool) -> Input:
         check_settings(self)
         data = read(X, owner, self._names, reset=anew, extend=not anew)
-        names = data.column_names
-        return data if data.is_sparse else replace(data, weights=weights_of(self, names))
+        return data if data.is_sparse else with_lists(data, self, anew=anew)
 
     def _learn(
         self, data: Input, sample_weight: Any, *, anew: bool

@@ -44,7 +44,7 @@ class FieldsMixin:
         if self._fields is not None:
             return [f"field {number}" for number in range(int(self._fields.max()) + 1)]
         names = self._column_names
-        return [names[position] for position in self._field_positions]
+        return [names[position] for position in self._field_positions] if self._weights else names
 
     @property
     @consistent

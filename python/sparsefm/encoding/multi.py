@@ -1,11 +1,8 @@
 """Columns of lists as features: several entries in a row, one for each value of the list."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +18,12 @@ from sparsefm.encoding.columns import (
     as_labels,
     changed,
     kind,
-    text,
 )
-from sparsefm.encoding.tables import Column, Labels, Lists, Value
+from sparsefm.encoding.dividing import Divider
+from sparsefm.encoding.tables import Column, Labels, Lists
 
 COMBINERS = ("mean", "sqrt", "sum")
-TEXTS_AT_ONCE = ROWS_AT_ONCE = 1 << 14  # bounds temporary objects and arrays
-
-_DIVIDED: WeakKeyDictionary[Labels, tuple[str, Lists]] = WeakKeyDictionary()
+ROWS_AT_ONCE = 1 << 12  # bounds temporary arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +98,7 @@ class Multi:
         return replace(_combined(columns, weights, indptr, self.combiner), unknown=unknown)
 
     def _lists(self, column: Column, name: str) -> Lists:
-        """Return a column as lists; text is divided, once only while it is in use."""
+        """Return a column as lists; text is divided."""
         if isinstance(column, Lists):
             return column
         labels = as_labels(column, name)
@@ -111,11 +106,9 @@ class Multi:
             return Lists(np.arange(len(labels.codes) + 1), labels)
         if self.separator is None and labels.values:
             raise changed(name, "lists", kind(labels.values[0]))
-        separator, lists = _DIVIDED.get(labels, ("", None))
-        if lists is None or separator != self.separator:
-            lists = divided(labels, self.separator or " ")
-            _DIVIDED[labels] = self.separator or "", lists
-        return lists
+        divider = Divider(self.separator or " ")
+        divider.append(labels)
+        return divider.finished()
 
 
 class Growing:
@@ -155,38 +148,12 @@ class Growing:
         return Ragged(self._indptr, self._columns, self._values)
 
 
-def divided(labels: Labels, separator: str) -> Lists:
-    """Return text as lists of what is between separators; what is blank there is left out."""
-    code_of: defaultdict[str, int] = defaultdict()
-    code_of.default_factory = code_of.__len__  # numbers what is new
-    lengths, codes = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
-    for begin in range(0, len(labels.values), TEXTS_AT_ONCE):
-        texts = map(text, labels.values[begin : begin + TEXTS_AT_ONCE])
-        parts = [one.split(separator) for one in texts]
-        lengths.append(np.fromiter(map(len, parts), np.int64, len(parts)))
-        found = map(code_of.__getitem__, chain.from_iterable(parts))
-        codes.append(np.fromiter(found, np.int32))
-    distinct: dict[Value, int] = {"": -1}
-    for part in map(str.strip, code_of):
-        distinct.setdefault(part, len(distinct) - 1)
-    places = np.array([distinct[part.strip()] for part in code_of] or [-1], np.int32)
-    whole = np.concatenate(codes)
-    codes.clear()
-    items = Labels(np.take(places, whole, out=whole, mode="clip"), list(distinct)[1:])
-    in_order = len(labels.codes) == len(labels.values) and bool((np.diff(labels.codes) == 1).all())
-    if in_order:  # each row has a text of its own
-        return Lists.of(np.ones(len(labels.values), bool), np.concatenate(lengths), items)
-    present = np.ones(len(labels.values) + 1, bool)
-    present[-1] = False  # which the code -1 means
-    return Lists.of(present, np.concatenate(lengths), items).take(labels.codes)
-
-
 def _combined(
     columns: Codes, weights: Values | None, indptr: npt.NDArray[np.int64], combiner: str
 ) -> Ragged:
     """Return the entries of each row: equal columns added up, and divided as the combiner says."""
     n_rows = len(indptr) - 1
-    values = np.ones(len(columns)) if weights is None else weights
+    values = np.ones(len(columns)) if weights is None else weights.copy()  # changed below
     if combiner != "sum" and weights is not None:
         values = _scaled(weights, indptr)
     if combiner == "mean":

@@ -40,6 +40,8 @@ class Input:
         Those of a table, or those of the fit for an array or a sparse matrix.
     weights : mapping of int to int
         From the positions of columns of lists to those of the columns of their weights.
+    separators : mapping of int to str
+        What divides text into lists, in the columns at these positions.
     kept : list of Column, optional
         The columns, if they have been read already.
     """
@@ -48,6 +50,7 @@ class Input:
     shape: tuple[int, int]
     names: Names | None
     weights: Mapping[int, int] = field(default_factory=dict)
+    separators: Mapping[int, str] = field(default_factory=dict)
     kept: list[Column] | None = None
 
     @property
@@ -69,7 +72,7 @@ class Input:
     def field_names(self) -> list[str]:
         """Their names."""
         names = self.column_names
-        return [names[position] for position in self.field_positions]
+        return [names[position] for position in self.field_positions] if self.weights else names
 
     def columns(self, *, last: bool = False) -> Iterator[Column]:
         """Yield the columns that are fields, one at a time; lists have their weights with them.
@@ -85,7 +88,7 @@ class Input:
             for position in range(self.shape[1]):
                 yield Numbers(by_column[:, [position]].toarray().ravel())
         elif isinstance(self.data, Table):
-            yield from self.data.columns(self.column_names, self.weights)
+            yield from self.data.columns(self.column_names, self.weights, self.separators)
         else:
             names = self.column_names
             for position in self.weights:

@@ -1,7 +1,7 @@
 """What the parameters of a `TableEncoder` say of each column, and the encoding to begin with."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values, all_missing, kind_of_column
 from sparsefm.encoding.dates import PARTS, Calendar
 from sparsefm.encoding.multi import COMBINERS, Multi
+from sparsefm.encoding.reading import Input
 from sparsefm.encoding.tables import Column, Dates, Labels, Lists, Numbers
 from sparsefm.encoding.vocabulary import Vocabulary
 
@@ -76,7 +77,7 @@ class Settings:
         kinds = _by_position(named, "numeric", names)
         named, other_parts = named_and_others(encoder.dates)
         parts = _by_position(named, "dates", names)
-        separators = _by_position(encoder.multi or {}, "multi", names)
+        separators = named_separators(encoder, names)
         used = {"hashed": buckets, "categorical": categorical, "numeric": kinds, "dates": parts}
         _check_weights(weights_of(encoder, names), names, {**used, "multi": separators})
         n_bins = 32 if encoder.n_bins == "auto" else int(encoder.n_bins)
@@ -207,6 +208,30 @@ def weights_of(encoder: Any, names: list[str]) -> dict[int, int]:
     """Return the positions of columns of lists with those of the columns of their weights."""
     given = _by_position(encoder.list_weights or {}, "list_weights", names)
     return {position: position_of(own, "list_weights", names) for position, own in given.items()}
+
+
+def named_separators(encoder: Any, names: list[str]) -> dict[int, str]:
+    """Return the separators that the user names, by the position of the column."""
+    return _by_position(encoder.multi or {}, "multi", names)
+
+
+def with_lists(data: Input, encoder: Any, *, anew: bool) -> Input:
+    """Return a table that is read with the weights and separators that an encoder says."""
+    names = data.column_names
+    separators = named_separators(encoder, names) | ({} if anew else separators_of(encoder))
+    return replace(data, weights=weights_of(encoder, names), separators=separators)
+
+
+def separators_of(encoder: Any) -> dict[int, str]:
+    """Return the separators of a fitted encoder, by the position of the column."""
+    if encoder._encodings is None:  # of a sparse matrix, which may have millions of columns
+        return {}
+    fields = zip(encoder._field_positions, encoder._encodings, strict=True)
+    return {
+        position: encoding.separator
+        for position, encoding in fields
+        if isinstance(encoding, Multi) and encoding.separator is not None
+    }
 
 
 def _check_weights(

@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsefm.encoding.dividing import read_divided
 from sparsefm.encoding.names import Names
 from sparsefm.encoding.tables import Column, Integers, Labels, Lists, is_missing
 
 NO_WEIGHTS: Mapping[int, int] = MappingProxyType({})
+NO_SEPARATORS: Mapping[int, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +71,10 @@ class Table:
     read_parts: Callable[[Any, str], Parts]
 
     def columns(
-        self, names: list[str], weights: Mapping[int, int] = NO_WEIGHTS
+        self,
+        names: list[str],
+        weights: Mapping[int, int] = NO_WEIGHTS,
+        separators: Mapping[int, str] = NO_SEPARATORS,
     ) -> Iterator[Column]:
         """Yield the columns, one at a time, except those that are weights.
 
@@ -79,6 +84,8 @@ class Table:
             What errors call the columns.
         weights : mapping of int to int
             From the positions of columns of lists to those of the columns of their weights.
+        separators : mapping of int to str
+            What divides text into lists, in the columns at these positions.
         """
         skipped = set(weights.values())
         for position, (series, name) in enumerate(zip(self.series, names, strict=True)):
@@ -87,7 +94,25 @@ class Table:
                 found = (self.read_parts(self.series[own], names[own]), names[own])
                 yield aligned(self.read_parts(series, name), name, *found)
             elif position not in skipped:
-                yield self.read_column(series, name)
+                lists = None
+                if position in separators:
+                    lists = self._divided(series, name, separators[position])
+                yield self.read_column(series, name) if lists is None else lists
+
+    def _divided(self, series: Any, name: str, separator: str) -> Lists | None:
+        """Return a column of text as lists; None if it holds something else."""
+
+        def read(begin: int, end: int) -> Column:
+            return self.read_column(rows_of(series, begin, end), name)
+
+        return read_divided(read, self.shape[0], separator)
+
+
+def rows_of(series: Any, begin: int, end: int) -> Any:
+    """Return some rows of a column of one of the libraries, not copied if it can be."""
+    if hasattr(series, "iloc"):
+        return series.iloc[begin:end]
+    return series[begin:end]
 
 
 def aligned(lists: Parts, name: str, weights: Parts, own: str) -> Lists:
