@@ -34,8 +34,9 @@ class Adam(Optimizer):
         rare features, which cause overfitting on one-hot data. The specification's scripts have
         1e-8; the default here predicts much better for targets and values of about unit scale.
     l2_linear : float
+        Weight of the penalty on w.
     l2_factors : float, sequence of float, or dict of str to float
-        Weights of the penalty on w and V. The objective is the mean over rows of the loss plus
+        Weight of the penalty on V. The objective is the mean over rows of the loss plus
         ``(l2_linear * w_i**2 + l2_factors * |v_i|**2) / 2`` for every feature i that the row has.
         A sequence has a number for each field. In estimators there may be a dict from columns to
         numbers, ``{"user": 1e-3}``; the columns that it does not name have the default.

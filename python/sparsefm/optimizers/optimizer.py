@@ -24,8 +24,9 @@ class Optimizer:
     learning_rate : float
         About the distance that one step moves a parameter.
     l2_linear : float
+        Weight of the penalty on w.
     l2_factors : float, sequence of float, or dict of str to float
-        Weights of the penalty on w and V. The objective is the mean over rows of the loss plus
+        Weight of the penalty on V. The objective is the mean over rows of the loss plus
         ``(l2_linear * w_i**2 + l2_factors * |v_i|**2) / 2`` for every feature i that the row has.
         A sequence has a number for each field. In estimators there may be a dict from columns to
         numbers, ``{"user": 1e-3}``; the columns that it does not name have the default.
