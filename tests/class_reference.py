@@ -89,6 +89,7 @@ def class_objective_gradients(X, y, w0, w, V, U, weights=None, l2_linear=0.0, l2
     e *= shares[:, None]
     S, G = X @ V, e @ U
     P = (S * S - (X * X) @ (V * V)) / 2
-    occurrence = (active(X).T @ shares)[:, None]
+    occurrence = active(X).T @ shares
     dV = X.T @ (G * S) - ((X * X).T @ G) * V
-    return e.sum(0), X.T @ e + l2_linear * occurrence * w, dV + l2_factors * occurrence * V, e.T @ P
+    dw = X.T @ e + (l2_linear * occurrence)[:, None] * w
+    return e.sum(0), dw, dV + (l2_factors * occurrence)[:, None] * V, e.T @ P

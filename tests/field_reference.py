@@ -76,7 +76,7 @@ def field_objective_gradients(
     return (
         e.sum(),
         X.T @ e + l2_linear * occurrence * w,
-        dV + l2_factors * occurrence[:, None] * V,
+        dV + (l2_factors * occurrence)[:, None] * V,
         dR,
     )
 
@@ -110,7 +110,7 @@ def aware_objective_gradients(
     shares = _shares(weights, len(y))
     e = shares * LOSSES[loss].slope(y, aware_scores(X, fields, w0, w, V))
     occurrence = active(X).T @ shares
-    dV = l2_factors * occurrence[:, None, None] * V
+    dV = (l2_factors * occurrence)[:, None, None] * V
     for i in range(X.shape[1]):
         for j in range(i + 1, X.shape[1]):
             slope = e @ (X[:, i] * X[:, j])

@@ -209,7 +209,8 @@ def objective(X, y, w0, w, V, loss, weights=None, l2_linear=0.0, l2_factors=0.0)
     weights : ndarray of shape (n,), optional
         One weight r per row; only their ratios matter.
     l2_linear, l2_factors : float
-        Strengths of the penalties on w and V; w0 is never penalised.
+        Strengths of the penalties on w and V; w0 is never penalised. l2_factors may be an array, of
+        shape (d,).
 
     Returns
     -------
@@ -244,7 +245,7 @@ def objective_gradients(X, y, w0, w, V, loss, weights=None, l2_linear=0.0, l2_fa
     slopes = shares * LOSSES[loss].slope(y, score(X, w0, w, V))
     dw0, dw, dV = gradients(X, slopes, w0, w, V)
     occurrence = active(X).T @ shares
-    return dw0, dw + l2_linear * occurrence * w, dV + l2_factors * occurrence[:, None] * V
+    return dw0, dw + l2_linear * occurrence * w, dV + (l2_factors * occurrence)[:, None] * V
 
 
 # --- Adam ---------------------------------------------------------------------------------------

@@ -163,9 +163,9 @@ def train(method, X, y, words):
 def test_whatever_can_be_fitted_can_be_saved(X, few, tmp_path_factory):
     if X is None:
         return
-    from sparsefm.encoding import libraries
+    from sparsefm.encoding import objects
 
-    before, libraries.FEW_ROWS = libraries.FEW_ROWS, 200 if few else 0
+    before, objects.FEW_ROWS = objects.FEW_ROWS, 200 if few else 0
     try:
         estimator = fm.FMClassifier(rank=2, epochs=1, search=None)
         if not train(estimator.fit, X, [0, 1] * 6, ("column", "X")):
@@ -179,7 +179,7 @@ def test_whatever_can_be_fitted_can_be_saved(X, few, tmp_path_factory):
         assert again[0] == again[1]
         assert loaded.encoder_.field_names_ == estimator.encoder_.field_names_
     finally:
-        libraries.FEW_ROWS = before
+        objects.FEW_ROWS = before
 
 
 WEIGHTS = st.floats(-10, 10) | st.integers(-3, 3) | st.none()

@@ -125,6 +125,7 @@ class Trainer:
     def __init__(
         self, optimizer: Described, bias: Real, vectors: Real, features: Real, threads: int
     ) -> None: ...
+    def penalise_factors(self, l2_factors: Real) -> None: ...
     def begin_segment(
         self,
         plan: Plan,

@@ -137,8 +137,8 @@ def test_no_names_are_made_for_a_million_columns(monkeypatch):
     def fail(names, n_columns):
         raise AssertionError("names were made")
 
-    monkeypatch.setattr(reading, "field_names", fail)
-    monkeypatch.setattr(fields, "field_names", fail)
+    monkeypatch.setattr(reading, "column_names", fail)
+    monkeypatch.setattr(fields, "column_names", fail)
     fitted, chunk = csr_columns(10**6)
     fitted.partial_fit(chunk)
     fitted.transform(chunk)

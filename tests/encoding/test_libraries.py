@@ -5,7 +5,7 @@ import decimal
 import numpy as np
 import pytest
 
-from sparsefm.encoding import libraries
+from sparsefm.encoding import objects
 from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.tables import Labels, Numbers
 
@@ -131,7 +131,7 @@ def content(column):
 @pytest.mark.parametrize("name", COLUMNS)
 def test_columns_are_read_as_they_are(name, few, monkeypatch):
     """With few rows, which a dict looks through, and with many, which the library does."""
-    monkeypatch.setattr(libraries, "FEW_ROWS", few)
+    monkeypatch.setattr(objects, "FEW_ROWS", few)
     series, expected = COLUMNS[name]
     assert (column := content(read(series))) == expected
     assert all(isinstance(value, str | bool | int | float | None) for value in column)
@@ -139,7 +139,7 @@ def test_columns_are_read_as_they_are(name, few, monkeypatch):
 
 @pytest.mark.parametrize("few", [200, 0])
 def test_only_what_occurs_of_a_large_dictionary_is_read(few, monkeypatch):
-    monkeypatch.setattr(libraries, "FEW_ROWS", few)
+    monkeypatch.setattr(objects, "FEW_ROWS", few)
     large = [f"id {i}" for i in range(1000)] + [None]
     for series in (
         pd.Series(large, dtype="category"),
@@ -154,7 +154,7 @@ def test_only_what_occurs_of_a_large_dictionary_is_read(few, monkeypatch):
 
 
 def test_arrow_dictionaries_with_oddities(monkeypatch):
-    monkeypatch.setattr(libraries, "FEW_ROWS", 0)
+    monkeypatch.setattr(objects, "FEW_ROWS", 0)
     indices = pa.array([0, 1, 2, 0, None])
     with_null = pa.DictionaryArray.from_arrays(indices, pa.array(["a", None, "b"]))
     assert content(read(pa.chunked_array([with_null]))) == ["a", None, "b", "a", None]
@@ -212,7 +212,7 @@ def test_arrow_dictionaries_with_oddities(monkeypatch):
 )
 @pytest.mark.parametrize("few", [200, 0])
 def test_other_columns_are_refused_by_name(series, few, monkeypatch):
-    monkeypatch.setattr(libraries, "FEW_ROWS", few)
+    monkeypatch.setattr(objects, "FEW_ROWS", few)
     are_objects = getattr(series, "dtype", None) == pl.Object
     for rows in (series,) if isinstance(series, pd.Series) or are_objects else (series, series[:0]):
         with pytest.raises(TypeError, match=r"column 'x' holds .*: (make|convert)"):

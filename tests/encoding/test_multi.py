@@ -9,7 +9,7 @@ from list_columns import ROWS, TEXT, encoded, expect, objects
 from scipy import sparse
 from sklearn.base import clone
 
-from sparsefm.encoding import TableEncoder, assembly, multi
+from sparsefm.encoding import TableEncoder, assembly, dividing, multi, tables
 from sparsefm.encoding.categories import Hashed
 from sparsefm.encoding.multi import Multi
 from sparsefm.encoding.saving import encoder_to_content, read_encoder
@@ -84,7 +84,9 @@ def test_separators():
 def test_texts_are_divided_in_parts(monkeypatch):
     texts = [f"{i % 7},{i % 11} , {i}" for i in range(50)]
     whole = encoded(objects(texts), multi={0: ","})
-    monkeypatch.setattr(multi, "TEXTS_AT_ONCE", 7)
+    monkeypatch.setattr(dividing, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(multi, "ROWS_AT_ONCE", 5)
+    monkeypatch.setattr(tables, "ROWS_AT_ONCE", 3)
     expect(encoded(objects(texts), multi={0: ","}), *whole)
 
 

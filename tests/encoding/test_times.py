@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from sparsefm.encoding import TableEncoder, libraries
+from sparsefm.encoding import TableEncoder, objects
 from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.objects import read_objects
 from sparsefm.encoding.tables import Dates, Labels, Numbers
@@ -167,7 +167,7 @@ def test_durations_are_numbers_to_every_setting():
 
 @pytest.mark.parametrize("few", [200, 0])
 def test_categories_of_dates_stay_categories(few, monkeypatch):
-    monkeypatch.setattr(libraries, "FEW_ROWS", few)
+    monkeypatch.setattr(objects, "FEW_ROWS", few)
     for series in (
         pd.Series(pd.to_datetime(["2024-01-02", None])).astype("category"),
         arrow([dt.datetime(2024, 1, 2), None], pa.timestamp("us")).dictionary_encode(),

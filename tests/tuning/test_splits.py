@@ -109,15 +109,15 @@ def dense(data):
 
 def test_features_that_no_training_row_has_are_left_out():
     fields = [0] * 10 + [1] * 10 + [2] * 10
-    data = one_hot([3, 25, 3, 7], 30, fields)
-    validation = one_hot([25, 4, 7, 12, 3], 30, fields)
+    data = one_hot([3, 25, 3, 7, 12], 30, fields)
+    validation = one_hot([25, 4, 7, 13, 3], 30, fields)
     found = Split().fold(data, validation)
-    assert found.training.X.n_features == found.validation.X.n_features == 3
-    used = [3, 7, 25]
+    assert found.training.X.n_features == found.validation.X.n_features == 4
+    used = [3, 7, 12, 25]
     assert np.array_equal(dense(found.training), dense(data)[:, used])
     assert np.array_equal(dense(found.validation), dense(validation)[:, used])
     assert found.validation.X.n_rows == 5  # also those that have no feature left
-    assert found.training.fields.tolist() == found.validation.fields.tolist() == [0, 0, 1]
+    assert found.training.fields.tolist() == found.validation.fields.tolist() == [0, 0, 1, 2]
     assert found.training.y is data.y
 
 
@@ -134,3 +134,18 @@ def test_rows_that_do_not_take_part_use_no_feature():
 def test_features_stay_where_more_than_half_of_them_are_used(n_features, kept):
     data = one_hot([0, 1, 2], n_features)
     assert Split().fold(data, data).training.X.n_features == kept
+
+
+def test_a_fold_keeps_the_numbers_of_fields():
+    """Features that no training row has are left out, unless a field would go with them."""
+    data = whole(50)
+    X = as_csr(sparse.csr_matrix(np.eye(50)), np.float64)
+    training = Split(np.arange(10), np.arange(10, 20))
+    used = training.parts(data)[0].rows  # each row has a feature of its own
+    for fields, kept in (
+        (np.arange(50) % 3, used),
+        (np.repeat([0, 1], [20, 30]), np.arange(50)),  # of field 1 there are none
+    ):
+        fold = training.fold(replace(data, X=X, fields=fields.astype(np.int32)), None)
+        assert fold.training.X.n_features == fold.validation.X.n_features == len(kept)
+        np.testing.assert_array_equal(fold.training.fields, fields[kept])

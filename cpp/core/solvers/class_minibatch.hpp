@@ -16,6 +16,7 @@
 #include "../interactions/class_fm.hpp"
 #include "../losses/softmax.hpp"
 #include "../optimizers/family.hpp"
+#include "../optimizers/penalties.hpp"
 #include "../parallel.hpp"
 #include "class_trainer.hpp"
 #include "segment.hpp"
@@ -47,10 +48,13 @@ class ClassMinibatch final : public Trainer<Real> {
   ClassMinibatch(const ClassStateView<Real>& state, const Settings& optimizer, int threads)
       : state_(state),
         optimizer_(optimizer),
-        l2_linear_(static_cast<Real>(optimizer["l2_linear"])),
-        l2_factors_(static_cast<Real>(optimizer["l2_factors"])),
+        penalties_(optimizer),
         threads_(threads),
         row_size_(ClassFm::row_size(state)) {}
+
+  void penalise_factors(const Real* l2_factors) noexcept override {
+    penalties_.of_features(l2_factors);
+  }
 
   void begin_segment(const Plan<Real>& plan, const Real* targets, std::span<const Index> order,
                      Index t, double learning_rate) override {
@@ -123,7 +127,10 @@ class ClassMinibatch final : public Trainer<Real> {
     const auto& batch = segment_.batch(step);
     team.for_blocks(batch.size(), feature_block, [&](Index, Index begin, Index end) {
       for (Index j = begin; j < end; ++j) {
-        if (j + ahead < batch.size()) state_.prefetch_update(batch.features[j + ahead]);
+        if (j + ahead < batch.size()) {
+          state_.prefetch_update(batch.features[j + ahead]);
+          penalties_.prefetch(batch.features[j + ahead]);
+        }
         update_feature<Values>(batch, j, step);
       }
     });
@@ -161,19 +168,20 @@ class ClassMinibatch final : public Trainer<Real> {
   template <class Values>
   void update_feature(const Batch<Real>& batch, Index j, Index step) noexcept {
     const auto in = batch.template occurrences<Values>(j);
-    const bool penalised = l2_linear_ != 0 || l2_factors_ != 0;
-    const auto share =
-        static_cast<Real>(penalised ? share_of(in, shares_, segment_.weights(step) != nullptr) : 0);
+    const Index i = batch.features[j];
+    const Real l2_factors = penalties_.factors(i);
+    const auto share = static_cast<Real>(
+        penalties_.any() ? share_of(in, shares_, segment_.weights(step) != nullptr) : 0);
     const auto missed = optimizer_.missed(Optimizer::catches_up ? segment_.gap(step, j) : 0);
     const Index stride = state_.stride();
-    Real* const block = state_.of_feature(batch.features[j]);
+    Real* const block = state_.of_feature(i);
 
     Parts::visit(state_.class_width, [&]<class>(Index c) {
       const Eigen::Map<const L> w(block + c);
       const L slope = sum_of<L>(in.size, [&](Index p) -> L {
         return in.values[p] * Eigen::Map<const L>(slopes(in.rows[p]) + c);
       });
-      optimizer_.apply(block + c, stride, L(slope + l2_linear_ * share * w), missed);
+      optimizer_.apply(block + c, stride, L(slope + penalties_.linear * share * w), missed);
     });
     Parts::visit(state_.width, [&]<class>(Index f) {
       const Index at = state_.class_width + f;
@@ -185,7 +193,7 @@ class ClassMinibatch final : public Trainer<Real> {
         const Real x = in.values[p];
         return x * x * Eigen::Map<const L>(slopes(in.rows[p]) + at + state_.width);
       });
-      optimizer_.apply(block + at, stride, L(xT - (self - l2_factors_ * share) * v), missed);
+      optimizer_.apply(block + at, stride, L(xT - (self - l2_factors * share) * v), missed);
     });
   }
 
@@ -212,7 +220,7 @@ class ClassMinibatch final : public Trainer<Real> {
 
   ClassStateView<Real> state_;
   Optimizer optimizer_;
-  Real l2_linear_, l2_factors_;
+  Penalties<Real> penalties_;
   int threads_;
   Index row_size_;
   Segment<Real> segment_;

@@ -13,6 +13,7 @@
 
 #include "../model/norm.hpp"
 #include "../optimizers/optimizer.hpp"
+#include "../optimizers/penalties.hpp"
 #include "row_pass.hpp"
 #include "shares.hpp"
 #include "trainer.hpp"
@@ -27,10 +28,13 @@ class Minibatch final : public Trainer<Real> {
       : state_(state),
         interaction_(interaction),
         optimizer_(optimizer),
-        l2_linear_(static_cast<Real>(optimizer["l2_linear"])),
-        l2_factors_(static_cast<Real>(optimizer["l2_factors"])),
+        penalties_(optimizer),
         threads_(threads),
         row_pass_(interaction, std::move(loss), state.width) {}
+
+  void penalise_factors(const Real* l2_factors) noexcept override {
+    penalties_.of_features(l2_factors);
+  }
 
   void begin_segment(const Plan<Real>& plan, const Real* targets, std::span<const Index> order,
                      Index t, double learning_rate) override {
@@ -92,6 +96,7 @@ class Minibatch final : public Trainer<Real> {
         if (j + ahead < batch.size()) {
           state_.prefetch_update(batch.features[j + ahead]);
           interaction_.prefetch(batch.features[j + ahead]);
+          penalties_.prefetch(batch.features[j + ahead]);
         }
         if constexpr (Interaction::scales_late) prefetch_terms<Values>(batch, j + terms_ahead);
         update_feature<Pieces, Values>(batch, j, step);
@@ -116,23 +121,24 @@ class Minibatch final : public Trainer<Real> {
   template <class Pieces, class Values>
   void update_feature(const Batch<Real>& batch, Index j, Index step) noexcept {
     const Index i = batch.features[j];
-    const bool penalised = l2_linear_ != 0 || l2_factors_ != 0;
-    const double share = penalised ? share_of(batch.template occurrences<Values>(j),
-                                              row_pass_.shares(), segment_.weights(step) != nullptr)
-                                   : 0;
+    const Real l2_factors = penalties_.factors(i);
+    const double share = penalties_.any()
+                             ? share_of(batch.template occurrences<Values>(j), row_pass_.shares(),
+                                        segment_.weights(step) != nullptr)
+                             : 0;
     const auto missed = optimizer_.missed(Optimizer::catches_up ? segment_.gap(step, j) : 0);
 
     const auto sums = gatherer_.template scalars<Values>(j);
     Real* w = state_.linear_block(i);
-    optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + l2_linear_ * share * *w)), missed);
+    optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + penalties_.linear * share * *w)),
+                     missed);
     const Index place = row_pass_.place(i);
     [[maybe_unused]] Real norm = 0;
     Pieces::visit(state_.width, [&]<class L>(Index f) {
       Eigen::Map<L> v(state_.factors(i) + f);
       const L xT = gatherer_.template factors<Values, L>(j, place, f);
       // The gradient of the penalty is a multiple of v_i, and so is what `own` subtracts.
-      const auto self =
-          multiple(interaction_.template own<L>(i, f), sums.self, l2_factors_ * share);
+      const auto self = multiple(interaction_.template own<L>(i, f), sums.self, l2_factors * share);
       optimizer_.apply(v.data(), state_.width, L(xT - self * v), missed);
       if constexpr (Interaction::uses_norms) norm += v.square().sum();
     });
@@ -175,7 +181,7 @@ class Minibatch final : public Trainer<Real> {
   StateView<Real> state_;
   [[no_unique_address]] Interaction interaction_;
   Optimizer optimizer_;
-  Real l2_linear_, l2_factors_;
+  Penalties<Real> penalties_;
   int threads_;
   RowPass<Real, Interaction> row_pass_;
   Gatherer<Real, Interaction::scales_late> gatherer_;

@@ -15,6 +15,9 @@ class Trainer {
  public:
   virtual ~Trainer() = default;
 
+  /// Gives the factors of each feature (features,) a penalty of their own. The array must stay.
+  virtual void penalise_factors(const Real* l2_factors) noexcept = 0;
+
   /// Starts a segment: an epoch, or the part of an epoch whose batches are transposed. It has
   /// order.size() steps, after t earlier steps. Step s takes batch order[s] of the plan. `targets`
   /// are those of the plan's rows. Plan and targets must stay until the segment is done.
@@ -30,9 +33,9 @@ class Trainer {
 /// none.
 int moments_of(const Settings& optimizer);
 
-/// The optimizer's settings also hold "l2_linear" and "l2_factors". These penalties count once for
-/// every row in which the parameter's feature occurs, so a parameter that no row of a batch touches
-/// has a gradient of zero.
+/// The optimizer's settings also hold "l2_linear" and "l2_factors" (`optimizers/penalties.hpp`).
+/// These penalties count once for every row in which the parameter's feature occurs, so a parameter
+/// that no row of a batch touches has a gradient of zero.
 template <class Real>
 std::unique_ptr<Trainer<Real>> make_trainer(const StateView<Real>& state, const Settings& loss,
                                             const Settings& optimizer, int threads);

@@ -109,8 +109,9 @@ def in_dtype(encoded: Encoded, dtype: npt.DTypeLike) -> tuple[Encoded, int | Non
         return encoded, None
     with np.errstate(over="ignore", under="ignore"):
         cast = values.astype(dtype)
-    wrong = ~np.isfinite(cast)
-    row = int(np.argwhere(wrong)[0, 0]) if wrong.any() else None
+    row = None
+    if cast.size and not np.isfinite([cast.min(), cast.max()]).all():
+        row = int(np.argwhere(~np.isfinite(cast))[0, 0])
     if not isinstance(encoded, Ragged):
         return (encoded[0], cast), row
     if row is not None:

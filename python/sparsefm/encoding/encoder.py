@@ -1,6 +1,7 @@
 """`TableEncoder`: what users see of the encoding."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ from sparsefm.encoding.settings import (
     named_and_others,
     refuse_names,
     resolved,
+    separators_of,
+    with_lists,
 )
 from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.encoding.streams import Watch, warn_of_few_rows
@@ -93,6 +96,10 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
     multi : mapping of str or int to str, optional
         The separator of each column of text that holds several values in a row, such as
         ``{"genres": "|"}``, by name or position. Columns of lists need no mention.
+    list_weights : mapping of str or int to str or int, optional
+        The column that has the weights of each of these columns of lists, such as
+        ``{"items": "amounts"}``, by name or position: a list of as many numbers in each row. It is
+        no field of its own.
     combiner : {"mean", "sqrt", "sum"}
         What the features of a list are in a row: with "mean" they add up to 1, so a list counts as
         much as a single value, however long it is; with "sqrt" their squares do; with "sum" they
@@ -115,7 +122,8 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         The field of each feature: its input column, or what `fields` says.
     field_names_ : list of str
         The fields' names: those of the input columns as text, "x0", "x1" and so on if they have
-        none; "field 0", "field 1" and so on where `fields` says what they are.
+        none; "field 0", "field 1" and so on where `fields` says what they are. Without the columns
+        of weights that `list_weights` names.
 
     Notes
     -----
@@ -144,6 +152,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         categorical: Sequence[str | int] | None = None,
         hashed: Mapping[str | int, int] | None = None,
         multi: Mapping[str | int, str] | None = None,
+        list_weights: Mapping[str | int, str | int] | None = None,
         combiner: str = "mean",
         fields: Any = None,
         dtype: str = "float32",
@@ -156,6 +165,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         self.categorical = categorical
         self.hashed = hashed
         self.multi = multi
+        self.list_weights = list_weights
         self.combiner = combiner
         self.fields = fields
         self.dtype = dtype
@@ -232,8 +242,8 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         if self._encodings is None:
             return np.array(fields, object)
         names = np.empty(self.n_features_out_, object)
-        for encoding, field in zip(self._encodings, fields, strict=True):
-            for column, name in encoding.names(field):
+        for encoding, position in zip(self._encodings, self._field_positions, strict=True):
+            for column, name in encoding.names(fields[position]):
                 names[column] = name
         return distinct_names(names)
 
@@ -290,7 +300,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         settings = Settings.of(self, self._column_names)
         return [
             position
-            for position, encoding in enumerate(self._encodings)
+            for position, encoding in zip(self._field_positions, self._encodings, strict=True)
             if isinstance(encoding, Number)
             and encoding.is_informative
             and settings.kind(position) == "auto"
@@ -309,7 +319,12 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
     def _encode(self, X: Any, owner: Any) -> _core.Csr:
         """Return the features of `X`."""
         check_settings(self)
-        return self._features(read(X, owner, self._names), self._encodings, self._scales)
+        return self._features(self._read_known(X, owner), self._encodings, self._scales)
+
+    def _read_known(self, X: Any, owner: Any) -> Input:
+        """Return a table like that of the fit, checked."""
+        data, separators = read(X, owner, self._names), separators_of(self)
+        return replace(data, weights=self._weights, separators=separators)
 
     def _learn_encode(self, X: Any, sample_weight: Any, owner: Any, *, anew: bool) -> _core.Csr:
         data = self._read(X, owner, anew=anew).keeping()
@@ -320,7 +335,8 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
 
     def _read(self, X: Any, owner: Any, *, anew: bool) -> Input:
         check_settings(self)
-        return read(X, owner, self._names, reset=anew, extend=not anew)
+        data = read(X, owner, self._names, reset=anew, extend=not anew)
+        return data if data.is_sparse else with_lists(data, self, anew=anew)
 
     def _learn(
         self, data: Input, sample_weight: Any, *, anew: bool
@@ -340,7 +356,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
             self._watch.check_matrix(data.as_csr(), weights, scales, data.names)
             return None, grown
         check_has_no_fields(self)
-        settings = Settings.of(self, data.field_names)
+        settings = Settings.of(self, data.column_names)
         warns = settings.others == "auto" if self._warns is None else self._warns
         return learn(data, weights, encodings, settings, self._watch, warns=warns), scales
 
@@ -348,6 +364,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         self, data: Input, encodings: list[Encoding] | None, scales: Scales, owner: Any
     ) -> None:
         self._encodings, self._scales, self._names = encodings, scales, data.names
+        self._weights = data.weights
         self._fields = (
             None if encodings is not None else fields_of_columns(self.fields, len(scales))
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from sparsefm.data.dataset import checked_fields
 from sparsefm.encoding.assembly import fields_of
 from sparsefm.encoding.columns import Encoding
 from sparsefm.encoding.names import Names
-from sparsefm.encoding.reading import field_names
+from sparsefm.encoding.reading import column_names, field_positions
+from sparsefm.encoding.table import NO_WEIGHTS
 from sparsefm.snapshots import consistent
 
 Fields = npt.NDArray[np.intp]
@@ -22,6 +24,7 @@ class FieldsMixin:
     """Gives a fitted encoder the fields of its features."""
 
     _fields: Fields | None = None  # of a sparse matrix, if columns are not fields
+    _weights: Mapping[int, int] = NO_WEIGHTS  # the columns of the weights of lists
 
     if TYPE_CHECKING:
         fields: Any
@@ -33,11 +36,15 @@ class FieldsMixin:
     @property
     @consistent
     def field_names_(self) -> list[str]:
-        """The names of the fields, which are the input columns unless `fields` says otherwise."""
+        """The names of the fields, which are the input columns unless `fields` says otherwise.
+
+        Columns of weights of lists are no fields.
+        """
         check_is_fitted(self)
         if self._fields is not None:
             return [f"field {number}" for number in range(int(self._fields.max()) + 1)]
-        return self._column_names
+        names = self._column_names
+        return [names[position] for position in self._field_positions] if self._weights else names
 
     @property
     @consistent
@@ -53,7 +60,12 @@ class FieldsMixin:
     @property
     def _column_names(self) -> list[str]:
         """The input columns' names, "x0", "x1" and so on if they have none."""
-        return field_names(self._names, self.n_features_in_)
+        return column_names(self._names, self.n_features_in_)
+
+    @property
+    def _field_positions(self) -> list[int]:
+        """The positions of the input columns that are fields."""
+        return field_positions(self.n_features_in_, self._weights)
 
     def _set_fields(self, fields: npt.NDArray[Any]) -> None:
         """Set the fields of the columns of a sparse matrix, which an estimator has found."""

@@ -1,6 +1,6 @@
 """From features back to cells: what `TableEncoder.inverse_transform` returns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import pairwise
@@ -41,9 +41,12 @@ class InverseMixin:
         _encodings: list[Encoding] | None
         _scales: Scales
         _names: Names | None
+        _weights: Mapping[int, int]
 
         @property
-        def field_names_(self) -> list[str]: ...  # noqa: D102
+        def _column_names(self) -> list[str]: ...
+        @property
+        def _field_positions(self) -> list[int]: ...
         @property
         def fields_(self) -> npt.NDArray[np.intp]: ...  # noqa: D102
 
@@ -53,9 +56,10 @@ class InverseMixin:
 
         Categories and lists come back as they were; numbers do up to rounding, those that were
         clipped as the bounds; of "bin", the text of the interval, such as "[20, 35)". Missing cells
-        and unknown categories are None or NaN. Values of a list with weights are a dict. Dates come
-        back in whole seconds, as exactly as `dtype` allows, those with a time zone in UTC; missing
-        ones are NaT. Durations and times of day come back as numbers of seconds.
+        and unknown categories are None or NaN. Values of a list with weights are a dict; weights
+        that have a column of their own are there, divided as `combiner` says. Dates come back in
+        whole seconds, as exactly as `dtype` allows, those with a time zone in UTC; missing ones are
+        NaT. Durations and times of day come back as numbers of seconds.
 
         Parameters
         ----------
@@ -83,17 +87,21 @@ class InverseMixin:
             data = (matrix.data * scales[matrix.indices]).astype(check_dtype(self.dtype))
             return sp.csr_matrix((data, matrix.indices, matrix.indptr), matrix.shape, copy=True)
         eps = float(np.finfo(check_dtype(self.dtype)).eps)
-        parts = _by_field(matrix, self.fields_, self.n_features_in_, eps)
-        columns = [
-            cells_of(encoding, entries, name)
-            for encoding, entries, name in zip(
-                self._encodings, parts, self.field_names_, strict=True
-            )
-        ]
+        parts = _by_field(matrix, self.fields_, len(self._encodings), eps)
+        names, cells = self._column_names, dict[int, Cells]()
+        for position, encoding, entries in zip(
+            self._field_positions, self._encodings, parts, strict=True
+        ):
+            if position in self._weights:
+                pair = weighted_cells(encoding, entries, names[position])
+                cells[position], cells[self._weights[position]] = pair
+            else:
+                cells[position] = cells_of(encoding, entries, names[position])
+        columns = [cells[position] for position in range(self.n_features_in_)]
         if self._names is None:
             return _stacked(columns)
         table = _frame(columns, self._names, getattr(X, "index", None))
-        return dict(zip(self.field_names_, columns, strict=True)) if table is None else table
+        return dict(zip(names, columns, strict=True)) if table is None else table
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,30 +164,51 @@ def _(encoding: Hashed, entries: Entries, name: str) -> Cells:
 
 @cells_of.register
 def _(encoding: Multi, entries: Entries, name: str) -> Cells:
-    single = encoding.single
-    if isinstance(single, Hashed):
-        return cells_of(single, entries, name)
-    is_missing = entries.columns == single.missing
-    items = entries.where(~is_missing)
+    lists, all_weights, items = _lists_of(encoding, entries, name)
     counts = np.bincount(items.rows, minlength=entries.n_rows)
-    ends = [0, *np.cumsum(counts).tolist()]
-    values = _values(single, items.columns).tolist()
     equal: dict[str, Any] = {
         "mean": 1 / counts[items.rows],
         "sqrt": counts[items.rows] ** -0.5,
         "sum": 1.0,
     }
-    lists: list[Any] = [values[begin:end] for begin, end in pairwise(ends)]
     if not np.allclose(items.values, equal[encoding.combiner], rtol=4 * entries.eps, atol=0):
-        weights = items.values.tolist()
-        spans = list(pairwise(ends))
-        lists = [dict(zip(values[a:b], weights[a:b], strict=True)) for a, b in spans]
+        pairs = zip(lists, all_weights, strict=True)
+        lists = [dict(zip(values, weights, strict=True)) for values, weights in pairs]
     elif encoding.separator is not None:
         lists = _joined(lists, encoding.separator)
+    return _in_cells(lists, encoding, entries)
+
+
+def weighted_cells(encoding: Any, entries: Entries, name: str) -> tuple[Cells, Cells]:
+    """Return the cells of a column of lists, and those of the column of their weights."""
+    if not isinstance(encoding, Multi):  # there were none
+        return cells_of(encoding, entries, name), np.full(entries.n_rows, None, object)
+    lists, weights, _ = _lists_of(encoding, entries, name)
+    return _in_cells(lists, encoding, entries), _in_cells(weights, encoding, entries)
+
+
+def _lists_of(
+    encoding: Multi, entries: Entries, name: str
+) -> tuple[list[Any], list[list[float]], Entries]:
+    """Return the values of each row, their weights, and the entries of both together."""
+    single = encoding.single
+    if isinstance(single, Hashed):
+        cells_of(single, entries, name)  # refuses
+    assert isinstance(single, Categories)
+    items = entries.where(entries.columns != single.missing)
+    counts = np.bincount(items.rows, minlength=entries.n_rows)
+    spans = list(pairwise([0, *np.cumsum(counts).tolist()]))
+    values, weights = _values(single, items.columns).tolist(), items.values.tolist()
+    return [values[a:b] for a, b in spans], [weights[a:b] for a, b in spans], items
+
+
+def _in_cells(lists: list[Any], encoding: Multi, entries: Entries) -> Cells:
+    """Return a cell for each row, None where its list is missing."""
+    assert isinstance(encoding.single, Categories)
     cells = np.empty(entries.n_rows, object)
     for row, cell in enumerate(lists):
         cells[row] = cell
-    cells[entries.rows[is_missing]] = None
+    cells[entries.rows[entries.columns == encoding.single.missing]] = None
     return cells
 
 

@@ -24,7 +24,7 @@ def learn(
     weights : ndarray of float64, shape (n,), optional
         Of the rows; those of weight zero do not count.
     known : list of Encoding
-        Of the first columns.
+        Of the first columns that are fields.
     settings : Settings
     watch : Watch
     warns : bool
@@ -35,12 +35,13 @@ def learn(
         counted = weights > 0
         weights = weights[counted]
     end = n_outputs(known)
-    encodings = []
-    for position, (column, name) in enumerate(zip(data.columns(), settings.names, strict=True)):
+    encodings: list[Encoding] = []
+    for position, column in zip(data.field_positions, data.columns(), strict=True):
+        name, field = settings.names[position], len(encodings)
         if counted is not None:
             column = column.take(counted)
-        if position < len(known):
-            encoding, before = known[position], known[position].n_outputs
+        if field < len(known):
+            encoding, before = known[field], known[field].n_outputs
             encoding = awakened(encoding, position, column, weights, end, settings)
             watch.check_column(encoding, column, name)
         else:

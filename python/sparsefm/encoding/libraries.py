@@ -14,16 +14,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sparsefm.encoding import objects
+from sparsefm.encoding.arrow import arrow_parts, read_arrow
 from sparsefm.encoding.names import Names
-from sparsefm.encoding.objects import distinct, no_weights, read_objects, read_weights
+from sparsefm.encoding.objects import (
+    distinct,
+    list_parts,
+    no_lists,
+    no_weights,
+    read_objects,
+    read_weights,
+)
+from sparsefm.encoding.table import Parts, Table
 from sparsefm.encoding.tables import (
     Column,
     Dates,
     Integers,
     Labels,
-    Lists,
     Numbers,
-    Table,
     as_column,
     as_finite,
     as_items,
@@ -34,7 +42,6 @@ from sparsefm.encoding.tables import (
 )
 from sparsefm.encoding.times import as_seconds, read_dates, read_durations, zone_name
 
-FEW_ROWS = 200  # up to so many
 PLAIN = {str, float, type(None)}  # can be hashed, and are different from each other
 
 
@@ -59,12 +66,13 @@ def as_table(X: Any) -> Table | None:
         return None
     library, names = frame.implementation, Names.of(frame.columns)
     if library.is_polars():
-        return Table(frame.to_native().get_columns(), names, frame.shape, _read_polars)
+        series = frame.to_native().get_columns()
+        return Table(series, names, frame.shape, _read_polars, _polars_parts)
     if library.is_pyarrow():
-        return Table(frame.to_native().columns, names, frame.shape, _read_arrow)
+        return Table(frame.to_native().columns, names, frame.shape, read_arrow, arrow_parts)
     native = frame.to_native() if library.is_pandas() else frame.to_pandas()
     series = [column for _, column in native.items()]
-    return Table(series, names, frame.shape, _read_pandas)
+    return Table(series, names, frame.shape, _read_pandas, _pandas_parts)
 
 
 def _whole(X: Any) -> Any:
@@ -92,11 +100,7 @@ def _read_pandas(series: Any, name: str) -> Column:
 
     dtype = series.dtype
     if isinstance(dtype, pd.ArrowDtype):
-        import pyarrow as pa
-
-        column = pa.array(series.array)
-        is_chunked = isinstance(column, pa.ChunkedArray)
-        return _read_arrow(column if is_chunked else pa.chunked_array([column]), name)
+        return read_arrow(_arrow_of(series), name)
     is_native = isinstance(dtype, np.dtype)
     if dtype.kind in "iuf":
         missing = {} if is_native else {"na_value": np.nan}
@@ -108,7 +112,7 @@ def _read_pandas(series: Any, name: str) -> Column:
         return _read_pandas_times(series, name)
     if dtype.kind != "O":
         raise unsupported(name, dtype)
-    if len(series) <= FEW_ROWS:
+    if len(series) <= objects.FEW_ROWS:
         is_categorical = isinstance(dtype, pd.CategoricalDtype)
         return read_objects(series.tolist(), name, is_categorical=is_categorical)
     if isinstance(dtype, pd.CategoricalDtype):
@@ -124,6 +128,21 @@ def _read_pandas(series: Any, name: str) -> Column:
     # Sooner than a dict. Of text alone pandas compares what is before a NUL; beside None, all.
     codes, uniques = pd.factorize(np.append(values, np.array([None])))
     return as_column(codes[:-1], uniques.tolist(), name, is_categorical=False)
+
+
+def _arrow_of(series: Any) -> Any:
+    """Return a column of pandas that is one of Arrow."""
+    import pyarrow as pa
+
+    column = pa.array(series.array)
+    return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
+
+
+def _pandas_parts(series: Any, name: str) -> Parts:
+    import pandas as pd
+
+    is_arrow = isinstance(series.dtype, pd.ArrowDtype)
+    return arrow_parts(_arrow_of(series), name) if is_arrow else list_parts(series.tolist(), name)
 
 
 def _pandas_integers(series: Any) -> Callable[[], npt.NDArray[Any]] | None:
@@ -181,11 +200,11 @@ def _read_polars(series: Any, name: str) -> Column:
     if isinstance(dtype, pl.Struct):
         raise nested(name, dtype)
     if isinstance(dtype, pl.List | pl.Array):
-        return _read_polars_lists(series, name)
+        return _polars_parts(series, name).joined()
     if dtype not in (pl.String, pl.Categorical, pl.Enum):
         raise unsupported(name, dtype)
     text = series.cast(pl.String)
-    if len(text) <= FEW_ROWS:
+    if len(text) <= objects.FEW_ROWS:
         return as_column(*distinct(text.to_list()), name, is_categorical=True)
     found = text.drop_nulls().unique().to_list()
     codes = text.cast(pl.Enum(found)).to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
@@ -207,10 +226,19 @@ def _read_polars_times(series: Any, name: str) -> Column:
     return read_dates(clock, name, zone_name(dtype.time_zone), utc)
 
 
-def _read_polars_lists(series: Any, name: str) -> Lists:
+def _polars_parts(series: Any, name: str) -> Parts:
     import polars as pl
 
-    inner = series.dtype.inner
+    if series.dtype in (pl.Object, pl.Null):
+        return list_parts(series.to_list(), name)
+    if not isinstance(series.dtype, pl.List | pl.Array):
+        raise no_lists(name, series.dtype)
+    inner, weights = series.dtype.inner, None
+    is_pair = isinstance(inner, pl.Struct) and len(inner.fields) == 2
+    if is_pair:
+        weight, inner = inner.fields[1], inner.fields[0].dtype
+        if not weight.dtype.is_numeric():
+            raise no_weights(name, series.dtype)
     if isinstance(inner, pl.List | pl.Array | pl.Struct | pl.Object):
         raise multi_valued(name, series.dtype)
     if inner.is_temporal():
@@ -220,133 +248,20 @@ def _read_polars_lists(series: Any, name: str) -> Lists:
     lists = lists.drop_nulls()
     lengths = lists.list.len().cast(pl.Int64)
     flat = lists.filter(lengths > 0).explode()
-    if inner.is_numeric():
+    if is_pair:
+        flat, found = (flat.struct.field(part.name) for part in flat.dtype.fields)
+        weights = read_weights(found.to_list(), name)
+
+    def items() -> Labels:
+        if not inner.is_numeric():
+            return as_items(_read_polars(flat, name), name)
         codes, found = distinct(flat.to_list())
-        items = as_column(codes, found, name, is_categorical=True)
-    else:
-        items = _read_polars(flat, name)
-    return Lists.of(present, lengths.to_numpy(), as_items(items, name))
+        return as_items(as_column(codes, found, name, is_categorical=True), name)
 
+    def values() -> Any:
+        return flat.cast(pl.Float64).to_numpy() if inner.is_numeric() else flat.to_list()
 
-def _read_arrow(column: Any, name: str) -> Column:
-    import pyarrow as pa
-
-    kind, is_a = column.type, pa.types
-    if is_a.is_run_end_encoded(kind):
-        return _read_arrow(_decoded(column), name)
-    value_kind = kind.value_type if is_a.is_dictionary(kind) else kind
-    if is_a.is_map(kind) or any(is_list(kind) for is_list in _arrow_lists()):
-        return _read_arrow_lists(column, name)
-    is_text = str(value_kind) in ("string", "large_string", "string_view")
-    is_number = is_a.is_integer(value_kind) or is_a.is_floating(value_kind)
-    is_decimal, is_flag = is_a.is_decimal(value_kind), is_a.is_boolean(value_kind)
-    if is_a.is_null(kind):
-        return Numbers(np.full(len(column), np.nan))
-    if is_a.is_null(value_kind):
-        return Labels(np.full(len(column), -1), [])
-    if is_a.is_temporal(kind):
-        return _read_arrow_times(column, name)
-    if is_a.is_struct(value_kind):
-        raise nested(name, kind)
-    if is_a.is_nested(value_kind) and not is_a.is_union(value_kind):
-        raise multi_valued(name, kind)
-    if is_a.is_temporal(value_kind) and "interval" not in str(value_kind):
-        is_text = True  # categories stay categories
-    if not (is_text or is_number or is_decimal or is_flag):
-        raise unsupported(name, kind)
-    if value_kind is kind and (is_number or is_decimal):
-        numbers = (column.cast(pa.float64()) if is_decimal else column).to_numpy()
-        integers = (lambda: column.fill_null(0).to_numpy()) if is_a.is_integer(kind) else None
-        return as_finite(numbers, name, integers)
-    if value_kind is kind and is_flag:
-        return Labels(column.cast(pa.int8()).fill_null(-1).to_numpy(), [False, True])
-    if len(column) <= FEW_ROWS:
-        return as_column(*distinct(column.to_pylist()), name, is_categorical=True)
-    if value_kind is not kind:
-        known = [chunk.dictionary for chunk in column.chunks]
-        if sum(map(len, known)) > len(column) or any(values.null_count for values in known):
-            column = column.cast(value_kind).dictionary_encode()
-    else:
-        column = column.dictionary_encode()
-    encoded = column.unify_dictionaries().combine_chunks()
-    codes = encoded.indices.cast(pa.int64()).fill_null(-1).to_numpy()
-    return as_column(codes, encoded.dictionary.to_pylist(), name, is_categorical=True)
-
-
-def _decoded(column: Any) -> Any:
-    """Return a column that is encoded in runs without these."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    chunks = [pc.run_end_decode(chunk) for chunk in column.chunks]
-    return pa.chunked_array(chunks, column.type.value_type)
-
-
-def _read_arrow_times(column: Any, name: str) -> Column:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if pa.types.is_duration(kind):
-        return read_durations(column.to_numpy(), name)
-    if pa.types.is_time(kind):
-        ticks = column.cast(pa.time64("ns")).cast(pa.int64())
-        return as_seconds(ticks.cast(pa.float64(), safe=False).to_numpy() / 1e9, name)
-    if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
-        raise temporal(name, kind)
-    if pa.types.is_date(kind) or kind.tz is None:
-        return read_dates(column.to_numpy(), name)
-    try:
-        clock = pc.local_timestamp(column).to_numpy()
-    except pa.ArrowInvalid as error:
-        raise ValueError(f"column {name!r} has a time zone that is not known: {error}") from None
-    return read_dates(clock, name, zone_name(kind.tz), column.to_numpy())
-
-
-def _arrow_lists() -> list[Any]:
-    import pyarrow.types as is_a
-
-    return [is_a.is_list, is_a.is_large_list, is_a.is_fixed_size_list]
-
-
-def _read_arrow_lists(column: Any, name: str) -> Lists:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_list(column.type) and str(column.type.value_type) == "string_view":
-        # Arrow cannot drop the missing ones of these.
-        column = column.cast(pa.list_(pa.string()))
-    present = column.is_valid().to_numpy()
-    kind, weights = column.type, None
-    try:
-        column = column.drop_null()
-    except pa.ArrowNotImplementedError:
-        raise unsupported(name, kind) from None
-    is_map = pa.types.is_map(kind)
-    value_kind = kind.key_type if is_map else kind.value_type
-    if pa.types.is_nested(value_kind):
-        raise multi_valued(name, kind)
-    if pa.types.is_temporal(value_kind):
-        raise temporal(name, kind)
-    if is_map and pa.types.is_nested(kind.item_type):
-        raise no_weights(name, kind)
-    if is_map:
-        parts = [(chunk, chunk.offsets.to_numpy()) for chunk in column.chunks]
-        inside = [slice(offsets[0], offsets[-1]) for _, offsets in parts]
-        chunks = [chunk.keys[part] for (chunk, _), part in zip(parts, inside, strict=True)]
-        flat = pa.chunked_array(chunks, value_kind)
-        lengths = np.concatenate([np.empty(0, np.int64), *(np.diff(one) for _, one in parts)])
-        chunks = [chunk.items[part] for (chunk, _), part in zip(parts, inside, strict=True)]
-        found = pa.chunked_array(chunks, kind.item_type)
-        weights = read_weights(found.to_pylist(), name)
-    else:
-        flat, lengths = pc.list_flatten(column), pc.list_value_length(column).to_numpy()
-    if pa.types.is_float16(value_kind):
-        flat = flat.cast(pa.float32())
-    is_number = pa.types.is_primitive(value_kind) or pa.types.is_decimal(value_kind)
-    if is_number:
-        flat = flat.dictionary_encode()  # numbers are categories here
-    return Lists.of(present, lengths, as_items(_read_arrow(flat, name), name), weights)
+    return Parts(present, lengths.to_numpy(), items, values, weights)
 
 
 def _occurring(codes: Integers, n_values: int) -> tuple[Integers, Any]:

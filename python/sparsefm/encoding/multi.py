@@ -1,11 +1,8 @@
 """Columns of lists as features: several entries in a row, one for each value of the list."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +18,12 @@ from sparsefm.encoding.columns import (
     as_labels,
     changed,
     kind,
-    text,
 )
-from sparsefm.encoding.tables import Column, Labels, Lists, Value
+from sparsefm.encoding.dividing import Divider
+from sparsefm.encoding.tables import Column, Labels, Lists
 
 COMBINERS = ("mean", "sqrt", "sum")
-TEXTS_AT_ONCE = 1 << 14  # bounds temporary objects
-
-_DIVIDED: WeakKeyDictionary[Labels, tuple[str, Lists]] = WeakKeyDictionary()
+ROWS_AT_ONCE = 1 << 12  # bounds temporary arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +68,21 @@ class Multi:
     def encode(self, column: Column, name: str) -> Ragged:
         """Look up each distinct value, and add up what is twice in a row."""
         lists = self._lists(column, name)
-        columns, _ = self.single.encode(lists.items, name)
+        values = lists.items.values
+        each = Labels(np.append(np.arange(len(values)), -1), values)  # and what is missing
+        columns, _ = self.single.encode(each, name)
+        joined = Growing(lists.n_rows, len(lists.items.codes))
+        unknown = None
+        for begin in range(0, lists.n_rows, ROWS_AT_ONCE):
+            rows = lists.between(begin, begin + ROWS_AT_ONCE)
+            part = self._encoded(columns[rows.items.codes], rows)
+            joined.append(part)
+            if unknown is None and part.unknown is not None:
+                unknown = begin + part.unknown
+        return replace(joined.finished(), unknown=unknown)
+
+    def _encoded(self, columns: Codes, lists: Lists) -> Ragged:
+        """Return the entries of some rows, given the output column of each item."""
         indptr, weights, unknown = lists.indptr, lists.weights, None
         known = columns != UNKNOWN
         if not known.all():
@@ -89,7 +98,7 @@ class Multi:
         return replace(_combined(columns, weights, indptr, self.combiner), unknown=unknown)
 
     def _lists(self, column: Column, name: str) -> Lists:
-        """Return a column as lists; text is divided, once only while it is in use."""
+        """Return a column as lists; text is divided."""
         if isinstance(column, Lists):
             return column
         labels = as_labels(column, name)
@@ -97,33 +106,46 @@ class Multi:
             return Lists(np.arange(len(labels.codes) + 1), labels)
         if self.separator is None and labels.values:
             raise changed(name, "lists", kind(labels.values[0]))
-        separator, lists = _DIVIDED.get(labels, ("", None))
-        if lists is None or separator != self.separator:
-            lists = divided(labels, self.separator or " ")
-            _DIVIDED[labels] = self.separator or "", lists
-        return lists
+        divider = Divider(self.separator or " ")
+        divider.append(labels)
+        return divider.finished()
 
 
-def divided(labels: Labels, separator: str) -> Lists:
-    """Return text as lists of what is between separators; what is blank there is left out."""
-    code_of: defaultdict[str, int] = defaultdict()
-    code_of.default_factory = code_of.__len__  # numbers what is new
-    lengths: list[int] = []
-    codes = [np.empty(0, np.int32)]
-    for begin in range(0, len(labels.values), TEXTS_AT_ONCE):
-        texts = map(text, labels.values[begin : begin + TEXTS_AT_ONCE])
-        parts = [one.split(separator) for one in texts]
-        lengths += map(len, parts)
-        found = map(code_of.__getitem__, chain.from_iterable(parts))
-        codes.append(np.fromiter(found, np.int32))
-    distinct: dict[Value, int] = {"": -1}
-    for part in map(str.strip, code_of):
-        distinct.setdefault(part, len(distinct) - 1)
-    places = np.array([distinct[part.strip()] for part in code_of] or [-1], np.int32)
-    present = np.ones(len(labels.values) + 1, bool)
-    present[-1] = False  # which the code -1 means
-    items = Labels(places[np.concatenate(codes)], list(distinct)[1:])
-    return Lists.of(present, np.array(lengths, np.int64), items).take(labels.codes)
+class Growing:
+    """Entries of rows, to which those of more rows are added, in arrays that do not move.
+
+    Parameters
+    ----------
+    n_rows : int
+    most : int
+        How many entries there will be at most.
+    """
+
+    def __init__(self, n_rows: int, most: int) -> None:
+        self._indptr, self._columns = np.zeros(n_rows + 1, np.int64), np.empty(most, np.int32)
+        self._values: Values | None = None
+        self._rows = 0  # so far
+
+    def append(self, part: Ragged) -> None:
+        """Add the entries of the next rows."""
+        begin, rows = int(self._indptr[self._rows]), len(part.indptr) - 1
+        self._indptr[self._rows : self._rows + rows + 1] = begin + part.indptr
+        self._rows += rows
+        entries = slice(begin, begin + len(part.columns))
+        self._columns[entries] = part.columns
+        if part.values is not None and self._values is None:
+            self._values = np.empty(len(self._columns))
+            self._values[:begin] = 1
+        if self._values is not None:
+            self._values[entries] = 1 if part.values is None else part.values
+
+    def finished(self) -> Ragged:
+        """Return all entries; the arrays give back what room they did not need."""
+        size = int(self._indptr[-1])
+        self._columns.resize(size, refcheck=False)
+        if self._values is not None:
+            self._values.resize(size, refcheck=False)
+        return Ragged(self._indptr, self._columns, self._values)
 
 
 def _combined(
@@ -131,7 +153,7 @@ def _combined(
 ) -> Ragged:
     """Return the entries of each row: equal columns added up, and divided as the combiner says."""
     n_rows = len(indptr) - 1
-    values = np.ones(len(columns)) if weights is None else weights
+    values = np.ones(len(columns)) if weights is None else weights.copy()  # changed below
     if combiner != "sum" and weights is not None:
         values = _scaled(weights, indptr)
     if combiner == "mean":

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.encoding.names import Names
+from sparsefm.encoding.table import Parts, Table
 from sparsefm.encoding.tables import (
     Column,
     Integers,
-    Lists,
-    Table,
+    Labels,
     as_column,
     as_finite,
     as_items,
@@ -31,11 +31,13 @@ from sparsefm.encoding.tables import (
 )
 from sparsefm.encoding.times import is_temporal, read_temporal
 
+FEW_ROWS = 200  # up to so many, columns of libraries are read as objects, too
+
 
 def array_table(rows: npt.NDArray[Any]) -> Table:
     """Return an array of text or of objects as a table without names."""
     columns = [column.tolist() for column in rows.astype(object).T]
-    return Table(columns, None, rows.shape, read_objects)
+    return Table(columns, None, rows.shape, read_objects, list_parts)
 
 
 def record_table(rows: Sequence[Mapping[Any, Any]], known: Names | None) -> Table:
@@ -53,7 +55,7 @@ def record_table(rows: Sequence[Mapping[Any, Any]], known: Names | None) -> Tabl
         are_text = found.are_text if keys else known.are_text
         found = Names(list(dict.fromkeys([*known.texts, *found.texts])), are_text)
     columns = [[row.get(key_of.get(name)) for row in rows] for name in found.texts]
-    return Table(columns, found, (len(rows), len(columns)), read_objects)
+    return Table(columns, found, (len(rows), len(columns)), read_objects, list_parts)
 
 
 def read_objects(rows: list[Any], name: str, *, is_categorical: bool = False) -> Column:
@@ -66,7 +68,7 @@ def read_objects(rows: list[Any], name: str, *, is_categorical: bool = False) ->
                 return as_finite(numbers, name)
         several = set(filter(has_several, kinds))
         if several:
-            return _read_lists(rows, several, name)
+            return _parts(rows, several, name).joined()
         if any(map(is_temporal, kinds)) and any(map(is_temporal, _kinds_present(rows))):
             return read_temporal(rows, name)
     try:
@@ -108,12 +110,23 @@ def has_several(kind: type) -> bool:
     return is_series or issubclass(kind, Sequence | Set | Mapping | np.ndarray)
 
 
-def _read_lists(rows: list[Any], several: set[type], name: str) -> Lists:
-    """Return a column of lists, or of dicts from values to weights, some of which are missing.
+def list_parts(rows: Sequence[Any], name: str) -> Parts:
+    """Return the parts of a column of lists; refuse one of single values."""
+    kinds = set(map(type, rows))
+    several = set(filter(has_several, kinds))
+    if not several:
+        for row, cell in enumerate(rows):
+            if not is_missing(cell):
+                raise no_lists(name, f"{cell!r:.40} in row {row}")
+    return _parts(rows, several, name)
+
+
+def _parts(rows: Sequence[Any], several: set[type], name: str) -> Parts:
+    """Return the parts of a column of lists, or of dicts from values to weights.
 
     Parameters
     ----------
-    rows : list
+    rows : sequence
     several : set of type
         The types of lists and dicts among the rows.
     name : str
@@ -139,15 +152,18 @@ def _read_lists(rows: list[Any], several: set[type], name: str) -> Lists:
             raise multi_valued(name, f"{inner.__name__} in {type(cells[0]).__name__}")
         if is_temporal(inner):
             raise temporal(name, f"{inner.__name__} in {type(cells[0]).__name__}")
-    try:
-        codes, found = distinct(flat)
-    except TypeError:
-        refuse(flat, name)
-    items = as_items(as_column(codes, found, name, is_categorical=True), name)
+
+    def items() -> Labels:
+        try:
+            codes, found = distinct(flat)
+        except TypeError:
+            refuse(flat, name)
+        return as_items(as_column(codes, found, name, is_categorical=True), name)
+
     weights = None
     if True in are_dicts:
         weights = read_weights(list(chain.from_iterable(cell.values() for cell in cells)), name)
-    return Lists.of(present, lengths, items, weights)
+    return Parts(present, lengths, items, lambda: flat, weights)
 
 
 def read_weights(found: list[Any], name: str) -> npt.NDArray[np.float64]:
@@ -169,6 +185,13 @@ def no_weights(name: str, kind: object) -> TypeError:
     return TypeError(
         f"column {name!r} holds dicts whose values are no numbers ({kind}): make them the weights "
         "of their keys, or make each row a list"
+    )
+
+
+def no_lists(name: str, found: object) -> TypeError:
+    """Return the error that a column that `list_weights` names holds no lists."""
+    return TypeError(
+        f"list_weights names column {name!r}, which holds no lists, but {found}: leave it out there"
     )
 
 

@@ -5,7 +5,7 @@ new, and find the words.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ from sparsefm.data.validation import read_array, unmasked
 from sparsefm.encoding.columns import as_numbers
 from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.names import Names, check_names, made_up
-from sparsefm.encoding.objects import array_table, record_table
-from sparsefm.encoding.tables import Column, Numbers, Table, as_finite
+from sparsefm.encoding.objects import array_table, list_parts, no_lists, record_table
+from sparsefm.encoding.table import Table
+from sparsefm.encoding.tables import Column, Numbers, as_finite
 from sparsefm.encoding.times import read_dates, read_durations
 from sparsefm.io.labels import NUMBERS
 
@@ -37,13 +38,19 @@ class Input:
     shape : (int, int)
     names : Names or None
         Those of a table, or those of the fit for an array or a sparse matrix.
-    kept : list of Numbers or Labels, optional
+    weights : mapping of int to int
+        From the positions of columns of lists to those of the columns of their weights.
+    separators : mapping of int to str
+        What divides text into lists, in the columns at these positions.
+    kept : list of Column, optional
         The columns, if they have been read already.
     """
 
     data: Any
     shape: tuple[int, int]
     names: Names | None
+    weights: Mapping[int, int] = field(default_factory=dict)
+    separators: Mapping[int, str] = field(default_factory=dict)
     kept: list[Column] | None = None
 
     @property
@@ -52,12 +59,26 @@ class Input:
         return isinstance(self.data, _core.Csr)
 
     @property
-    def field_names(self) -> list[str]:
+    def column_names(self) -> list[str]:
         """The columns' names, made up where there are none."""
-        return field_names(self.names, self.shape[1])
+        return column_names(self.names, self.shape[1])
+
+    @property
+    def field_positions(self) -> list[int]:
+        """The positions of the columns that are fields: all but the weights of lists."""
+        return field_positions(self.shape[1], self.weights)
+
+    @property
+    def field_names(self) -> list[str]:
+        """Their names."""
+        names = self.column_names
+        return [names[position] for position in self.field_positions] if self.weights else names
 
     def columns(self, *, last: bool = False) -> Iterator[Column]:
-        """Yield the columns, one at a time; the last time, none of them is kept any longer."""
+        """Yield the columns that are fields, one at a time; lists have their weights with them.
+
+        The last time, none of them is kept any longer.
+        """
         if self.kept is not None:
             while last and self.kept:
                 yield self.kept.pop(0)
@@ -67,9 +88,11 @@ class Input:
             for position in range(self.shape[1]):
                 yield Numbers(by_column[:, [position]].toarray().ravel())
         elif isinstance(self.data, Table):
-            yield from self.data.columns(self.field_names)
+            yield from self.data.columns(self.column_names, self.weights, self.separators)
         else:
-            names = self.field_names
+            names = self.column_names
+            for position in self.weights:
+                raise no_lists(names[position], "numbers")
             for position in range(self.shape[1]):
                 numbers = self.data[:, position]
                 are_integers = numbers.dtype.kind in "iu" and numbers.dtype.itemsize == 8
@@ -96,9 +119,15 @@ class Input:
         return as_csr(dense, np.float64)
 
 
-def field_names(names: Names | None, n_columns: int) -> list[str]:
+def column_names(names: Names | None, n_columns: int) -> list[str]:
     """Return the names of columns, made up where there are none."""
     return made_up(n_columns) if names is None or names.are_numbering else names.texts
+
+
+def field_positions(n_columns: int, weights: Mapping[int, int]) -> list[int]:
+    """Return the positions of the columns that are fields: all but the weights of lists."""
+    used = set(weights.values())
+    return [position for position in range(n_columns) if position not in used]
 
 
 def read(
@@ -181,7 +210,7 @@ def _as_array(X: Any, owner: Any, known: Names | None) -> npt.NDArray[Any] | Tab
         return array_table(array)
     if array.dtype.kind in "mM":
         read_column = read_dates if array.dtype.kind == "M" else read_durations
-        return Table(list(array.T), None, array.shape, read_column)
+        return Table(list(array.T), None, array.shape, read_column, list_parts)
     if array.dtype.kind == "c":
         raise ValueError(f"Complex data not supported: X holds {array.dtype}")
     if array.dtype.kind not in "fiub":

@@ -37,7 +37,7 @@ NUMBERS = {bool: "bool", int: "int64", float: "float64"}  # of categories that a
 def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
     """Return the parameters and all that is fitted: a header of JSON values, and arrays."""
     parameters = encoder.get_params() | {"dtype": np.dtype(encoder.dtype).name}
-    for name in ("dates", "hashed", "multi", "numeric"):
+    for name in ("dates", "hashed", "list_weights", "multi", "numeric"):
         if isinstance(parameters[name], Mapping):
             parameters[name] = dict(parameters[name])
     if parameters["categorical"] is not None:
@@ -50,6 +50,7 @@ def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
         "names": None if names is None else names.texts,
         "text_names": names is not None and names.are_text,
         "columns": None,
+        "weights": [list(pair) for pair in encoder._weights.items()],
     }
     if encoder._encodings is None:
         return header, {"scales": encoder._scales.values}
@@ -79,7 +80,8 @@ def read_encoder(reader: Reader) -> TableEncoder:
         columns = enumerate(reader.entry("columns", list))
         encoder._encodings = [_read_encoding(reader.part(str(j), header)) for j, header in columns]
         encoder._scales = Scales(np.empty(0))
-        encoder.n_features_in_ = len(encoder._encodings)
+        encoder._weights = _read_weights(reader, len(encoder._encodings))
+        encoder.n_features_in_ = len(encoder._encodings) + len(encoder._weights)
         encoder.n_features_out_ = _count_features(encoder._encodings)
     else:
         encoder._encodings = None
@@ -99,6 +101,20 @@ def read_encoder(reader: Reader) -> TableEncoder:
         if encoder._names.are_text:
             encoder.feature_names_in_ = encoder._names.as_array()
     return encoder
+
+
+def _read_weights(reader: Reader, n_fields: int) -> dict[int, int]:
+    """Return the columns of lists with those of their weights; older files have none."""
+    pairs = reader.entry("weights", list) if reader.has_entry("weights") else []
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise FileFormatError(f"has an encoder with damaged weights of lists: {shown(pairs)}")
+    columns = range(n_fields + len(pairs))
+    positions = [position for pair in pairs for position in pair]
+    if any(type(one) is not int or one not in columns for one in positions) or (
+        len(set(positions)) < len(positions)
+    ):
+        raise FileFormatError(f"has an encoder with damaged weights of lists: {shown(pairs)}")
+    return dict(pairs)
 
 
 def _read_fields(fields: Any, n_columns: int) -> npt.NDArray[np.intp] | None:

@@ -1,7 +1,7 @@
 """What the parameters of a `TableEncoder` say of each column, and the encoding to begin with."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ from sparsefm.encoding.categories import Categories, Hashed
 from sparsefm.encoding.columns import Encoding, Values, all_missing, kind_of_column
 from sparsefm.encoding.dates import PARTS, Calendar
 from sparsefm.encoding.multi import COMBINERS, Multi
+from sparsefm.encoding.reading import Input
 from sparsefm.encoding.tables import Column, Dates, Labels, Lists, Numbers
 from sparsefm.encoding.vocabulary import Vocabulary
 
@@ -76,7 +77,9 @@ class Settings:
         kinds = _by_position(named, "numeric", names)
         named, other_parts = named_and_others(encoder.dates)
         parts = _by_position(named, "dates", names)
-        separators = _by_position(encoder.multi or {}, "multi", names)
+        separators = named_separators(encoder, names)
+        used = {"hashed": buckets, "categorical": categorical, "numeric": kinds, "dates": parts}
+        _check_weights(weights_of(encoder, names), names, {**used, "multi": separators})
         n_bins = 32 if encoder.n_bins == "auto" else int(encoder.n_bins)
         clip = encoder.clip == "auto" or bool(encoder.clip)
         calendar = parts, other_parts
@@ -181,19 +184,84 @@ def check_settings(encoder: Any) -> None:
             )
         if not separator:
             raise ValueError(f"multi[{key!r}] must not be empty: it separates values")
+    if encoder.list_weights is not None and not is_mapping(encoder.list_weights):
+        raise TypeError(
+            "list_weights must map columns of lists to the columns of their weights, got "
+            f"{encoder.list_weights!r:.80}"
+        )
     for key, count in (encoder.hashed or {}).items():
         check_integer(count, f"hashed[{key!r}]", 1)
 
 
 def refuse_names(encoder: Any) -> None:
     """Refuse parameters that name columns of categories, for a sparse matrix, which has none."""
-    for parameter in ("categorical", "hashed", "multi"):
+    for parameter in ("categorical", "hashed", "multi", "list_weights"):
         named = getattr(encoder, parameter)
         if named is not None and len(named):
             raise ValueError(
                 f"{parameter} names columns, but the columns of a sparse matrix are features "
                 "already: pass a table, or leave it out"
             )
+
+
+def weights_of(encoder: Any, names: list[str]) -> dict[int, int]:
+    """Return the positions of columns of lists with those of the columns of their weights."""
+    given = _by_position(encoder.list_weights or {}, "list_weights", names)
+    return {position: position_of(own, "list_weights", names) for position, own in given.items()}
+
+
+def named_separators(encoder: Any, names: list[str]) -> dict[int, str]:
+    """Return the separators that the user names, by the position of the column."""
+    return _by_position(encoder.multi or {}, "multi", names)
+
+
+def with_lists(data: Input, encoder: Any, *, anew: bool) -> Input:
+    """Return a table that is read with the weights and separators that an encoder says."""
+    names = data.column_names
+    separators = named_separators(encoder, names) | ({} if anew else separators_of(encoder))
+    return replace(data, weights=weights_of(encoder, names), separators=separators)
+
+
+def separators_of(encoder: Any) -> dict[int, str]:
+    """Return the separators of a fitted encoder, by the position of the column."""
+    if encoder._encodings is None:  # of a sparse matrix, which may have millions of columns
+        return {}
+    fields = zip(encoder._field_positions, encoder._encodings, strict=True)
+    return {
+        position: encoding.separator
+        for position, encoding in fields
+        if isinstance(encoding, Multi) and encoding.separator is not None
+    }
+
+
+def _check_weights(
+    weights: dict[int, int], names: list[str], named: Mapping[str, Collection[int]]
+) -> None:
+    """Refuse columns of weights that are something else besides."""
+    owners: dict[int, int] = {}
+    for position, own in weights.items():
+        if own in weights:
+            raise ValueError(
+                f"list_weights names column {names[own]!r} as lists and as weights: a column is "
+                "one of them"
+            )
+        if own in owners:
+            raise ValueError(
+                f"list_weights names column {names[own]!r} as the weights of columns "
+                f"{names[owners[own]]!r} and {names[position]!r}: copy it"
+            )
+        owners[own] = position
+        if position in named["multi"]:
+            raise ValueError(
+                f"multi and list_weights both name column {names[position]!r}: text has no "
+                "weights, make lists of it"
+            )
+        for parameter, columns in named.items():
+            if own in columns:
+                raise ValueError(
+                    f"{parameter} names column {names[own]!r}, which list_weights names as "
+                    "weights: leave it out"
+                )
 
 
 def check_has_no_fields(encoder: Any) -> None:

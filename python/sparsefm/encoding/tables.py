@@ -1,7 +1,7 @@
 """Columns as they are read from a table: numbers, dates, or codes with their distinct values."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.encoding.names import Names
-
 Value: TypeAlias = str | int | float | bool
 Integers: TypeAlias = npt.NDArray[np.integer[Any]]
+
+ROWS_AT_ONCE = 1 << 14  # bounds temporary arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,23 +125,25 @@ class Lists:
         weights : ndarray of float64, optional
             NaN where missing.
         """
-        kept = items.codes >= 0
+        codes = items.codes.astype(np.int32, copy=False)
+        left_out = codes < 0
         if weights is not None:
-            kept &= (weights != 0) & ~np.isnan(weights)
-            weights = weights[kept]
-        before = np.append(0, np.cumsum(kept))
-        ends = np.append(0, np.cumsum(lengths))
+            left_out |= (weights == 0) | np.isnan(weights)
         counts = np.ones(len(present), np.int64)
-        counts[present] = np.diff(before[ends])
-        indptr = np.append(0, np.cumsum(counts))
-        is_item = np.ones(indptr[-1], bool)
-        is_item[indptr[:-1][~present]] = False
-        codes = np.full(indptr[-1], -1, np.int32)
-        codes[is_item] = items.codes[kept]
-        if weights is not None:
-            spread = np.ones(indptr[-1])
-            spread[is_item] = weights
-            weights = spread
+        counts[present] = lengths
+        dropped = np.flatnonzero(left_out)
+        if len(dropped):
+            owners = np.searchsorted(np.cumsum(lengths), dropped, side="right")
+            counts[present] -= np.bincount(owners, minlength=len(lengths))
+            codes = np.delete(codes, dropped)
+            weights = None if weights is None else np.delete(weights, dropped)
+        indptr = np.zeros(len(present) + 1, np.int64)
+        np.cumsum(counts, out=indptr[1:])
+        missing = indptr[:-1][~present]  # a missing list has one item, which is missing
+        if len(missing):
+            places = missing - np.arange(len(missing))
+            codes = np.insert(codes, places, -1)
+            weights = None if weights is None else np.insert(weights, places, 1.0)
         return cls(indptr, Labels(codes, items.values), weights)
 
     @property
@@ -154,9 +156,25 @@ class Lists:
         chosen = np.flatnonzero(rows) if rows.dtype == bool else rows
         begins, lengths = self.indptr[:-1][chosen], np.diff(self.indptr)[chosen]
         indptr = np.append(0, np.cumsum(lengths))
-        places = np.arange(indptr[-1]) + np.repeat(begins - indptr[:-1], lengths)
-        weights = None if self.weights is None else self.weights[places]
-        return Lists(indptr, Labels(self.items.codes[places], self.items.values), weights)
+        codes = np.empty(indptr[-1], self.items.codes.dtype)
+        weights = None if self.weights is None else np.empty(indptr[-1])
+        for begin in range(0, len(chosen), ROWS_AT_ONCE):
+            part = slice(begin, begin + ROWS_AT_ONCE)
+            first, last = indptr[begin], indptr[min(begin + ROWS_AT_ONCE, len(chosen))]
+            moved = np.repeat(begins[part] - indptr[:-1][part], lengths[part])
+            places = np.arange(first, last) + moved
+            codes[first:last] = self.items.codes[places]
+            if weights is not None and self.weights is not None:
+                weights[first:last] = self.weights[places]
+        return Lists(indptr, Labels(codes, self.items.values), weights)
+
+    def between(self, begin: int, end: int) -> "Lists":
+        """Return the rows from `begin` on, before `end`."""
+        indptr = self.indptr[begin : end + 1]
+        entries = slice(indptr[0], indptr[-1])
+        weights = None if self.weights is None else self.weights[entries]
+        items = Labels(self.items.codes[entries], self.items.values)
+        return Lists(indptr - indptr[0], items, weights)
 
     def show(self, row: int) -> str:
         """Return what a row holds, for an error message."""
@@ -201,31 +219,6 @@ class Dates:
 
 
 Column: TypeAlias = Numbers | Labels | Lists | Dates
-
-
-@dataclass(frozen=True, eq=False)
-class Table:
-    """A table of one of the libraries, or of Python objects.
-
-    Attributes
-    ----------
-    series : list
-        The columns, as the library has them.
-    names : Names or None
-        Of the columns, if they have any.
-    shape : (int, int)
-    read_column : callable
-        Returns numbers or labels for one of `series` and its name.
-    """
-
-    series: list[Any]
-    names: Names | None
-    shape: tuple[int, ...]
-    read_column: Callable[[Any, str], Column]
-
-    def columns(self, names: list[str]) -> Iterator[Column]:
-        """Yield the columns, one at a time; errors call them by `names`."""
-        return map(self.read_column, self.series, names)
 
 
 def as_finite(

@@ -240,7 +240,7 @@ class FactorizationMachine(
         )
         if before is None:
             warn_of_few_rows(self.encoder_, dataset.X.n_rows)
-            chosen = Hyperparameters(**given, **self._pairs_given())
+            chosen = Hyperparameters(**(given | self._by_field_given()))
             learner = Learner.begin(chosen, self._loss, dataset, self._seed())
         else:
             learner = adapted(self._learner, changed)

@@ -214,11 +214,14 @@ class ExamplesMixin:
 
     def _find_fields(self, matrix: _core.Csr, *, stream: bool) -> None:
         """Have the encoder of a one-hot matrix know its fields, if the model must have some."""
-        if not self._has_fields or self._fields() is not None:
+        needed = self._has_fields or self._has_penalties_by_field
+        if not needed or self._fields() is not None:
             return
         fields = None if stream else one_hot_fields(matrix)
         if fields is None:
             what = "pairs" if self.variant is None else f"variant={self.variant!r}"
+            if not self._has_fields:
+                what = "l2_factors of each field"
             why = "the first rows of a stream do not tell" if stream else "X is not one-hot"
             raise ValueError(
                 f"{what} needs to know which columns of X are of one field, and {why}: pass "
@@ -255,6 +258,11 @@ class ExamplesMixin:
     @abstractmethod
     def _has_fields(self) -> bool:
         """Whether the model is one that needs fields, by the user's choice."""
+
+    @property
+    @abstractmethod
+    def _has_penalties_by_field(self) -> bool:
+        """Whether fields have penalties of their own, by the user's choice."""
 
     # --- what regressor and classifier define ----------------------------------------------------
 

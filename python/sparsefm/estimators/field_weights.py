@@ -8,6 +8,7 @@ import numpy.typing as npt
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.settings import position_of
 from sparsefm.field_model import FieldWeightedModel, enlarged
+from sparsefm.optimizers import Optimizer
 from sparsefm.snapshots import consistent
 from sparsefm.training.pairs import as_pairs, chosen_weights
 from sparsefm.training.start import VARIANTS
@@ -19,6 +20,7 @@ class FieldWeights:
     if TYPE_CHECKING:
         variant: str | None
         pairs: Any
+        solver: Any
         encoder_: TableEncoder
         _learner: Any
 
@@ -46,9 +48,19 @@ class FieldWeights:
         """Whether the model is one that needs fields, by the user's choice."""
         return self.variant not in (None, VARIANTS[0]) or self.pairs is not None
 
-    def _pairs_given(self) -> dict[str, Any]:
-        """Return the parameter `pairs` as numbers of fields, if it is set."""
-        if self.pairs is None:
-            return {}
+    @property
+    def _has_penalties_by_field(self) -> bool:
+        """Whether fields have penalties of their own."""
+        return isinstance(self.solver, Optimizer) and self.solver._is_by_field
+
+    def _by_field_given(self) -> dict[str, Any]:
+        """Return the parameters that are set and name fields, with numbers of fields instead."""
+        given: dict[str, Any] = {}
         names = self.encoder_.field_names_
-        return {"pairs": as_pairs(self.pairs, lambda key: position_of(key, "pairs", names))}
+        if self.pairs is not None:
+            given["pairs"] = as_pairs(self.pairs, lambda key: position_of(key, "pairs", names))
+        if self._has_penalties_by_field:
+            given["solver"] = self.solver._for_fields(
+                len(names), lambda key: position_of(key, "l2_factors", names)
+            )
+        return given

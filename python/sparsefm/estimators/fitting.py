@@ -77,7 +77,7 @@ class FittingMixin(ExamplesMixin):
         held_out = eval_set is None and self.validation_fraction is not None
         split = self._hold_out(dataset) if held_out else None
         views = Views(self, X, sample_weight, eval_set, dataset, counts, split)
-        given |= self._pairs_given()
+        given |= self._by_field_given()
         del dataset  # its memory is free once it is encoded otherwise
         if go_on and not isinstance(self.solver, Sweeper):
             self._go_on(changed, before, *views(None))
@@ -183,8 +183,10 @@ class FittingMixin(ExamplesMixin):
         learner = Learner.begin(hyperparameters, self._loss, dataset, seed)
         self._train(learner, dataset, validation, stages, planner)
         epochs = stages[0] if len(stages) == 1 else tuple(stages)
-        pairs = {"pairs": self.pairs}  # by name, not by number
-        self.best_params_ = {"epochs": epochs, **vars(hyperparameters), **pairs, **self._kept()}
+        named = {"pairs": self.pairs}  # by name, not by number
+        if self._has_penalties_by_field:
+            named["solver"] = self.solver
+        self.best_params_ = {"epochs": epochs, **vars(hyperparameters), **named, **self._kept()}
 
     def _kept(self) -> dict[str, Any]:
         """Return the parameters that give another estimator this one's encoding and loss."""
@@ -215,8 +217,8 @@ class FittingMixin(ExamplesMixin):
             )
 
     @abstractmethod
-    def _pairs_given(self) -> dict[str, Any]:
-        """Return the parameter `pairs` as numbers of fields, if it is set."""
+    def _by_field_given(self) -> dict[str, Any]:
+        """Return the parameters that are set and name fields, with numbers of fields instead."""
 
     # --- what the estimator defines ---------------------------------------------------------------
 

@@ -33,7 +33,7 @@ def parameters_of(estimator: Any) -> Parameters:
     seed = estimator.random_state
     return {
         **{name: getattr(estimator, name) for name in SETTINGS},
-        "pairs": estimator._pairs_given().get("pairs"),
+        **estimator._by_field_given(),
         "batch_size": estimator.batch_size,
         "loss": estimator._loss,
         "dtype": np.dtype(estimator.dtype),

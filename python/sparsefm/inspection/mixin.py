@@ -143,7 +143,6 @@ class InsightMixin:
         self, X: Any, background: Any, target: Any, row: int | None = None
     ) -> FieldExplanation:
         """Explain all rows of `X`, or only one of them."""
-        from sparsefm.encoding.reading import read
         from sparsefm.inspection.field_explanation import (
             Background,
             FieldExplanation,
@@ -152,7 +151,7 @@ class InsightMixin:
         )
 
         formula, encoder = self._formula(target), self.encoder_
-        data = read(self._in_memory(X), self, encoder._names).keeping()
+        data = encoder._read_known(self._in_memory(X), self).keeping()
         chosen = np.ones(data.shape[0], bool)
         if row is not None:
             check_row(row, len(chosen))

@@ -27,8 +27,10 @@ class AdaGrad(Optimizer):
         :math:`\eta`.
     initial_accumulator : float
         Initial value of h; it damps rare features.
-    l2_linear, l2_factors : float
-        Weights of the penalty on w and V, as for `Adam`.
+    l2_linear : float
+        Weight of the penalty on w.
+    l2_factors : float, sequence of float, or dict of str to float
+        Weight of the penalty on V, one or for each field, as for `Adam`.
 
     References
     ----------

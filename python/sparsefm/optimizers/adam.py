@@ -33,9 +33,13 @@ class Adam(Optimizer):
         Added to the root, which is not bias-corrected. It avoids a division by zero, and it damps
         rare features, which cause overfitting on one-hot data. The specification's scripts have
         1e-8; the default here predicts much better for targets and values of about unit scale.
-    l2_linear, l2_factors : float
-        Weights of the penalty on w and V. The objective is the mean over rows of the loss plus
+    l2_linear : float
+        Weight of the penalty on w.
+    l2_factors : float, sequence of float, or dict of str to float
+        Weight of the penalty on V. The objective is the mean over rows of the loss plus
         ``(l2_linear * w_i**2 + l2_factors * |v_i|**2) / 2`` for every feature i that the row has.
+        A sequence has a number for each field. In estimators there may be a dict from columns to
+        numbers, ``{"user": 1e-3}``; the columns that it does not name have the default.
     updates : {"lazy", "exact"}
         "lazy" updates a parameter and its moments only in batches in which its feature occurs.
         "exact" gives the result of dense Adam, in which momentum moves every parameter in every

@@ -226,14 +226,9 @@ def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
         if fields is not None and not np.array_equal(fields, model.fields):
             raise ValueError("fields are others than those of init: leave fields out")
         return replace(dataset, fields=model.fields), start
-    if fields is None:
-        fields = one_hot_fields_of(dataset.training_rows())
-        if fields is None:
-            raise ValueError(
-                f"variant={start.variant!r}, or pairs, needs fields, the number of the field of "
-                "each column of X (X is not one-hot, which would tell)"
-            )
-    dataset = replace(dataset, fields=fields)
+    dataset = with_found_fields(dataset, f"variant={start.variant!r}, or pairs,")
+    fields = dataset.fields
+    assert fields is not None
     _check_pairs(start.pairs, number_of(fields))
     if start.variant == "ffm":
         check_width(len(fields), start.rank, dataset.dtype.itemsize, fields=number_of(fields))
@@ -243,6 +238,25 @@ def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
         else:
             model = _weighted(model, dataset, fields, start.pairs)
     return dataset, replace(start, model=model)
+
+
+def with_found_fields(dataset: Dataset, what: str) -> Dataset:
+    """Return a dataset that has fields, those of its one-hot rows if none are given.
+
+    Raises
+    ------
+    ValueError
+        If there are none. `what` needs them.
+    """
+    if dataset.fields is not None:
+        return dataset
+    fields = one_hot_fields_of(dataset.training_rows())
+    if fields is None:
+        raise ValueError(
+            f"{what} needs fields, the number of the field of each column of X (X is not one-hot, "
+            "which would tell)"
+        )
+    return replace(dataset, fields=fields)
 
 
 def _check_pairs(pairs: Pairs | None, n_fields: int) -> None:

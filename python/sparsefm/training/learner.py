@@ -156,11 +156,11 @@ class Learner:
             ]
         ).astype(np.float64)
 
-    def trainers(self, threads: int) -> list[Trainer]:
-        """Return a trainer for each output."""
+    def trainers(self, threads: int, fields: Any = None) -> list[Trainer]:
+        """Return a trainer for each output; `fields` has the field of each feature."""
         solver = self.hyperparameters.solver
         trainers = [
-            Trainer(state, self.loss, solver, threads=threads, steps=self.steps)
+            Trainer(state, self.loss, solver, threads=threads, steps=self.steps, fields=fields)
             for state in self.states
         ]
         for trainer in trainers:

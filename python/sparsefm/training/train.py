@@ -16,7 +16,7 @@ from sparsefm.sampling import SampledModel, Sweeper
 from sparsefm.threads import resolve_threads
 from sparsefm.training.callbacks import Callback, check_callbacks
 from sparsefm.training.evaluation import evaluate
-from sparsefm.training.field_state import with_fields
+from sparsefm.training.field_state import with_fields, with_found_fields
 from sparsefm.training.guard import guards_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
@@ -128,7 +128,8 @@ def train(
         prior for each field, and draws the features of a one-hot field at the same time. Default:
         the blocks of X if it is one-hot (every row has one feature of each block of consecutive
         columns); otherwise all features have one prior.
-        Default for variants "fwfm" and "ffm" and with `pairs`, if X names libffm files: theirs.
+        Default for variants "fwfm" and "ffm", with `pairs` and with a penalty for each field, if X
+        names libffm files: theirs.
     seed : int or None
         Seed of all random numbers. None: a new seed each time.
     n_threads : int, optional
@@ -182,7 +183,8 @@ def train(
     start = Start.check(init, init_scale, rank, solver.default_rank, variant, pairs)
     budget = check_budget(memory_budget, solver)
     sources = read_sources(X, y, X_val, y_val, real, threads, in_memory=budget is None)
-    if fields is None and (start.variant != VARIANTS[0] or start.pairs is not None):
+    by_field = isinstance(solver, Optimizer) and solver._is_by_field
+    if fields is None and (start.variant != VARIANTS[0] or start.pairs is not None or by_field):
         fields = sources.fields
     weights = sources.weights_with(sample_weight)
     dataset = Dataset.training(sources.X, sources.y, weights, real, task=task, fields=fields)
@@ -212,6 +214,10 @@ def train(
         chosen = Hyperparameters.of(start, solver, batch_size)
         if chosen.needs_fields:
             dataset, start = with_fields(dataset, start)
+        if by_field:
+            dataset = with_found_fields(dataset, "l2_factors, a number for each field,")
+            number = int(dataset.fields.max()) + 1  # type: ignore[union-attr]
+            chosen = replace(chosen, solver=solver._for_fields(number))
         run = _minibatches(
             dataset,
             found_loss,

@@ -23,6 +23,8 @@ class Trainer:
     threads : int
     steps : int
         Number of steps that `state` has made already.
+    fields : ndarray of int32, shape (d,), optional
+        The field of each feature, for penalties by field.
 
     Attributes
     ----------
@@ -39,10 +41,14 @@ class Trainer:
         *,
         threads: int,
         steps: int = 0,
+        fields: npt.NDArray[np.int32] | None = None,
     ) -> None:
         self.state, self.loss, self.optimizer, self.steps = state, loss, optimizer, steps
         self.learning_rate = optimizer.learning_rate
         self._core = state.trainer(loss, optimizer, threads)
+        penalties = optimizer._penalties_of(fields, state.bias.dtype)
+        if penalties is not None:
+            self._core.penalise_factors(penalties)
         self._work = WorkSplitter()
 
     def run(self, plan: Plan, targets: Array, segment: BatchNumbers, total: float) -> float:

@@ -64,7 +64,7 @@ class TrainingRun(Run):
         super().__init__(model)
         self._learner, self._loss_unit, self._threads = learner, loss_unit, threads
         self._dataset = dataset
-        self._trainers = learner.trainers(threads)
+        self._trainers = learner.trainers(threads, dataset.fields)
         self._plan = planner.plan(dataset, batch_size)
         self._targets = [target[self._plan.rows] for target in dataset.targets]
         self._random = stream(learner.seed, "batches", learner.steps) if shuffle else None

@@ -47,6 +47,7 @@ def variations(best: Hyperparameters) -> Iterator[Hyperparameters]:
     for factor in (0.3, 3.0):
         yield with_solver(**{solver._damping: factor * getattr(solver, solver._damping)})
     if best.rank:
+        assert isinstance(solver.l2_factors, float)  # the user sets all of a solver, or nothing
         for factor in (0.25, 4.0):
             yield with_solver(l2_factors=factor * solver.l2_factors)
         yield replace(best, init_scale=min(2 * best.init_scale, LARGEST_SCALE))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.distinct import distinct_values
 from sparsefm.tuning.trials import Fold
 
 Places = npt.NDArray[np.int64]  # positions in Dataset.rows
@@ -108,7 +109,9 @@ def _without_unused_features(fold: Fold) -> Fold:
     Hashed and rare features would take memory and time for every candidate.
     """
     training = fold.training
-    used = training.used_features
+    used, fields = training.used_features, training.fields
     if 2 * len(used) > training.X.n_features or len(used) == 0:
         return fold
+    if fields is not None and len(distinct_values(fields[used])) < len(distinct_values(fields)):
+        return fold  # what is set for a field by its number would be another's
     return Fold(training.with_features(used), fold.validation.with_features(used))

@@ -93,7 +93,7 @@ class OptimizerTrial:
         self._plan = conditions.planner.plan(fold.training, chosen.batch_size_for(rows))
         self._targets = [target[self._plan.rows] for target in fold.training.targets]
         self._random = stream(conditions.seed, "batches", 0)
-        self.trainers = self._learner.trainers(conditions.threads)
+        self.trainers = self._learner.trainers(conditions.threads, fold.training.fields)
 
     @property
     def steps_per_epoch(self) -> int:
