@@ -121,10 +121,7 @@ def entries(folder):
             fm.Scorer(known["model"]).score,
             {"indices": [0, 3], "values": [1.0, 2.0]},
         ),
-        "Scorer.predict": (
-            fm.Scorer(known["sampled"]).predict,
-            {"indices": [0, 3], "values": [1.0, 2.0]},
-        ),
+        "Scorer.predict": (fm.Scorer(known["sampled"]).predict, {"indices": [0], "values": [1.0]}),
         "onnx.export": (fm.onnx.export, {"model": known["tabular"], "path": target}),
         "read": (fm.read, {"path": text} | parameters(fm.read, ("path",))),
         "convert": (

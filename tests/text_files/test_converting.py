@@ -186,6 +186,7 @@ def changed(path, **arrays):
         ({"values": np.ones(4, np.int32)}, "values must be of float32 or float64"),
         ({"indptr": np.array([0, 2])}, r"indptr must have shape \(3\)"),
         ({"indptr": np.array([0, 3, 5])}, "has rows that do not fit their entries"),
+        ({"indptr": np.array([0, 2, 3])}, "has rows that do not fit their entries"),
         ({"indptr": np.array([1, 2, 4])}, "has rows that do not fit their entries"),
         ({"indptr": np.array([0, 5, 4])}, "indptr must not decrease: row 1"),
         ({"indptr": np.array([0, -1, 4])}, "indptr must not decrease: row 0"),

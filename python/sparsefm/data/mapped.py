@@ -99,8 +99,9 @@ def scanned(
         If they are no CSR matrix, or one that is not in canonical form.
     """
     all_ones = True
-    size = len(indices) if values is None else min(len(indices), len(values))
-    if len(indptr) == 0 or indptr[0] != 0 or not 0 <= indptr[-1] <= size:
+    size = len(indices)
+    fits = values is None or len(values) == size
+    if not fits or len(indptr) == 0 or indptr[0] != 0 or indptr[-1] != size:
         raise ValueError(f"{name} has rows that do not fit their entries")
     for begin, end in row_blocks(indptr):
         place = slice(int(indptr[begin]), int(indptr[end]))

@@ -1,4 +1,4 @@
-"""Files of rows: sparse text to matrices, tables to tables of PyArrow, and rows that stay in files."""
+"""Sparse text to matrices, tables to tables of PyArrow, and rows that stay in files."""
 
 from sparsefm.files.converting import convert
 from sparsefm.files.reading import SparseData, read
