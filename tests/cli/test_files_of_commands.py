@@ -192,3 +192,24 @@ def test_the_list_of_commands_says_what_they_say_and_imports_none():
     )
     assert "set()" in done.stdout, done.stdout + done.stderr
     assert "evaluate  Print metrics" in done.stdout
+
+
+def test_rows_that_stay_in_files(run):
+    run("train rows.svm --valid valid.svm --task binary -o model.st --quiet")
+    wanted = fm.load("model.st")
+    run("train rows.svm --valid valid.svm --task binary --memory-budget 300000000 -o files.st")
+    assert Path("rows.svm.sparsefm-rows").exists()
+    run("convert rows.svm -o rows.rows --one-based --threads 1", code=1)  # there is an index 0
+    run("convert rows.svm -o rows.rows --zero-based --dtype float32")
+    run("convert valid.svm -o valid.rows --features 11")
+    run("train rows.rows --valid valid.rows --task binary -o rows.st")
+    for path in ("files.st", "rows.st"):
+        found = fm.load(path)
+        np.testing.assert_array_equal(found.V, wanted.V)
+        assert found.history[-1].val_loss == wanted.history[-1].val_loss
+    for flag in ("--zero-based", "--max-bad-lines 1", "--format libsvm"):
+        done = run(f"train rows.rows --task binary -o a.st {flag}", code=2)
+        assert "run `sparsefm convert` with it" in done.stderr
+    text = Path("rows.svm").read_text()
+    run("convert - -o piped.rows", input=text)
+    assert Path("piped.rows").read_bytes() == Path("rows.rows").read_bytes()

@@ -15,6 +15,7 @@ from sparsefm.cli.console import warn
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.sources import has_names, table_parts, text_columns
 from sparsefm.files import SparseData, read
+from sparsefm.files.cache import is_file_of_rows
 from sparsefm.files.chunks import extent, text_chunks
 from sparsefm.files.paths import as_paths
 from sparsefm.files.rows import Expected
@@ -94,6 +95,11 @@ def are_tables(paths: Sequence[str], format: str, *, otherwise: bool) -> bool:
     return found.pop()
 
 
+def are_rows(paths: Sequence[str]) -> bool:
+    """Return whether there is a file of `sparsefm convert` among some."""
+    return any(path != STANDARD and is_file_of_rows(path) for path in paths)
+
+
 def suffix_of(path: str) -> str:
     """Return the suffix of a file, before that of a compression."""
     stem, suffix = os.path.splitext(path.lower())
@@ -106,14 +112,14 @@ def tables(data: Data) -> Iterator[Tables]:
     names = data.names
     if isinstance(names, str) and names not in ("header", "numbered"):
         names = names.split(",")
-    with _files(data.paths) as paths:
+    with local(data.paths) as paths:
         yield Tables.of(paths, data.format, names)
 
 
 def read_text(data: Data, **options: Any) -> SparseData:
     """Read sparse text, as `sparsefm.read`."""
     zero_based = "auto" if data.zero_based is None else data.zero_based
-    with _files(data.paths) as paths:
+    with local(data.paths) as paths:
         return read(paths, data.format, zero_based=zero_based, n_threads=data.threads, **options)
 
 
@@ -156,7 +162,7 @@ def _text_for_model(data: Data, model: Any) -> Iterator[SparseData]:
     threads = resolve_threads(data.threads)
     format = None if data.format == "auto" else data.format
     base = _base(data, model)
-    with _files(data.paths) as given:
+    with local(data.paths) as given:
         paths = as_paths(given, "DATA")
         if base is None:
             expected = Expected(np.dtype(dtype), None, None, 0)
@@ -194,7 +200,7 @@ def write_model(model: Any, path: str, **options: bool) -> None:
 
 
 @contextmanager
-def _files(paths: Sequence[str]) -> Iterator[list[str]]:
+def local(paths: Sequence[str]) -> Iterator[list[str]]:
     """Yield paths of files; what can be read only once is copied to one, and errors name it."""
     streams = {path for path in paths if path == STANDARD or _is_stream(path)}
     if not streams:

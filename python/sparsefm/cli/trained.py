@@ -58,25 +58,47 @@ def train_on_text(job: Job) -> Any:
     if init is not None:
         settings["init"] = init if init in STARTS else _loaded(init, fm.Model)
     model = settings.get("init")
-    rows, valid = _read(job, model.n_features if isinstance(model, fm.Model) else None)
     callbacks = job.callbacks()
     stopping = {
         name: options[name] for name in ("patience", "min_delta") if options[name] is not None
     }
     if stopping:
-        if valid is None:
+        if not options["valid"]:
             raise click.UsageError("--patience and --min-delta need --valid")
         callbacks.insert(0, fm.EarlyStopping(**stopping))
+    settings |= {"callbacks": callbacks, "resume": job.resume}
+    if settings.get("memory_budget") is not None or data.are_rows(job.paths):
+        return _train_on_files(job, settings)
+    rows, valid = _read(job, model.n_features if isinstance(model, fm.Model) else None)
     if "fields" not in settings and (settings.get("variant", "fm") != "fm" or "pairs" in settings):
         settings["fields"] = rows.fields
     return fm.train(
         rows.X,
         rows.y,
         *((valid.X, valid.y) if valid is not None else ()),
-        callbacks=callbacks,
-        resume=job.resume,
         **settings,
     )
+
+
+def _train_on_files(job: Job, settings: dict[str, Any]) -> Any:
+    """Train on rows that stay in files, which `train` reads as they are."""
+    options = job.options
+    given = [
+        flag
+        for flag, is_given in (
+            ("--zero-based or --one-based", options["zero_based"] is not None),
+            ("--format", options["format"] != "auto"),
+            ("--max-bad-lines", options["max_bad_lines"] != 0),
+            ("standard input", data.STANDARD in (*job.paths, *options["valid"])),
+        )
+        if is_given
+    ]
+    if given:
+        raise click.UsageError(
+            f"{given[0]} cannot go with --memory-budget or a file of rows: run `sparsefm convert` "
+            "with it, and train on the result"
+        )
+    return fm.train(list(job.paths), X_val=list(options["valid"]) or None, **settings)
 
 
 def _read(job: Job, n_features: int | None) -> tuple[SparseData, SparseData | None]:
