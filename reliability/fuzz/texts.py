@@ -45,8 +45,8 @@ def test(data: bytes, folder: Path) -> None:
     path = folder / "text"
     path.write_bytes(gzip.compress(text, 1) if choices.below(8) == 1 else text)
     one, other = (outcome(path, how, size) for size in sizes)
-    # Where bad lines are too many depends on the pieces, and so does whether a malformed line stands
-    # before the first row that tells the format; a NUL in a line that fills a piece ends all.
+    # Where bad lines are too many depends on the pieces, and so does whether a malformed line is
+    # read with the first row that tells the format; a NUL in a line that fills a piece ends all.
     depends = how["max_bad_lines"] == 1 or (how["max_bad_lines"] and how["format"] == "auto")
     if not depends and b"\0" not in text:
         assert one == other

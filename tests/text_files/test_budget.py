@@ -47,7 +47,6 @@ def same(one, other):
 def small_pieces(monkeypatch):
     """Make everything that is done piece by piece take several pieces."""
     monkeypatch.setattr(mapped.row_blocks, "__defaults__", (150,))
-    monkeypatch.setattr("sparsefm.data.dataset.ENTRIES_AT_ONCE", 150)
     monkeypatch.setattr("sparsefm.io.pieces.PIECE", 1 << 10)
     monkeypatch.setattr("sparsefm.files.spool.PIECE", 1 << 10)
     monkeypatch.setattr(lines.pieces, "__defaults__", (1 << 12,))
@@ -224,7 +223,8 @@ def test_gibbs_needs_memory(tmp_path):
         (1.5, TypeError, "memory_budget must be an integer, got 1.5"),
         (True, TypeError, "memory_budget must be an integer"),
         (0, ValueError, "memory_budget must be at least 1"),
-        (MIB, ValueError, "memory_budget is 1 MiB, but at least 160 MiB are needed"),
+        (MIB, ValueError, "memory_budget is 1048576 bytes, but even .* at least 167772160 are"),
+        (160 * MIB, ValueError, "is 160 MiB, but at least 160 MiB are needed: parameters"),
     ],
 )
 def test_bad_budgets(budget, error, message):
@@ -260,7 +260,13 @@ def test_a_text_is_parsed_once_and_again_when_it_changed(tmp_path, monkeypatch):
     changed = fm.train(path, memory_budget=BUDGET, **SETTINGS)
     assert parsed == ["a", "a", "a"]
     same(changed, fm.train(X[:300], y[:300], **SETTINGS))
-    assert sorted(os.listdir(tmp_path)) == ["a", "a" + SUFFIX]
+    fm.train([path, path], memory_budget=BUDGET, **SETTINGS)
+    del parsed[:]
+    fm.train(path, memory_budget=BUDGET, **SETTINGS)
+    fm.train([path, path], memory_budget=BUDGET, **SETTINGS)
+    assert parsed == []  # each way to read it has a file
+    assert len(os.listdir(tmp_path)) == 4
+    assert all(name == "a" or name.endswith(SUFFIX) for name in os.listdir(tmp_path))
 
 
 @pytest.mark.parametrize("place", [0, 20, 3000, -1])
@@ -288,7 +294,8 @@ def test_where_indices_begin_is_decided_by_both_files(tmp_path, monkeypatch):
     same(model, fm.train(paths[0], X_val=paths[1], **SETTINGS))
     same(model, fm.train(paths[0], X_val=paths[1], **options))
     assert fm.train(paths[0], **options).n_features == 2
-    assert parsed == ["a", "b", "a", "a", "b", "a"]
+    same(model, fm.train(paths[0], X_val=paths[1], **options))
+    assert parsed == ["a", "b", "a", "a", "b"]  # the third and fourth by training in memory
 
 
 def test_a_pattern_does_not_match_the_file_beside_the_text(tmp_path):

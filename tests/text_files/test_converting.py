@@ -165,12 +165,13 @@ def test_a_full_disk_leaves_the_old_file(paths, monkeypatch):
 
 def changed(path, **arrays):
     """Write a file of rows again, with other arrays and a valid checksum."""
-    header, found = pieces.read_mapped(path)
-    found |= arrays
+    content = pieces.read_mapped(path)
+    found = content.arrays | arrays
     found = {name: array.copy() for name, array in found.items() if array is not None}
-    header = {k: v for k, v in header.items() if k not in ("format_version", "sparsefm")}
+    header = {k: v for k, v in content.header.items() if k not in ("format_version", "sparsefm")}
     parts = {k: pieces.Pieces(v.dtype, len(v), [v]) for k, v in found.items()}
-    pieces.write_pieces(path, header, parts)
+    with open(path, "w+b") as file:
+        pieces.write_pieces(file, header, parts)
 
 
 @pytest.mark.parametrize(

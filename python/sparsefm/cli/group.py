@@ -13,7 +13,10 @@ COMMANDS = {
     "predict": ("predicting", "Predict each row of DATA with the model of a file."),
     "evaluate": ("evaluating", "Print metrics of the model of a file on the rows of DATA."),
     "inspect": ("inspecting", "Show what is in the file of a model."),
-    "convert": ("converting", "Write the rows of sparse text to a file that is read faster."),
+    "convert": (
+        "converting",
+        "Write the rows of sparse text to a file that is trained on without parsing.",
+    ),
     "explain": (
         "explaining",
         "Split the score of a row of DATA into contributions of features and pairs.",

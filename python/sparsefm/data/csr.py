@@ -35,6 +35,11 @@ def as_csr(
         The number of columns that it must have.
     """
     if isinstance(X, _core.Csr):  # the rows of a file
+        if n_features not in (None, X.n_features):
+            raise ValueError(
+                f"{name} has {X.n_features} features, but {n_features} are expected; "
+                "encode it as the training data were"
+            )
         return X
     if not sp.issparse(X):
         X = _dense_to_csr(X, name)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, take_rows
-from sparsefm.data.mapped import ENTRIES_AT_ONCE, is_mapped, release
+from sparsefm.data.mapped import is_mapped, release, row_blocks
 from sparsefm.data.validation import as_array, as_classes, as_labels, as_vector, as_weights
 
 Array = npt.NDArray[Any]
@@ -126,7 +126,7 @@ class Dataset:
         if "_used_features" not in vars(self):
             if is_mapped(self.X):
                 used = np.zeros(self.X.n_features, bool)
-                for rows in self._pieces():
+                for rows in self.row_numbers():
                     used[self.X.features_of(rows)] = True
                     release(self.X)
                 found = np.flatnonzero(used)
@@ -141,16 +141,16 @@ class Dataset:
             all_take_part = len(self.rows) == self.X.n_rows
             yield self.X if all_take_part else take_rows(self.X, self.rows)
             return
-        for rows in self._pieces():
+        for rows in self.row_numbers():
             yield take_rows(self.X, rows)
             release(self.X)
 
-    def _pieces(self) -> Iterator[RowNumbers]:
-        """Yield the rows that take part, a part of them at a time."""
-        mean = max(self.X.n_nonzeros // self.X.n_rows, 1)
-        size = max(ENTRIES_AT_ONCE // mean, 1)
-        for begin in range(0, len(self.rows), size):
-            yield self.rows[begin : begin + size]
+    def row_numbers(self) -> Iterator[RowNumbers]:
+        """Yield the numbers of the rows that take part, in pieces with few entries each."""
+        ends = np.zeros(len(self.rows) + 1, np.int64)
+        np.cumsum(np.diff(self.X.indptr)[self.rows], out=ends[1:])
+        for begin, end in row_blocks(ends):
+            yield self.rows[begin:end]
 
     def mean(self, values: Array) -> float:
         """Return the weighted mean of `values`, one for each of the n rows."""

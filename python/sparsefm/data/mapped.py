@@ -5,29 +5,28 @@ Nothing here does anything to a matrix in memory.
 
 import mmap
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
+from sparsefm.io.pieces import Mapping
 
 ENTRIES_AT_ONCE = 1 << 20  # bounds the pages in memory, and temporary copies
 
 Array = npt.NDArray[Any]
 
 
-def mapped(file: BinaryIO) -> mmap.mmap:
-    """Map a file into memory; its arrays can only be read."""
-    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+def mapping_of(array: Array | None) -> Mapping | None:
+    """Return our own mapping that an array is in, None if there is none.
 
-
-def mapping_of(array: Array | None) -> mmap.mmap | None:
-    """Return the mapping that an array is in, None if it is in memory."""
+    A user's arrays may be in mappings, too; these may have been changed, and are left alone.
+    """
     owner: Any = array
     while owner is not None and not isinstance(owner, mmap.mmap):
         owner = owner.obj if isinstance(owner, memoryview) else getattr(owner, "base", None)
-    return owner
+    return owner if isinstance(owner, Mapping) else None
 
 
 def is_mapped(X: _core.Csr) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -100,15 +101,10 @@ class Plan:
         work = WorkSplitter()
         begin = 0
         while begin < len(order):
-
-            def most(done: int, left: BatchNumbers = order[begin:]) -> int:
-                """Return how many batches are likely to fit beside the first ones."""
-                size = max(self.core.bytes_of(left[:done]), 1)
-                return int(done * self._room.transposes / size) - done + 1 if done else 1
-
-            for start, end in work.calls(len(order) - begin, most):
-                self.core.transpose(order[begin + start : begin + end], self._threads)
-                size = self.core.count_within(order[begin:], self._room.transposes)
+            left = order[begin:]
+            for start, end in work.calls(len(left), partial(self._most_to_transpose, left)):
+                self.core.transpose(left[start:end], self._threads)
+                size = self.core.count_within(left, self._room.transposes)
                 if size < end:
                     break
             segment = order[begin : begin + size]
@@ -118,6 +114,13 @@ class Plan:
             if size < len(order):
                 self.core.forget(segment)
             release(self._X)
+
+    def _most_to_transpose(self, batches: BatchNumbers, done: int) -> int:
+        """Return how many batches are likely to fit beside the first ones."""
+        if done == 0:
+            return 1
+        mean = max(self.core.bytes_of(batches[:done]), 1) / done
+        return int(self._room.transposes / mean) - done + 1
 
     def _expect(self, batches: BatchNumbers) -> None:
         """Have the rows of batches read from their file while others are trained on."""

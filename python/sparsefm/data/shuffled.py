@@ -5,6 +5,7 @@ A bucket is a piece of the result. First the rows are read in the order of the f
 appended to its bucket. Then each bucket, which fits into memory, is put in order.
 """
 
+import mmap
 import tempfile
 from typing import Any, BinaryIO
 
@@ -12,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
-from sparsefm.data.mapped import ENTRIES_AT_ONCE, mapped, release, row_blocks
+from sparsefm.data.mapped import ENTRIES_AT_ONCE, release, row_blocks
 from sparsefm.io.container import bytes_of
+from sparsefm.io.pieces import Mapping
 from sparsefm.io.replacing import naming_folder
 
 Array = npt.NDArray[Any]
@@ -95,7 +97,8 @@ class _Sections:
 
     def matrix(self, n_features: int) -> _core.Csr:
         """Return the matrix, mapped from the file."""
-        whole, count = mapped(self._file), int(self._indptr[-1])
+        count = int(self._indptr[-1])
+        whole = Mapping(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         indptr = np.frombuffer(whole, np.int64, len(self._indptr))
         arrays = [
             np.frombuffer(whole, dtype, count, start) if count else np.empty(0, dtype)

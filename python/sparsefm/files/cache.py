@@ -8,8 +8,10 @@ and perhaps `weights` and `qid` of the rows and `fields` of the features.
 from __future__ import annotations
 
 import os
+import tempfile
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,15 +20,15 @@ from sparsefm import _core
 from sparsefm.data.mapped import scanned
 from sparsefm.errors import FileFormatError
 from sparsefm.files.spool import Spool
-from sparsefm.io.container import METADATA
+from sparsefm.io.container import METADATA, Arrays
 from sparsefm.io.file import read_file
-from sparsefm.io.pieces import Pieces, read_mapped, write_pieces
+from sparsefm.io.pieces import Pieces, read_mapped, read_written, write_pieces
 from sparsefm.io.reader import Reader, naming
-from sparsefm.io.replacing import FilePath
+from sparsefm.io.replacing import FilePath, naming_folder, replacing
 
 Array = npt.NDArray[Any]
 
-KIND = "rows"
+KIND, MATRIX = "rows", "matrix"
 START = f'{{"{METADATA}"'.encode()  # what stands after the length of the header
 UNKNOWN = -1  # field of a feature
 
@@ -51,7 +53,7 @@ class Description:
     """
 
     n_features: int
-    format: str = "matrix"
+    format: str = MATRIX
     zero_based: bool = True
     lowest: int = -1
     n_bad_lines: int = 0
@@ -64,12 +66,13 @@ class StoredRows:
 
     Attributes
     ----------
-    path : str
+    name : str
+        What errors call it: a path, or an argument.
     description : Description
     indptr, indices, values, y, weights, qid, fields : ndarray or None
     """
 
-    path: str
+    name: str
     description: Description
     indptr: Array
     indices: Array
@@ -81,7 +84,7 @@ class StoredRows:
 
     def matrix(self, n_features: int) -> _core.Csr:
         """Return the checked rows, with as many features as another file may say."""
-        with naming(self.path):
+        with naming(self.name):
             return scanned(self.indptr, self.indices, self.values, n_features, "X")
 
 
@@ -96,33 +99,65 @@ def is_file_of_rows(path: str) -> bool:
         return False
 
 
-def write_rows(path: FilePath, spool: Spool, about: Description, fields: Array | None) -> None:
-    """Write rows to a file, completely or not at all.
+def write_rows(
+    path: FilePath | None,
+    spool: Spool,
+    about: Description,
+    fields: Array | None,
+    *,
+    name: str,
+    folder: str | None = None,
+    mode: int | None = None,
+) -> StoredRows:
+    """Write rows to a file, completely or not at all; return them from there, mapped.
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or None
+        None: the file has no name, and is gone when the rows are.
     spool : Spool
         Its indices are those of the text.
     about : Description
     fields : ndarray of int32 or None
         Of each feature; `UNKNOWN` for one that does not occur.
+    name : str
+        What errors call the rows.
+    folder : str, optional
+        Of a file without a name.
+    mode : int, optional
+        Who may read the file.
     """
     arrays = spool.arrays(0 if about.zero_based else 1)
     if fields is not None:
         arrays["fields"] = Pieces(np.dtype(np.int32), len(fields), [fields])
-    write_pieces(path, {"kind": KIND, **vars(about)}, arrays)
+    with ExitStack() as stack:
+        file: BinaryIO
+        if path is None:
+            stack.enter_context(naming_folder(folder))
+            file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+        else:
+            file = stack.enter_context(replacing(path))
+            if mode is not None and hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), mode)
+        write_pieces(file, {"kind": KIND, **vars(about)}, arrays)
+        if path is None or os.name == "posix":  # other systems rename no file that is mapped
+            # Another process may replace the file at any time: what was written is what counts.
+            content = read_written(file)
+            return _stored_rows(name, content.header, content.arrays)
+    return open_rows(os.fspath(path))
 
 
-def open_rows(path: str, *, mapped: bool = True) -> StoredRows:
+def open_rows(path: str, *, mapped: bool = True, name: str | None = None) -> StoredRows:
     """Return the rows of a file, whose checksum is checked.
 
     Parameters
     ----------
     path : str
     mapped : bool
-        Whether arrays stay in the file, and are mapped into memory. It must then not be cut off
+        Whether arrays stay in the file, and are mapped into memory. It must then not be changed
         while they are in use.
+    name : str, optional
+        What errors call the rows later. Default: the path.
 
     Raises
     ------
@@ -130,39 +165,47 @@ def open_rows(path: str, *, mapped: bool = True) -> StoredRows:
         If it is damaged, from a newer version, or holds something else.
     """
     with naming(path):
-        reader = Reader(*(read_mapped(path) if mapped else read_file(path)))
-        kind = reader.entry("kind", str)
-        if kind != KIND:
-            raise FileFormatError(f"holds a {kind:.40}, and no rows: load it with sparsefm.load")
-        about = Description(
-            reader.integer("n_features", 0, 2**31 - 1),
-            reader.entry("format", str),
-            reader.entry("zero_based", bool),
-            reader.integer("lowest", -1, 2**31 - 1),
-            reader.integer("n_bad_lines", 0),
-            reader.get("sources"),
-        )
-        y = reader.array("y", (None,), ("float64",))
-        n = len(y)
+        if not mapped:
+            return _stored_rows(name or path, *read_file(path))
+        content = read_mapped(path)
+        return _stored_rows(name or path, content.header, content.arrays)
 
-        def optional(name: str, size: int | None, *dtypes: str) -> Array | None:
-            return reader.array(name, (size,), dtypes) if reader.has_array(name) else None
 
-        indices = reader.array("indices", (None,), ("int32",))
-        stored = StoredRows(
-            path,
-            about,
-            reader.array("indptr", (n + 1,), ("int64",)),
-            indices,
-            optional("values", len(indices), "float32", "float64"),
-            y,
-            optional("weights", n, "float64"),
-            optional("qid", n, "int64"),
-            optional("fields", None, "int32"),
-        )
-        if stored.fields is not None:
-            _check_fields(stored.fields, about.n_features)
-        reader.check_all_read()
+def _stored_rows(name: str, header: dict[str, Any], arrays: Arrays) -> StoredRows:
+    """Return the rows that the content of a file stands for."""
+    reader = Reader(header, arrays)
+    kind = reader.entry("kind", str)
+    if kind != KIND:
+        raise FileFormatError(f"holds a {kind:.40}, and no rows: load it with sparsefm.load")
+    about = Description(
+        reader.integer("n_features", 0, 2**31 - 1),
+        reader.entry("format", str),
+        reader.entry("zero_based", bool),
+        reader.integer("lowest", -1, 2**31 - 1),
+        reader.integer("n_bad_lines", 0),
+        reader.get("sources"),
+    )
+    y = reader.array("y", (None,), ("float64",))
+    n = len(y)
+
+    def optional(array: str, size: int | None, *dtypes: str) -> Array | None:
+        return reader.array(array, (size,), dtypes) if reader.has_array(array) else None
+
+    indices = reader.array("indices", (None,), ("int32",))
+    stored = StoredRows(
+        name,
+        about,
+        reader.array("indptr", (n + 1,), ("int64",)),
+        indices,
+        optional("values", len(indices), "float32", "float64"),
+        y,
+        optional("weights", n, "float64"),
+        optional("qid", n, "int64"),
+        optional("fields", None, "int32"),
+    )
+    if stored.fields is not None:
+        _check_fields(stored.fields, about.n_features)
+    reader.check_all_read()
     return stored
 
 

@@ -1,5 +1,6 @@
 """`convert`: from sparse text, or a stream of rows, to a file of rows."""
 
+import os
 from contextlib import ExitStack
 from typing import Any
 
@@ -8,7 +9,7 @@ from sparsefm.files.cache import is_file_of_rows
 from sparsefm.files.detecting import FORMATS, Form
 from sparsefm.files.paths import as_paths, names_files
 from sparsefm.files.reading import expected_of
-from sparsefm.files.storing import draft_of, is_stream, spooled
+from sparsefm.files.storing import draft_of, is_stream, text_draft
 from sparsefm.io.replacing import FilePath, find_target
 from sparsefm.threads import resolve_threads
 
@@ -81,8 +82,17 @@ def convert(
             paths = as_paths(source, "source")
             if any(map(is_file_of_rows, paths)):
                 raise ValueError("source is a file of rows already: pass its path to train or read")
+            if any(
+                os.path.exists(one) and os.path.exists(path) and os.path.samefile(path, one)
+                for one in paths
+            ):
+                raise ValueError(f"path is source, {os.fspath(path)!r}: name another file")
             form = Form(None if given == "auto" else given)
-            draft = spooled(paths, form, expected, threads, opened)
+            draft = text_draft(paths, form, expected, threads, opened)
         else:
+            if given != "auto" or expected.zero_based is not None or expected.max_bad_lines:
+                raise ValueError(
+                    "format, zero_based and max_bad_lines are for text: a stream has none"
+                )
             draft = draft_of(source, "source", expected, threads, opened, keep=False)
         draft.write(path, zero_based=draft.about.zero_based)

@@ -126,7 +126,7 @@ def read(
     expected = expected_of(dtype, zero_based, n_features, max_bad_lines)
     given = check_choice(format, "format", FORMATS)
     if any(map(is_file_of_rows, paths)):
-        return _read_rows(paths, expected)
+        return _read_rows(paths, expected, given)
     rows = parse(paths, expected, threads, None if given == "auto" else given)
     begins_with_zero = rows.zero_based is not False
     return joined(rows, begins_with_zero, rows.n_features(begins_with_zero), threads)
@@ -162,12 +162,19 @@ def joined(rows: Rows, zero_based: bool, n_features: int, threads: int) -> Spars
     return SparseData(X, y, qid, fields, rows.form.format or "libsvm", zero_based, rows.n_bad_lines)
 
 
-def _read_rows(paths: list[str], expected: Expected) -> SparseData:
+def _read_rows(paths: list[str], expected: Expected, format: str) -> SparseData:
     """Return the rows of a file that `convert` wrote."""
     if len(paths) > 1:
         raise ValueError("path names several files, one of which is a file of rows: name it alone")
     stored = open_rows(paths[0], mapped=False)
     about, width = stored.description, expected.n_features
+    if stored.values is not None and stored.values.dtype != expected.dtype:
+        raise ValueError(
+            f"{paths[0]} holds values of {stored.values.dtype}: pass that as dtype, or convert the "
+            f"data with dtype={expected.dtype.name!r}"
+        )
+    if format not in ("auto", about.format):
+        raise ValueError(f"{paths[0]} was converted from the format {about.format!r}")
     if width is not None and width < about.n_features:
         raise ValueError(f"n_features is {width}, but {paths[0]} has {about.n_features} features")
     if expected.zero_based not in (None, about.zero_based):

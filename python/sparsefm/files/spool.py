@@ -67,7 +67,7 @@ class Spool:
     def __init__(self, folder: str, dtype: np.dtype[Any]) -> None:
         self._columns: dict[str, Column] = {}
         self._folder = folder or os.curdir
-        self._dtype, self._all_ones = dtype, True
+        self._dtype = dtype
         self.n_rows = self.n_entries = 0
 
     def __enter__(self) -> "Spool":
@@ -89,8 +89,7 @@ class Spool:
 
     def _append(self, rows: Block) -> None:
         count, entries = len(rows.y), int(rows.indptr[-1])
-        if self.n_rows == 0:
-            self._column("indptr", np.int64).append(np.zeros(1))
+        self._begin()
         self._column("indptr", np.int64).append(rows.indptr[1:] + np.int64(self.n_entries))
         self._column("indices", np.int32).append(rows.indices[:entries])
         self._column("y", np.float64).append(rows.y)
@@ -105,14 +104,19 @@ class Spool:
 
     def arrays(self, base: int = 0) -> dict[str, Pieces]:
         """Return all arrays, to be written; indices count from `base`."""
-        if self.n_rows == 0:
-            self._column("indptr", np.int64).append(np.zeros(1))
-            self._column("indices", np.int32)
-            self._column("y", np.float64)
+        with naming_folder(self._folder):
+            self._begin()
         columns = {name: column.pieces() for name, column in self._columns.items()}
         if base:
             columns["indices"] = self._columns["indices"].pieces(lambda part: part - base)
         return columns
+
+    def _begin(self) -> None:
+        """Make the columns that there always are."""
+        if "indptr" not in self._columns:
+            self._column("indptr", np.int64).append(np.zeros(1))
+            self._column("indices", np.int32)
+            self._column("y", np.float64)
 
     def _append_or_ones(
         self, name: str, dtype: Any, array: Array | None, count: int, before: int

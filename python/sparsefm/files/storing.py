@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import logging
 import os
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +20,7 @@ from sparsefm.data.csr import as_csr
 from sparsefm.data.validation import as_vector
 from sparsefm.errors import FileFormatError
 from sparsefm.files.cache import (
+    MATRIX,
     UNKNOWN,
     Description,
     StoredRows,
@@ -46,24 +50,35 @@ class Draft:
 
     Attributes
     ----------
+    name : str
+        What errors call the rows.
     about : Description
         What is known of them. Where indices of a text begin is decided when other files are
         known, so there is a feature 0.
+    folder : str
+        Of temporary files.
+    paths : list of str
+        Of a text; empty for a stream or a file of rows.
+    keep : bool
+        Whether the rows of a text are kept in a file beside it.
     stored : StoredRows or None
     spool : Spool or None
     fields : ndarray or None
-    path : str or None
-        Of the file to write; None: it has no name.
-    folder : str
-        Of temporary files.
     """
 
+    name: str
     about: Description
     folder: str
-    path: str | None = None
+    paths: list[str] = field(default_factory=list)
+    keep: bool = False
     stored: StoredRows | None = None
     spool: Spool | None = None
     fields: Array | None = None
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the indices are those of a text, and not columns of matrices."""
+        return self.about.format != MATRIX
 
     def finish(self, *, zero_based: bool) -> StoredRows:
         """Return the rows in their file, which is written if it is not there.
@@ -75,23 +90,35 @@ class Draft:
         """
         if self.stored is not None:
             return self.stored
-        if self.path is not None:
-            with suppress(PermissionError):  # then it is kept elsewhere, without a name
-                self.write(self.path, zero_based=zero_based)
-                return open_rows(self.path)
-        with tempfile.TemporaryDirectory(dir=self.folder, ignore_cleanup_errors=True) as folder:
-            path = os.path.join(folder, "rows")
-            self.write(path, zero_based=zero_based)
-            return open_rows(path)
+        if self.keep:
+            if zero_based != self.about.zero_based:  # the other file tells
+                dtype, _, *files = self.about.sources
+                self.about = replace(self.about, sources=[dtype, zero_based, *files])
+            path = _path_beside(self.paths, self.about.sources)
+            mode = _common_mode(self.paths)
+            try:
+                if _may_replace(path):
+                    return self.write(path, zero_based=zero_based, mode=mode)
+            except OSError as error:  # such as that of a folder that is read-only
+                if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+                    raise
+            logger.warning("%s cannot be written: the text will be parsed each time", path)
+        return self.write(None, zero_based=zero_based)
 
-    def write(self, path: FilePath, *, zero_based: bool) -> None:
-        """Write the rows of the spool to a file."""
+    def write(
+        self, path: FilePath | None, *, zero_based: bool, mode: int | None = None
+    ) -> StoredRows:
+        """Write the rows of the spool to a file; None: one without a name."""
         assert self.spool is not None
-        shift = 0 if zero_based else 1
-        n_features = max(self.about.n_features - shift, 0)
-        about = replace(self.about, zero_based=zero_based, n_features=n_features)
-        fields = None if self.fields is None else self.fields[shift:]
-        write_rows(path, self.spool, about, fields)
+        about, fields = self.about, self.fields
+        if self.is_text:
+            shift = 0 if zero_based else 1
+            n_features = max(about.n_features - shift, 0)
+            about = replace(about, zero_based=zero_based, n_features=n_features)
+            fields = None if fields is None else fields[shift:]
+        return write_rows(
+            path, self.spool, about, fields, name=self.name, folder=self.folder, mode=mode
+        )
 
 
 def draft_of(
@@ -112,41 +139,43 @@ def draft_of(
         Whether the rows of text are kept in a file beside it, or are there already.
     """
     if not names_files(value):
-        spool = opened.enter_context(Spool(tempfile.gettempdir(), expected.dtype))
+        folder = tempfile.gettempdir()
+        spool = opened.enter_context(Spool(folder, expected.dtype))
         width = _spool_chunks(spool, value, name, expected)
-        return Draft(Description(width), tempfile.gettempdir(), spool=spool)
+        return Draft(name, Description(width), folder, spool=spool)
     paths = as_paths(value, name)
     if any(map(is_file_of_rows, paths)):
         if len(paths) > 1:
             raise ValueError(f"{name} names several files, one of which is a file of rows: name it")
         stored = open_rows(paths[0])
-        _check_type(stored, expected.dtype)
-        return Draft(stored.description, _folder_of(paths[0]), stored=stored)
-    sources = _state_of(paths, expected) if keep else None
-    path = paths[0] + SUFFIX if sources else None
-    if path is not None:
-        with suppress(FileFormatError, OSError):  # then it is made anew
-            stored = open_rows(path)
-            if stored.description.sources == sources:
-                logger.info("the rows of %s are read from %s", name, path)
-                return Draft(stored.description, _folder_of(path), path, stored)
-    return spooled(paths, Form(None), expected, threads, opened, path=path, sources=sources)
+        check_type(stored, expected.dtype)
+        return Draft(paths[0], stored.description, _folder_of(paths[0]), stored=stored)
+    return text_draft(paths, Form(None), expected, threads, opened, keep=keep)
 
 
-def spooled(
+def text_draft(
     paths: list[str],
     form: Form,
     expected: Expected,
     threads: int,
     opened: ExitStack,
     *,
-    path: str | None = None,
-    sources: Any = None,
+    keep: bool = False,
 ) -> Draft:
-    """Return the rows of texts, read to the end."""
-    folder = _folder_of(path or paths[0])
+    """Return the rows of texts, read to the end, or from the file beside them."""
+    are_files = all(map(os.path.isfile, paths))  # and no pipes
+    folder = _folder_of(paths[0]) if are_files else tempfile.gettempdir()
     if not os.access(folder, os.W_OK):
         folder = tempfile.gettempdir()
+    name, keep = ", ".join(paths), keep and are_files
+    sources = _state_of(paths, expected) if keep else None
+    if keep:
+        path = _path_beside(paths, sources)
+        with suppress(FileFormatError, OSError):  # then it is made anew
+            stored = open_rows(path, name=name)
+            if stored.description.sources == sources:
+                logger.info("the rows of %s are read from %s", name, path)
+                return Draft(name, stored.description, folder, paths, keep=True, stored=stored)
     spool = opened.enter_context(Spool(folder, expected.dtype))
     rows = Rows(expected, form)
     for one in paths:
@@ -162,7 +191,7 @@ def spooled(
         sources,
     )
     fields = rows.field_table.of if rows.form.format == "libffm" else None
-    return Draft(about, folder, path, spool=spool, fields=fields)
+    return Draft(name, about, folder, paths, keep, spool=spool, fields=fields)
 
 
 def _spool_chunks(spool: Spool, value: Any, name: str, expected: Expected) -> int:
@@ -187,7 +216,7 @@ def _spool_chunks(spool: Spool, value: Any, name: str, expected: Expected) -> in
     return width
 
 
-def joint_fields(drafts: Iterable[StoredRows], n_features: int) -> Array | None:
+def joint_fields(stored: Iterable[StoredRows], n_features: int) -> Array | None:
     """Return the field of each feature in any of some files; 0 for one that has none.
 
     Raises
@@ -196,17 +225,17 @@ def joint_fields(drafts: Iterable[StoredRows], n_features: int) -> Array | None:
         If a feature has two fields.
     """
     known = None
-    for stored in drafts:
-        if stored.fields is None:
+    for one in stored:
+        if one.fields is None:
             continue
         if known is None:
             known = np.full(n_features, UNKNOWN, np.int32)
-        here, before = stored.fields, known[: len(stored.fields)]
+        here, before = one.fields, known[: len(one.fields)]
         bad = np.flatnonzero((here != UNKNOWN) & (before != UNKNOWN) & (here != before))
         if len(bad):
             index = int(bad[0])
             raise FileFormatError(
-                f"{stored.path}: index {index + (not stored.description.zero_based)} is in field "
+                f"{one.name}: index {index + (not one.description.zero_based)} is in field "
                 f"{here[index]}, but in another file in field {before[index]}; a feature must have "
                 "one field"
             )
@@ -214,20 +243,55 @@ def joint_fields(drafts: Iterable[StoredRows], n_features: int) -> Array | None:
     return None if known is None else np.maximum(known, 0)
 
 
-def _check_type(stored: StoredRows, dtype: np.dtype[Any]) -> None:
+def check_type(stored: StoredRows, dtype: np.dtype[Any]) -> None:
+    """Raise `ValueError` if a file has values of another type."""
     if stored.values is not None and stored.values.dtype != dtype:
         raise ValueError(
-            f"{stored.path} holds values of {stored.values.dtype}: pass that as dtype, or convert "
+            f"{stored.name} holds values of {stored.values.dtype}: pass that as dtype, or convert "
             f"the data with dtype={dtype.name!r}"
         )
 
 
+# --- the file beside a text -------------------------------------------------------------------
+
+
 def _state_of(paths: list[str], expected: Expected) -> Any:
-    """Return what a file of rows depends on, as JSON values; None for what is no regular file."""
-    if not all(map(os.path.isfile, paths)):
-        return None
-    states = [(os.path.abspath(path), os.stat(path)) for path in paths]
-    return [expected.dtype.name, *([path, s.st_size, s.st_mtime_ns] for path, s in states)]
+    """Return what a file of rows depends on, as JSON values."""
+    folder = _folder_of(paths[0])
+    found: list[Any] = [expected.dtype.name, expected.zero_based]
+    for path in paths:
+        status = os.stat(path)
+        times = status.st_mtime_ns, status.st_ctime_ns
+        found.append([os.path.relpath(path, folder), status.st_size, *times])
+    return found
+
+
+def _path_beside(paths: list[str], sources: Any) -> str:
+    """Return the path of the file beside texts: one for each way to read them."""
+    dtype, zero_based, *files = sources
+    usual = len(files) == 1 and dtype == "float32" and zero_based is None
+    way = json.dumps([dtype, zero_based, [file[0] for file in files]])
+    return paths[0] + ("" if usual else f".{zlib.crc32(way.encode()):08x}") + SUFFIX
+
+
+def _may_replace(path: str) -> bool:
+    """Return whether a file is not there, or was kept beside a text; damage does not matter."""
+    if not os.path.lexists(path):
+        return True
+    if not is_file_of_rows(path):
+        return False
+    try:
+        return open_rows(path).description.sources is not None
+    except FileFormatError:
+        return True
+
+
+def _common_mode(paths: list[str]) -> int:
+    """Return who may read all of some files."""
+    mode = 0o666
+    for path in paths:
+        mode &= os.stat(path).st_mode
+    return mode
 
 
 def _folder_of(path: str) -> str:

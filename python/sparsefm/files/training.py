@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from sparsefm.files.cache import StoredRows, is_file_of_rows
+from sparsefm.files.cache import MATRIX, StoredRows, is_file_of_rows
 from sparsefm.files.detecting import Form
 from sparsefm.files.paths import as_paths, names_files
 from sparsefm.files.reading import joined, parse
 from sparsefm.files.rows import Expected, FieldTable
-from sparsefm.files.storing import Draft, draft_of, is_stream, joint_fields, spooled
+from sparsefm.files.storing import Draft, draft_of, is_stream, joint_fields, text_draft
 
 
 class Sources(NamedTuple):
@@ -64,13 +65,17 @@ def read_sources(
         if outside[name] and given is not None:
             what = "names files: they hold" if names_files(value) else "is a stream: it yields"
             raise ValueError(f"{target} must be None if {name} {what} the targets")
-    if names_files(X_val) and not outside["X"]:
+    if names_files(X_val) and not names_files(X):
         raise ValueError(
-            "X_val names files, but X is a matrix, so only a guess would tell which of its columns "
-            "an index means: read both with sparsefm.read, with the same n_features and zero_based"
+            "X_val names files, but X is a matrix or a stream, so only a guess would tell which of "
+            "its columns an index means: read both with sparsefm.read, with the same n_features "
+            "and zero_based"
         )
     if not outside["X"] and y is None:
-        raise ValueError("y is missing: pass the targets of X, or the path of a file as X")
+        raise ValueError(
+            "y is missing: pass the targets of X, the path of a file as X, or an iterator of "
+            "chunks, such as iter([(X, y)])"
+        )
     if not any(outside.values()):
         return Sources(X, y, X_val, y_val)
     files = {name: value for name, value, _, _ in arguments if outside[name]}
@@ -78,18 +83,22 @@ def read_sources(
     if in_memory and not any(_is_stored(value, name) for name, value in files.items()):
         return _in_memory(files, y, X_val, y_val, expected, threads)
     stored = _in_files(files, expected, threads, keep=not in_memory)
-    widths = [one.description.n_features for one in stored.values()]
-    if len(set(widths)) > 1 and all(one.description.format == "matrix" for one in stored.values()):
-        raise ValueError(f"X has {widths[0]} features, but X_val has {widths[1]}")
-    n_features = max(widths)
+    widths = {name: one.description.n_features for name, one in stored.items()}
+    exact = any(one.description.format == MATRIX for one in stored.values())
+    if exact and len(set(widths.values())) > 1:
+        raise ValueError(f"X has {widths['X']} features, but X_val has {widths['X_val']}")
+    n_features = max(widths.values())
     matrices = {name: one.matrix(n_features) for name, one in stored.items()}
     fields = joint_fields(stored.values(), n_features)
     if "X_val" in stored:
+        if stored["X_val"].weights is not None:
+            raise ValueError("X_val yields weights, but validation rows have none: leave them out")
         X_val, y_val = matrices["X_val"], stored["X_val"].y
     if "X" not in stored:
         return Sources(X, y, X_val, y_val)
     training = stored["X"]
-    folder = None if is_stream(X) else os.path.dirname(os.path.abspath(training.path))
+    found = as_paths(X, "X") if names_files(X) else []
+    folder = os.path.dirname(os.path.abspath(found[0])) if found else None
     return Sources(matrices["X"], training.y, X_val, y_val, fields, training.weights, folder)
 
 
@@ -122,21 +131,34 @@ def _in_files(
             name: draft_of(value, name, expected, threads, opened, keep=keep)
             for name, value in given.items()
         }
-        known = [_where_indices_begin(draft) for draft in drafts.values()]
-        zero_based = _begin_with_zero(known)
+        X_val = drafts.get("X_val")
+        if X_val is not None and X_val.is_text and "X" in drafts and not drafts["X"].is_text:
+            raise ValueError(
+                "X_val is text, but X holds rows of matrices, so only a guess would tell which of "
+                "their columns an index means: convert both from text, or both from matrices"
+            )
+        zero_based = _begin_with_zero([_where_indices_begin(draft) for draft in drafts.values()])
         for name, draft in drafts.items():
-            own = draft.stored is not None and draft.about.format != "matrix"
-            if own and draft.about.zero_based != zero_based and draft.about.lowest >= 0:
-                drafts[name] = _anew(draft, name, given[name], expected, threads, opened)
+            others = draft.is_text and draft.about.lowest >= 0
+            if draft.stored is None or not others or draft.about.zero_based == zero_based:
+                continue
+            if not draft.paths:
+                raise ValueError(
+                    f"{name} is a file of rows in which indices begin with "
+                    f"{0 if draft.about.zero_based else 1}, but those of the other file do not: "
+                    "convert both with the same zero_based"
+                )
+            known = replace(expected, zero_based=zero_based)
+            drafts[name] = text_draft(draft.paths, Form(None), known, threads, opened, keep=keep)
         return {name: draft.finish(zero_based=zero_based) for name, draft in drafts.items()}
 
 
 def _where_indices_begin(draft: Draft) -> bool | None:
     """Return whether indices begin with 0, as far as these rows tell; None: there is no index."""
     about = draft.about
-    if about.format == "matrix" or about.lowest < 0:
+    if not draft.is_text or about.lowest < 0:
         return None
-    if draft.stored is not None and draft.path is None:  # as it was converted
+    if draft.stored is not None and not draft.paths:  # as it was converted
         return about.zero_based
     return about.lowest == 0
 
@@ -144,17 +166,3 @@ def _where_indices_begin(draft: Draft) -> bool | None:
 def _begin_with_zero(known: list[bool | None]) -> bool:
     found = set(known) - {None}
     return True in found or not found
-
-
-def _anew(
-    draft: Draft, name: str, value: Any, expected: Expected, threads: int, opened: ExitStack
-) -> Draft:
-    """Return the rows of texts again, whose file counts indices from elsewhere."""
-    if draft.path is None:
-        raise ValueError(
-            f"{name} is a file of rows in which indices begin with "
-            f"{0 if draft.about.zero_based else 1}, but those of the other file do not: convert "
-            "both with the same zero_based"
-        )
-    paths, sources = as_paths(value, name), draft.about.sources
-    return spooled(paths, Form(None), expected, threads, opened, path=draft.path, sources=sources)

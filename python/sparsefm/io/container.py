@@ -74,17 +74,19 @@ class Table:
         if self._start + end != size:
             raise damaged(f"its arrays have {end} bytes, but {size - self._start} are there")
 
-    def arrays(self, *, mapped: bool) -> Iterator[tuple[Entry, npt.NDArray[Any]]]:
+    def arrays(self, mapping: type[mmap.mmap] | None) -> Iterator[tuple[Entry, npt.NDArray[Any]]]:
         """Yield the arrays, one after the other.
 
         Parameters
         ----------
-        mapped : bool
-            Whether to map the file into memory; the arrays are then read-only.
+        mapping : class or None
+            What maps the file into memory; the arrays are then read-only. None: they are read.
         """
         for entry in self.entries:
             self._check(entry)
-        whole = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ) if mapped else None
+        whole = None
+        if mapping is not None:
+            whole = mapping(self._file.fileno(), 0, access=mmap.ACCESS_READ)
         for entry in self.entries:
             try:
                 array = self._array(entry, whole)

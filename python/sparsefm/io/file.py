@@ -7,12 +7,13 @@ arrays mean is up to the classes that write them.
 """
 
 import json
+import mmap
 import os
 import stat
 import zlib
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy.typing as npt
 
@@ -86,22 +87,55 @@ def read_file(
     OSError
         If it cannot be read, such as `FileNotFoundError`.
     """
-    with open(path, "rb", buffering=0, opener=_open_at_once) as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise FileFormatError("is a folder or a device, not a file that `save` wrote")
-        table = Table(file, status.st_size)
-        text = table.metadata.pop(ENTRY, None)
-        if text is None:
-            raise FileFormatError("is a safetensors file, but not one that sparsefm wrote")
-        header = _read_header(text)
-        arrays = {entry.name: array for entry, array in table.arrays(mapped=mapped)}
-    expected = table.metadata.pop(CHECKSUM, None)
+    with open_file(path) as file:
+        content = read_open(file, mmap.mmap if mapped else None)
+    if verify:
+        content.verify(_checksum(content.text, content.arrays.items()))
+    return content.header, content.arrays
+
+
+class Content(NamedTuple):
+    """What a file says: the header, also as text, the arrays, and the checksum if there is one."""
+
+    header: dict[str, Any]
+    text: str
+    arrays: Arrays
+    checksum: str | None
+
+    def verify(self, checksum: str) -> None:
+        """Raise `FileFormatError` if the file has another checksum."""
+        if self.checksum not in (None, checksum):
+            why = "its content does not have the checksum that it names"
+            raise FileFormatError(f"is damaged: {why}")
+
+
+def open_file(path: FilePath) -> BinaryIO:
+    """Open a file to read it, without a buffer."""
+    return open(path, "rb", buffering=0, opener=_open_at_once)
+
+
+def read_open(file: BinaryIO, mapping: type[mmap.mmap] | None) -> Content:
+    """Return the content of a file that is open at its beginning; the checksum is not compared.
+
+    Parameters
+    ----------
+    file : binary file
+    mapping : class or None
+        What maps the file into memory. None: the arrays are read.
+    """
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise FileFormatError("is a folder or a device, not a file that `save` wrote")
+    table = Table(file, status.st_size)
+    text = table.metadata.pop(ENTRY, None)
+    if text is None:
+        raise FileFormatError("is a safetensors file, but not one that sparsefm wrote")
+    header = _read_header(text)
+    arrays = {entry.name: array for entry, array in table.arrays(mapping)}
+    checksum = table.metadata.pop(CHECKSUM, None)
     if table.metadata:  # such as a checksum whose name is damaged
         raise FileFormatError(f"has unknown metadata: {shown(min(table.metadata))}")
-    if verify and expected not in (None, _checksum(text, arrays.items())):
-        raise FileFormatError("is damaged: its content does not have the checksum that it names")
-    return header, arrays
+    return Content(header, text, arrays, checksum)
 
 
 def package_version() -> str:

@@ -1,19 +1,29 @@
 """Files whose arrays are larger than memory, in the format of `sparsefm.io.file`."""
 
 import json
+import mmap
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Map
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.errors import FileFormatError
-from sparsefm.io.container import Arrays, Table, bytes_of, packed
-from sparsefm.io.file import CHECKSUM, ENTRY, FORMAT_VERSION, combined, package_version, read_file
-from sparsefm.io.replacing import FilePath, replacing
+from sparsefm.io.container import bytes_of, packed
+from sparsefm.io.file import (
+    CHECKSUM,
+    ENTRY,
+    FORMAT_VERSION,
+    Content,
+    combined,
+    open_file,
+    package_version,
+    read_open,
+)
+from sparsefm.io.replacing import FilePath
 
 PIECE = 1 << 22  # bytes
 NO_CHECKSUM = combined("", [])  # until there is one, of the same length
@@ -51,43 +61,64 @@ class Pieces:
         return self.size * self.dtype.itemsize
 
 
-def write_pieces(path: FilePath, header: Mapping[str, Any], arrays: Mapping[str, Pieces]) -> None:
-    """Write what `write_file` would, completely or not at all, with a piece in memory at a time."""
+class Mapping(mmap.mmap):
+    """A file that is mapped into memory, and of which a part is in memory at a time.
+
+    What it holds cannot be changed, so memory can be given back at any time.
+    """
+
+
+def write_pieces(file: BinaryIO, header: Map[str, Any], arrays: Map[str, Pieces]) -> None:
+    """Write what `write_file` would to an open file, with a piece in memory at a time.
+
+    Parameters
+    ----------
+    file : binary file
+        Empty, and open to be written and read.
+    header : mapping
+        JSON values.
+    arrays : mapping of str to Pieces
+    """
     text = json.dumps({"format_version": FORMAT_VERSION, "sparsefm": package_version(), **header})
     stored = dict(sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0])))
 
     def head(checksum: str) -> bytes:
         return packed(stored, {ENTRY: text, CHECKSUM: checksum})
 
-    with replacing(path) as file:
-        file.write(head(NO_CHECKSUM))
+    file.write(head(NO_CHECKSUM))
+    listed = []
+    for name, array in stored.items():
+        number = 0
+        for part in array.parts:
+            piece = bytes_of(np.ascontiguousarray(part, array.dtype))
+            number = zlib.crc32(piece, number)
+            file.write(piece)
+        listed.append((name, array.dtype.newbyteorder("<").str, array.shape, number))
+    file.seek(0)
+    file.write(head(combined(text, listed)))
+    file.flush()
+
+
+def read_written(file: BinaryIO) -> Content:
+    """Return what `write_pieces` has just written, mapped."""
+    file.seek(0)
+    return read_open(file, Mapping)
+
+
+def read_mapped(path: FilePath) -> Content:
+    """Return the content of a file, mapped; the checksum is compared."""
+    with open_file(path) as file:
+        content = read_open(file, Mapping)
+        size = sum(array.nbytes for array in content.arrays.values())
+        file.seek(-size, os.SEEK_END)
         listed = []
-        for name, array in stored.items():
+        for name, array in content.arrays.items():  # in the order of the file
             number = 0
-            for part in array.parts:
-                piece = bytes_of(np.ascontiguousarray(part, array.dtype))
+            for piece in _pieces(file, array.nbytes):
                 number = zlib.crc32(piece, number)
-                file.write(piece)
             listed.append((name, array.dtype.newbyteorder("<").str, array.shape, number))
-        file.seek(0)
-        file.write(head(combined(text, listed)))
-
-
-def read_mapped(path: FilePath) -> tuple[dict[str, Any], Arrays]:
-    """Return what `read_file` does, with arrays that are mapped; the checksum is checked."""
-    header, arrays = read_file(path, mapped=True, verify=False)
-    with open(path, "rb", buffering=0) as file:
-        table = Table(file, os.fstat(file.fileno()).st_size)
-        listed = []
-        for entry in table.entries:
-            number = 0
-            for piece in _pieces(file, entry.end - entry.begin):
-                number = zlib.crc32(piece, number)
-            array = arrays[entry.name]
-            listed.append((entry.name, array.dtype.newbyteorder("<").str, array.shape, number))
-    if table.metadata.get(CHECKSUM) != combined(table.metadata[ENTRY], listed):
-        raise FileFormatError("is damaged: its content does not have the checksum that it names")
-    return header, arrays
+    content.verify(combined(content.text, listed))
+    return content
 
 
 def _pieces(file: Any, size: int) -> Iterator[memoryview]:

@@ -108,7 +108,7 @@ def replacing(path: FilePath) -> Iterator[BinaryIO]:
 def _create(temporary: Path) -> BinaryIO:
     """Create a file, and lock it."""
     while True:
-        file = open(temporary, "xb")  # noqa: SIM115
+        file = open(temporary, "x+b")  # noqa: SIM115
         if fcntl is None:
             return file
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,15 +11,20 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Room
 from sparsefm.data.validation import check_integer
 from sparsefm.optimizers import Optimizer
+from sparsefm.training.callbacks import EarlyStopping
+from sparsefm.training.checkpoint import Checkpoint
 from sparsefm.training.learner import Learner
 
 MIB = 1 << 20
 OF_PROCESS = 128 * MIB  # the interpreter, NumPy and SciPy
 OF_ROW = 48  # bytes: its number twice, its target twice, and what checks of targets take
+OF_VALIDATION_ROW = 128  # bytes: also its scores, and what metrics take
 OF_FEATURE = 32  # bytes: what transposing on several threads, and linking batches, takes
 OF_ENTRY = 48  # bytes, while rows are shuffled
+OF_BATCH = 16  # bytes of a transposed entry
 LEAST = 32 * MIB
 LARGEST_BUCKET = 1 << 26  # entries
+LARGEST = 1 << 60
 
 
 def check_budget(memory_budget: Any, solver: Any) -> int | None:
@@ -30,7 +36,21 @@ def check_budget(memory_budget: Any, solver: Any) -> int | None:
             f"memory_budget needs Adam or AdaGrad, which train on a part of the rows at a time; "
             f"{type(solver).__name__} needs all of them in memory"
         )
-    return check_integer(memory_budget, "memory_budget", 1)
+    budget = check_integer(memory_budget, "memory_budget", 1)
+    if budget < OF_PROCESS + LEAST:
+        raise ValueError(
+            f"memory_budget is {budget} bytes, but even for small models and few rows at least "
+            f"{OF_PROCESS + LEAST} are needed"
+        )
+    return min(budget, LARGEST)
+
+
+def copies_of(callbacks: Iterable[Any], saved: Any) -> int:
+    """Return how many copies of parameters and moments callbacks, and a checkpoint, take."""
+    kept = sum(isinstance(callback, EarlyStopping) for callback in callbacks)
+    return (
+        2 * kept + sum(isinstance(callback, Checkpoint) for callback in callbacks) + 2 * bool(saved)
+    )
 
 
 @dataclass(frozen=True)
@@ -43,10 +63,16 @@ class Memory:
         In bytes. None: as much as is usual.
     folder : str or None
         None: the system's, if the other one cannot be written to, either.
+    n_validation : int
+        Validation rows.
+    copies : int
+        How many copies of parameters and moments callbacks and resuming make.
     """
 
     budget: int | None = None
     folder: str | None = None
+    n_validation: int = 0
+    copies: int = 0
 
     def room(self, learner: Learner, dataset: Dataset) -> Room:
         """Return the room that is left for rows.
@@ -58,18 +84,24 @@ class Memory:
             folder = None
         if self.budget is None:
             return Room(folder=folder)
-        copies = 1 + 1 / (1 + learner.hyperparameters.solver._moments)  # of the model returned
-        parameters = int(copies * learner.size) * dataset.dtype.itemsize
-        rows = OF_ROW * dataset.X.n_rows
+        model = 1 / (1 + learner.hyperparameters.solver._moments)  # the one that is returned
+        parameters = int((1 + model + self.copies) * learner.size) * dataset.dtype.itemsize
+        rows = OF_ROW * dataset.X.n_rows + OF_VALIDATION_ROW * self.n_validation
         features = OF_FEATURE * dataset.X.n_features
         left = self.budget - OF_PROCESS - parameters - rows - features
         if left < LEAST:
             need = self.budget - left + LEAST
             raise ValueError(
                 f"memory_budget is {self.budget / MIB:.0f} MiB, but at least {need / MIB:.0f} MiB "
-                f"are needed: parameters take {parameters / MIB:.0f} MiB, {dataset.X.n_rows} rows "
-                f"{rows / MIB:.0f} MiB besides their entries, {dataset.X.n_features} features "
-                f"{features / MIB:.0f} MiB"
+                f"are needed: parameters and their copies take {parameters / MIB:.0f} MiB, rows "
+                f"{rows / MIB:.0f} MiB besides their entries, features {features / MIB:.0f} MiB"
+            )
+        size = learner.hyperparameters.batch_size_for(len(dataset.rows))
+        batch = OF_BATCH * size * dataset.X.n_nonzeros // dataset.X.n_rows
+        if batch > left // 2:
+            raise ValueError(
+                f"memory_budget leaves {left // 2 / MIB:.0f} MiB for a batch, but one of {size} "
+                f"rows takes {batch / MIB:.0f} MiB: lower batch_size"
             )
         # Half of it is for the rows that belong to the transposes.
         return Room(left // 2, min(left // OF_ENTRY, LARGEST_BUCKET), folder)

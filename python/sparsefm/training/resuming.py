@@ -33,7 +33,6 @@ Content = tuple[dict[str, Any], Arrays]
 TRAINED, START = "the training rows, targets, weights or fields", "the initial parameters"
 VALIDATION = "the validation rows"
 PARTIAL_FIT = "partial_fit"
-ROWS_AT_ONCE = 1 << 16  # bounds temporary copies
 SNAPSHOT = "snapshot"  # the tag, in the state of a callback, of one that is kept beside it
 
 
@@ -163,8 +162,7 @@ def checksum_of(dataset: Dataset | None) -> int:
     if dataset is None:
         return 0
     parts = [checksum(dataset.fields)]
-    for begin in range(0, len(dataset.rows), ROWS_AT_ONCE):
-        rows = dataset.rows[begin : begin + ROWS_AT_ONCE]
+    for rows in dataset.row_numbers():
         X, columns = take_rows(dataset.X, rows), (*dataset.targets, dataset.weights)
         release(dataset.X)
         taken = [None if column is None else column[rows] for column in columns]

@@ -21,7 +21,7 @@ from sparsefm.training.guard import guards_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.loop import Run, announcer
-from sparsefm.training.memory import Memory, check_budget
+from sparsefm.training.memory import Memory, check_budget, copies_of
 from sparsefm.training.metrics import Metrics, metrics_of
 from sparsefm.training.random import check_seed
 from sparsefm.training.resuming import Resumption, Saved, check_fixed_seed
@@ -226,7 +226,12 @@ def train(
             seed,
             threads,
             shuffle=shuffle,
-            memory=Memory(budget, sources.folder),
+            memory=Memory(
+                budget,
+                sources.folder,
+                0 if validation is None else len(validation.rows),
+                copies_of(listeners, saved),
+            ),
         )
 
     def validate() -> tuple[float | None, Metrics]:
@@ -244,7 +249,10 @@ def train(
         return losses[0], metrics | run.diagnostics
 
     listeners = [*listeners, *guards_of(listeners, dataset, validation)]
-    resumption = Resumption(saved, "train", {"task": task})
+    settings: dict[str, Any] = {"task": task}
+    if budget is not None and getattr(solver, "updates", None) == "exact":
+        settings["memory_budget"] = budget  # the last bits depend on it
+    resumption = Resumption(saved, "train", settings)
     run.run(
         epochs,
         validate,
