@@ -1,10 +1,7 @@
 """`memory_budget`: the rows stay in files, and no number changes."""
 
 import errno
-import itertools
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -352,39 +349,3 @@ def test_a_folder_that_cannot_be_written_to(tmp_path):
     finally:
         tmp_path.chmod(0o700)
     same(model, fm.train(X, y, **SETTINGS))
-
-
-# --- memory ---------------------------------------------------------------------------------------
-
-SCRIPT = r"""
-import re, sys
-import sparsefm as fm
-path, budget = sys.argv[1], int(sys.argv[2])
-options = {"memory_budget": budget} if budget else {}
-fm.train(path, task="binary", rank=4, epochs=2, **options)
-print(int(re.search(r"VmHWM:\s+(\d+) kB", open("/proc/self/status").read())[1]) << 10)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is counted otherwise")
-def test_memory_stays_within_the_budget(tmp_path):
-    """A file whose rows take 190 MB, and whose transposes as much again."""
-    path = str(tmp_path / "a.svm")
-    rng = np.random.default_rng(0)
-    with open(path, "w") as file:
-        block = [
-            f"{row % 2} " + " ".join(f"{i}:0.5" for i in sorted(rng.choice(10**5, 60, False)))
-            for row in range(2000)
-        ]
-        for _ in itertools.repeat(None, 200):
-            file.write("\n".join(block) + "\n")
-
-    def peak(budget):
-        call = [sys.executable, "-c", SCRIPT, path, str(budget)]
-        return int(subprocess.run(call, capture_output=True, check=True).stdout)
-
-    budget = 250 * MIB
-    assert peak(budget) < budget
-    assert peak(budget) < budget  # from the file beside it
-    assert peak(0) > 2 * budget
