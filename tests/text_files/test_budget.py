@@ -220,8 +220,8 @@ def test_gibbs_needs_memory(tmp_path):
         (1.5, TypeError, "memory_budget must be an integer, got 1.5"),
         (True, TypeError, "memory_budget must be an integer"),
         (0, ValueError, "memory_budget must be at least 1"),
-        (MIB, ValueError, "memory_budget is 1048576 bytes, but even .* at least 167772160 are"),
-        (160 * MIB, ValueError, "is 160 MiB, but at least 160 MiB are needed: parameters"),
+        (MIB, ValueError, "memory_budget is 1048576 bytes, but even .* at least 134217728 are"),
+        (128 * MIB, ValueError, "is 128 MiB, but at least 128 MiB are needed: parameters"),
     ],
 )
 def test_bad_budgets(budget, error, message):

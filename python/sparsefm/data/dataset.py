@@ -154,6 +154,8 @@ class Dataset:
 
     def mean(self, values: Array) -> float:
         """Return the weighted mean of `values`, one for each of the n rows."""
+        if self.weights is None and is_mapped(self.X) and len(self.rows) == len(values):
+            return float(values.astype(np.float64).mean())  # of all, with one copy less
         # Rows that do not take part must not change even the rounding.
         weights = None if self.weights is None else self.weights[self.rows].astype(np.float64)
         return float(np.average(values[self.rows].astype(np.float64), weights=weights))

@@ -79,7 +79,8 @@ class Plan:
         self._X, rows = dataset.X, self.rows
         if random is not None and is_mapped(dataset.X):
             self._X = in_order(dataset.X, rows, self._room.folder, self._room.bucket)
-            rows = np.arange(len(rows))
+            all_take_part = len(rows) == dataset.X.n_rows  # each once, in order
+            rows = dataset.rows if all_take_part else np.arange(len(rows))
         self._moved = self._X is not dataset.X
         self.core = _core.Plan(
             self._X, rows, dataset.weights_of(self.rows), self.batch_size, dataset.dtype

@@ -21,6 +21,8 @@ from sparsefm.io.replacing import naming_folder
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
 
+ROWS_AT_ONCE = 1 << 20
+
 
 def in_order(
     X: _core.Csr, rows: RowNumbers, folder: str | None, entries: int = ENTRIES_AT_ONCE
@@ -38,9 +40,12 @@ def in_order(
     entries : int
         Of a bucket, if not of one row.
     """
-    lengths = np.diff(X.indptr)[rows]
     indptr = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum(lengths, out=indptr[1:])
+    for begin in range(0, len(rows), ROWS_AT_ONCE):
+        part = rows[begin : begin + ROWS_AT_ONCE]
+        indptr[begin + 1 : begin + 1 + len(part)] = X.indptr[part + 1] - X.indptr[part]
+        release(X)
+    np.cumsum(indptr, out=indptr)
     buckets = list(row_blocks(indptr, entries))
     with naming_folder(folder), tempfile.TemporaryFile(dir=folder, buffering=0) as file:
         sections = _Sections(file, indptr, X)
@@ -122,7 +127,9 @@ def _distribute(
     sections: _Sections,
 ) -> None:
     """Append each row to its bucket, in the order of X."""
-    bucket_of = np.full(X.n_rows, len(buckets), np.int32)  # that of rows that are left out
+    few = len(buckets) < np.iinfo(np.int16).max
+    # The last number is that of rows that are left out.
+    bucket_of = np.full(X.n_rows, len(buckets), np.int16 if few else np.int32)
     for number, (begin, end) in enumerate(buckets):
         bucket_of[rows[begin:end]] = number
     places = indptr[[begin for begin, _ in buckets]]

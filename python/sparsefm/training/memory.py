@@ -16,13 +16,15 @@ from sparsefm.training.checkpoint import Checkpoint
 from sparsefm.training.learner import Learner
 
 MIB = 1 << 20
-OF_PROCESS = 128 * MIB  # the interpreter, NumPy and SciPy
-OF_ROW = 48  # bytes: its number twice, its target twice, and what checks of targets take
+OF_PROCESS = 96 * MIB  # the interpreter, NumPy and SciPy
+OF_ROW = 24  # bytes: its number and its target, each in two orders
+BEFORE = 12  # more bytes of a row, before the first epoch
 OF_VALIDATION_ROW = 128  # bytes: also its scores, and what metrics take
-OF_FEATURE = 32  # bytes: what transposing on several threads, and linking batches, takes
+OF_FEATURE = 16  # bytes: what transposing on several threads, and linking batches, takes
 OF_ENTRY = 48  # bytes, while rows are shuffled
 OF_BATCH = 16  # bytes of a transposed entry
 LEAST = 32 * MIB
+LEAST_TO_SHUFFLE = 16 * MIB
 LARGEST_BUCKET = 1 << 26  # entries
 LARGEST = 1 << 60
 
@@ -89,12 +91,14 @@ class Memory:
         rows = OF_ROW * dataset.X.n_rows + OF_VALIDATION_ROW * self.n_validation
         features = OF_FEATURE * dataset.X.n_features
         left = self.budget - OF_PROCESS - parameters - rows - features
-        if left < LEAST:
-            need = self.budget - left + LEAST
+        before = BEFORE * dataset.X.n_rows
+        least = max(LEAST, before + LEAST_TO_SHUFFLE)
+        if left < least:
+            need = self.budget - left + least
             raise ValueError(
                 f"memory_budget is {self.budget / MIB:.0f} MiB, but at least {need / MIB:.0f} MiB "
                 f"are needed: parameters and their copies take {parameters / MIB:.0f} MiB, rows "
-                f"{rows / MIB:.0f} MiB besides their entries, features {features / MIB:.0f} MiB"
+                f"{(rows + before) / MIB:.0f} MiB besides their entries, features {features / MIB:.0f} MiB"
             )
         size = learner.hyperparameters.batch_size_for(len(dataset.rows))
         batch = OF_BATCH * size * dataset.X.n_nonzeros // dataset.X.n_rows
@@ -104,4 +108,4 @@ class Memory:
                 f"rows takes {batch / MIB:.0f} MiB: lower batch_size"
             )
         # Half of it is for the rows that belong to the transposes.
-        return Room(left // 2, min(left // OF_ENTRY, LARGEST_BUCKET), folder)
+        return Room(left // 2, min((left - before) // OF_ENTRY, LARGEST_BUCKET), folder)
