@@ -95,10 +95,15 @@ class Memory:
         least = max(LEAST, before + LEAST_TO_SHUFFLE)
         if left < least:
             need = self.budget - left + least
+            taken = {
+                "parameters and their copies": parameters,
+                "rows without entries": rows + before,
+            }
+            taken["features"] = features
+            what = ", ".join(f"{name} {size / MIB:.0f} MiB" for name, size in taken.items())
             raise ValueError(
                 f"memory_budget is {self.budget / MIB:.0f} MiB, but at least {need / MIB:.0f} MiB "
-                f"are needed: parameters and their copies take {parameters / MIB:.0f} MiB, rows "
-                f"{(rows + before) / MIB:.0f} MiB besides their entries, features {features / MIB:.0f} MiB"
+                f"are needed, of which are for {what}"
             )
         size = learner.hyperparameters.batch_size_for(len(dataset.rows))
         batch = OF_BATCH * size * dataset.X.n_nonzeros // dataset.X.n_rows
