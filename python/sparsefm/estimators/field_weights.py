@@ -56,6 +56,8 @@ class FieldWeights:
     def _by_field_given(self) -> dict[str, Any]:
         """Return the parameters that are set and name fields, with numbers of fields instead."""
         given: dict[str, Any] = {}
+        if self.pairs is None and not self._has_penalties_by_field:
+            return given  # a name for each of millions of columns takes long
         names = self.encoder_.field_names_
         if self.pairs is not None:
             given["pairs"] = as_pairs(self.pairs, lambda key: position_of(key, "pairs", names))
