@@ -3,6 +3,8 @@
 import json
 import math
 import pickle
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -322,3 +324,42 @@ def test_the_table_stays_as_it_is(combiner):
     first = encoder.fit_transform(X).toarray()
     assert X.to_dicts() == before
     np.testing.assert_array_equal(encoder.transform(X).toarray(), first)
+
+
+# --- what a set and an array of objects hold ------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_sets_have_no_order(kind):
+    lists = {"items": [["a", "b"], None], "w": [[1.0, 2.0], None]}
+    for column in lists:
+        cells = [kind(lists[column][0]), None]
+        with pytest.raises(
+            TypeError, match=f"names column '{column}', which holds a {kind.__name__}: a"
+        ):
+            TableEncoder(list_weights=NAMED).fit(records(lists | {column: cells}))
+    TableEncoder().fit(records({"items": [kind("ab"), None]}))  # without weights no order counts
+
+
+@pytest.mark.parametrize("kind", [int, bool, np.float32, np.int16, np.bool_, Decimal, Fraction])
+def test_weights_of_one_type(kind):
+    found, wanted = (
+        TableEncoder(list_weights=NAMED, combiner="sum").fit_transform(
+            records({"items": [["a", "b"], ["b"]], "w": [[make(1), make(0)], [make(1)]]})
+        )
+        for make in (kind, float)
+    )
+    np.testing.assert_array_equal(found.toarray(), wanted.toarray())
+
+
+def test_an_integer_too_large_is_an_error():
+    X = records({"items": [["a"], ["a"]], "w": [[1], [10**400]]})
+    with pytest.raises(
+        ValueError, match="'w' holds an infinite or too large number in its list of row 1"
+    ):
+        TableEncoder(list_weights=NAMED).fit(X)
+
+
+def test_plain_weights_are_not_looked_at_one_by_one(monkeypatch):
+    monkeypatch.setattr("sparsefm.encoding.table.is_missing", None)  # as the slow way does
+    TableEncoder(list_weights=NAMED).fit(records({"items": ITEMS, "w": WEIGHTS}))

@@ -171,3 +171,99 @@ def test_errors_name_what_is_wrong():
         for method in ("fit", "partial_fit"):
             with pytest.raises(error, match=message):
                 getattr(make("classifier", solver=fm.Adam(l2_factors=penalties)), method)(frame, y)
+
+
+# --- columns that come later ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("variant", ["fm", "fwfm", "ffm"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_a_new_column_has_the_default(kind, variant, method):
+    frame = table(120)
+    y = targets(kind, frame)
+    before, after = frame[["u", "v"]], frame[["u", "v", "w"]]
+    solver = fm.AdaGrad(learning_rate=0.1, l2_factors={"u": 0.5})
+    options = {"variant": variant, "warm_start": True, "epochs": (2, 1)}
+    first = make(kind, solver=solver, **options).fit(before, y)
+    rate = first._learner.rate_factor
+    assert rate < 1
+    getattr(first, method)(after, y)
+    fitted = first._learner.hyperparameters.solver
+    assert fitted.l2_factors == (0.5, DEFAULT, DEFAULT)
+    assert first._learner.rate_factor == (rate if method == "partial_fit" else rate**2)
+    # So it is where the column's penalty is given, as the default is or otherwise.
+    for penalties, same in (
+        ({"u": 0.5, "w": DEFAULT}, True),
+        ([0.5, DEFAULT, DEFAULT], True),
+        ({"u": 0.5, "w": 3.0}, False),
+        (None, True),  # what the fit has is right
+    ):
+        other = make(kind, solver=solver, **options).fit(before, y)
+        other.set_params(
+            solver=None
+            if penalties is None
+            else fm.AdaGrad(learning_rate=0.1, l2_factors=penalties)
+        )
+        getattr(other, method)(after, y)
+        assert other._learner.rate_factor == first._learner.rate_factor
+        scores = scores_of(first, after), scores_of(other, after)
+        assert np.array_equal(*scores) == same
+
+
+def test_a_sequence_must_have_a_number_for_the_new_column():
+    frame = table(60)
+    y = targets("regressor", frame)
+    model = make("regressor", solver=fm.Adam(l2_factors=[0.1, 0.2]), warm_start=True)
+    model.fit(frame[["u", "v"]], y)
+    before = scores_of(model, frame[["u", "v"]])
+    for method in ("fit", "partial_fit"):
+        with pytest.raises(ValueError, match="l2_factors has 2 numbers, but there are 3 fields"):
+            getattr(model, method)(frame[["u", "v", "w"]], y)
+        np.testing.assert_array_equal(scores_of(model, frame[["u", "v"]]), before)
+
+
+def test_a_new_column_after_loading(tmp_path):
+    frame = table(60)
+    y = targets("regressor", frame)
+    model = make("regressor", solver=fm.Adam(l2_factors={"u": 0.5})).fit(frame[["u", "v"]], y)
+    model.save(tmp_path / "model", optimizer_state=True)
+    loaded = fm.load(tmp_path / "model")
+    for one in (model, loaded):
+        one.partial_fit(frame, y)
+    np.testing.assert_array_equal(scores_of(model, frame), scores_of(loaded, frame))
+
+
+# --- columns by position --------------------------------------------------------------------------
+
+
+def test_positions_are_those_of_the_table():
+    frame = table(80)[["u", "v", "tags"]]
+    y = targets("regressor", table(80))
+    sizes = [[1.0] * len(tags) for tags in frame["tags"]]
+    frame.insert(1, "sizes", sizes)
+    encoder = fm.TableEncoder(list_weights={"tags": "sizes"})
+
+    def fitted(penalties, pairs=None):
+        solver = fm.Adam(l2_factors=penalties)
+        options = {"solver": solver, "encoder": encoder, "variant": None, "pairs": pairs}
+        return make("regressor", **options).fit(frame, y)
+
+    for position, name in ((0, "u"), (2, "v"), (3, "tags")):
+        one, two = fitted({position: 0.5}), fitted({name: 0.5})
+        np.testing.assert_array_equal(one.V_, two.V_)
+    one, two = (fitted(0.1, pairs=pairs) for pairs in ([(0, 2)], [("u", "v")]))
+    np.testing.assert_array_equal(one.R_, two.R_)
+    for key in (1, "sizes"):
+        message = "names column 'sizes', which holds the weights of lists and is no field"
+        with pytest.raises(ValueError, match=f"l2_factors {message}"):
+            fitted({key: 0.5})
+        with pytest.raises(ValueError, match=f"pairs {message}"):
+            fitted(0.1, pairs=[("u", key)])
+
+
+def test_a_column_is_named_once():
+    frame = table(60)
+    model = make("regressor", solver=fm.Adam(l2_factors={"v": 0.1, 1: 0.2}))
+    with pytest.raises(ValueError, match="l2_factors names one field twice, by 'v' and by 1"):
+        model.fit(frame, targets("regressor", frame))

@@ -1,5 +1,9 @@
 """A penalty for each field, against the reference, in `train` and in the core."""
 
+import copy
+import json
+import pickle
+
 import numpy as np
 import pytest
 from class_reference import class_objective, class_objective_gradients
@@ -16,6 +20,7 @@ import sparsefm as fm
 from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Plan
+from sparsefm.io.values import from_json, to_json
 from sparsefm.losses import Softmax
 from sparsefm.optimizers import check_optimizer
 from sparsefm.training.class_state import ClassState
@@ -236,3 +241,27 @@ def test_a_training_is_resumed(tmp_path, l2):
     else:
         with pytest.raises(ValueError, match="solver is Adam"):
             resumed()
+
+
+@pytest.mark.parametrize("kind", [fm.Adam, fm.AdaGrad])
+def test_an_optimizer_never_changes(kind):
+    given = {"a": 1, 2: 0.5}
+    solver = kind(l2_factors=given)
+    given["a"] = 7
+    assert solver.l2_factors == {"a": 1.0, 2: 0.5}
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        solver.l2_factors["a"] = 7
+    other = kind(l2_factors={2: 0.5, "a": 1.0})
+    assert solver == other
+    assert hash(solver) == hash(other)
+    assert solver != kind(l2_factors={"a": 1.0})
+    assert "l2_factors={'a': 1.0, 2: 0.5}" in repr(solver)
+    for copied in (copy.deepcopy(solver), pickle.loads(pickle.dumps(solver))):
+        assert copied == solver
+    assert from_json(json.loads(json.dumps(to_json(solver)))) == solver
+
+
+def test_series_are_sequences():
+    for library in ("pandas", "polars"):
+        module = pytest.importorskip(library)
+        assert fm.Adam(l2_factors=module.Series([1, 2])).l2_factors == (1.0, 2.0)

@@ -297,7 +297,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         """
         if self._encodings is None:
             return []
-        settings = Settings.of(self, self._column_names)
+        settings = Settings.of(self, self._column_names, self._weights)
         return [
             position
             for position, encoding in zip(self._field_positions, self._encodings, strict=True)
@@ -356,7 +356,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
             self._watch.check_matrix(data.as_csr(), weights, scales, data.names)
             return None, grown
         check_has_no_fields(self)
-        settings = Settings.of(self, data.column_names)
+        settings = Settings.of(self, data.column_names, data.weights)
         warns = settings.others == "auto" if self._warns is None else self._warns
         return learn(data, weights, encodings, settings, self._watch, warns=warns), scales
 

@@ -14,6 +14,7 @@ from sparsefm.encoding.assembly import fields_of
 from sparsefm.encoding.columns import Encoding
 from sparsefm.encoding.names import Names
 from sparsefm.encoding.reading import column_names, field_positions
+from sparsefm.encoding.settings import position_of
 from sparsefm.encoding.table import NO_WEIGHTS
 from sparsefm.snapshots import consistent
 
@@ -66,6 +67,19 @@ class FieldsMixin:
     def _field_positions(self) -> list[int]:
         """The positions of the input columns that are fields."""
         return field_positions(self.n_features_in_, self._weights)
+
+    def _field_of(self, key: Any, parameter: str) -> int:
+        """Return the number of the field that a parameter names: its column by name or position."""
+        if self._fields is not None:
+            return position_of(key, parameter, self.field_names_)
+        names = self._column_names
+        position = position_of(key, parameter, names)
+        if position in self._weights.values():
+            raise ValueError(
+                f"{parameter} names column {names[position]!r}, which holds the weights of lists "
+                "and is no field: leave it out"
+            )
+        return position - sum(own < position for own in self._weights.values())
 
     def _set_fields(self, fields: npt.NDArray[Any]) -> None:
         """Set the fields of the columns of a sparse matrix, which an estimator has found."""

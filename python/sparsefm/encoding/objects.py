@@ -111,13 +111,19 @@ def has_several(kind: type) -> bool:
 
 
 def list_parts(rows: Sequence[Any], name: str) -> Parts:
-    """Return the parts of a column of lists; refuse one of single values."""
+    """Return the parts of a column of lists in order; refuse single values, and sets."""
     kinds = set(map(type, rows))
     several = set(filter(has_several, kinds))
     if not several:
         for row, cell in enumerate(rows):
             if not is_missing(cell):
                 raise no_lists(name, f"{cell!r:.40} in row {row}")
+    for kind in several:
+        if issubclass(kind, Set):
+            raise TypeError(
+                f"list_weights names column {name!r}, which holds a {kind.__name__}: a set has no "
+                "order in which values and weights are pairs, make it a list"
+            )
     return _parts(rows, several, name)
 
 

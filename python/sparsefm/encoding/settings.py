@@ -67,19 +67,19 @@ class Settings:
     follows: bool
 
     @classmethod
-    def of(cls, encoder: Any, names: list[str]) -> "Settings":
-        """Return those of an encoder."""
+    def of(cls, encoder: Any, names: list[str], weights: Mapping[int, int]) -> "Settings":
+        """Return those of an encoder; `weights` has the columns of the weights of lists."""
         hashed = _by_position(encoder.hashed or {}, "hashed", names)
         buckets = {position: int(count) for position, count in hashed.items()}
-        columns = dict.fromkeys([] if encoder.categorical is None else encoder.categorical)
-        categorical = set(_by_position(columns, "categorical", names))
+        columns = [] if encoder.categorical is None else encoder.categorical
+        categorical = {position_of(column, "categorical", names) for column in columns}
         named, others = named_and_others(encoder.numeric)
         kinds = _by_position(named, "numeric", names)
         named, other_parts = named_and_others(encoder.dates)
         parts = _by_position(named, "dates", names)
         separators = named_separators(encoder, names)
         used = {"hashed": buckets, "categorical": categorical, "numeric": kinds, "dates": parts}
-        _check_weights(weights_of(encoder, names), names, {**used, "multi": separators})
+        _check_weights(weights, names, {**used, "multi": separators})
         n_bins = 32 if encoder.n_bins == "auto" else int(encoder.n_bins)
         clip = encoder.clip == "auto" or bool(encoder.clip)
         calendar = parts, other_parts
@@ -218,8 +218,29 @@ def named_separators(encoder: Any, names: list[str]) -> dict[int, str]:
 def with_lists(data: Input, encoder: Any, *, anew: bool) -> Input:
     """Return a table that is read with the weights and separators that an encoder says."""
     names = data.column_names
-    separators = named_separators(encoder, names) | ({} if anew else separators_of(encoder))
-    return replace(data, weights=weights_of(encoder, names), separators=separators)
+    separators, weights = named_separators(encoder, names), weights_of(encoder, names)
+    if not anew:
+        separators |= separators_of(encoder)
+        weights = _going_on(encoder, weights, names)
+    return replace(data, weights=weights, separators=separators)
+
+
+def _going_on(encoder: Any, given: dict[int, int], names: list[str]) -> dict[int, int]:
+    """Return the columns of weights of a fitted encoder, and those that are given for new columns.
+
+    What is given must say the same of the columns of the fit, or nothing.
+    """
+    fitted: Mapping[int, int] = encoder._weights
+    for position, own in given.items():
+        is_old = min(position, own) < encoder.n_features_in_
+        if is_old and fitted.get(position) != own:
+            was = "had none" if position not in fitted else f"had {names[fitted[position]]!r}"
+            raise ValueError(
+                f"list_weights names column {names[own]!r} as the weights of column "
+                f"{names[position]!r} now, but in the fit to go on from that column {was}: fit "
+                "anew, or leave list_weights as it was"
+            )
+    return {**given, **fitted}
 
 
 def separators_of(encoder: Any) -> dict[int, str]:
@@ -235,7 +256,7 @@ def separators_of(encoder: Any) -> dict[int, str]:
 
 
 def _check_weights(
-    weights: dict[int, int], names: list[str], named: Mapping[str, Collection[int]]
+    weights: Mapping[int, int], names: list[str], named: Mapping[str, Collection[int]]
 ) -> None:
     """Refuse columns of weights that are something else besides."""
     owners: dict[int, int] = {}
@@ -341,4 +362,13 @@ def position_of(key: Any, parameter: str, names: list[str]) -> int:
 
 def _by_position(mapping: Mapping[Any, Any], parameter: str, names: list[str]) -> dict[int, Any]:
     """Return a mapping from columns, given by name or position, as one from positions."""
-    return {position_of(key, parameter, names): value for key, value in mapping.items()}
+    keys: dict[int, Any] = {}
+    for key in mapping:
+        position = position_of(key, parameter, names)
+        if position in keys:
+            raise ValueError(
+                f"{parameter} names one column twice, by {keys[position]!r} and by {key!r}: leave "
+                "one out"
+            )
+        keys[position] = key
+    return {position: mapping[key] for position, key in keys.items()}

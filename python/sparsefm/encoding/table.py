@@ -1,6 +1,7 @@
 """Tables, column by column, where the weights of lists may be in a column of their own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from numbers import Real
@@ -16,6 +17,8 @@ from sparsefm.encoding.tables import Column, Integers, Labels, Lists, is_missing
 
 NO_WEIGHTS: Mapping[int, int] = MappingProxyType({})
 NO_SEPARATORS: Mapping[int, str] = MappingProxyType({})
+PLAIN_NUMBERS = frozenset({bool, int, float, *(np.dtype(code).type for code in "?bBhHiIlLqQefd")})
+"""Types of which NumPy makes float64 in one call."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,7 +161,11 @@ def _as_weights(
     values: Sequence[Any], name: str, row_of: Callable[[int], int]
 ) -> npt.NDArray[np.float64]:
     """Return weights as numbers; none may be missing or infinite."""
-    if not isinstance(values, np.ndarray):
+    plain = None
+    if isinstance(values, np.ndarray) or PLAIN_NUMBERS.issuperset(map(type, values)):
+        with suppress(OverflowError):  # of an integer
+            plain = np.asarray(values, np.float64)
+    if plain is None:
         for place, value in enumerate(values):
             if not isinstance(value, Real | Decimal | np.bool_) and not is_missing(value):
                 raise TypeError(
@@ -166,7 +173,7 @@ def _as_weights(
                     "lists must be numbers"
                 )
         values = [np.nan if is_missing(value) else _as_float(value) for value in values]
-    numbers = np.asarray(values, np.float64)
+    numbers = np.asarray(values, np.float64) if plain is None else plain
     wrong = ~np.isfinite(numbers)
     if wrong.any():
         place = int(np.argmax(wrong))

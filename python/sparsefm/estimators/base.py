@@ -243,7 +243,7 @@ class FactorizationMachine(
             chosen = Hyperparameters(**(given | self._by_field_given()))
             learner = Learner.begin(chosen, self._loss, dataset, self._seed())
         else:
-            learner = adapted(self._learner, changed)
+            learner = adapted(self, changed)
             if self._is_shared or learner.size <= SMALL_MODEL:
                 learner = learner.copy()
             learner = learner.grown(dataset)

@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.encoding import TableEncoder
-from sparsefm.encoding.settings import position_of
 from sparsefm.field_model import FieldWeightedModel, enlarged
 from sparsefm.optimizers import Optimizer
 from sparsefm.snapshots import consistent
@@ -53,14 +52,19 @@ class FieldWeights:
         """Whether fields have penalties of their own."""
         return isinstance(self.solver, Optimizer) and self.solver._is_by_field
 
+    def _pairs_given(self) -> dict[str, Any]:
+        """Return the parameter `pairs`, if it is set, with numbers of fields."""
+        if self.pairs is None:
+            return {}
+        field_of = self.encoder_._field_of
+        return {"pairs": as_pairs(self.pairs, lambda key: field_of(key, "pairs"))}
+
     def _by_field_given(self) -> dict[str, Any]:
         """Return the parameters that are set and name fields, with numbers of fields instead."""
-        given: dict[str, Any] = {}
-        names = self.encoder_.field_names_
-        if self.pairs is not None:
-            given["pairs"] = as_pairs(self.pairs, lambda key: position_of(key, "pairs", names))
+        given, field_of = self._pairs_given(), self.encoder_._field_of
         if self._has_penalties_by_field:
+            n_fields = len(self.encoder_.field_names_)
             given["solver"] = self.solver._for_fields(
-                len(names), lambda key: position_of(key, "l2_factors", names)
+                n_fields, lambda key: field_of(key, "l2_factors")
             )
         return given

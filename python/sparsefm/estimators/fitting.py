@@ -105,7 +105,7 @@ class FittingMixin(ExamplesMixin):
     ) -> None:
         """Continue training with mini-batches."""
         self.__dict__.pop("best_params_", None)  # it was for the first fit
-        learner = adapted(self._learner.copy(), changed).grown(dataset)
+        learner = adapted(self, changed).copy().grown(dataset)
         learner = followed(learner, before, (self.encoder_, self._target))
         learner.join(dataset.used_features)
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)

@@ -33,7 +33,7 @@ def parameters_of(estimator: Any) -> Parameters:
     seed = estimator.random_state
     return {
         **{name: getattr(estimator, name) for name in SETTINGS},
-        **estimator._by_field_given(),
+        **estimator._pairs_given(),
         "batch_size": estimator.batch_size,
         "loss": estimator._loss,
         "dtype": np.dtype(estimator.dtype),
@@ -83,12 +83,33 @@ def check_changes(estimator: Any, changed: Parameters) -> None:
         )
 
 
-def adapted(learner: Learner, changed: Mapping[str, Any]) -> Learner:
-    """Return a model in training that goes on with changed parameters.
+def _with_penalties(
+    estimator: Any, changed: Mapping[str, Any]
+) -> tuple[Learner, Mapping[str, Any]]:
+    """Return the model in training and the changes, with a penalty for each field, if by field.
+
+    The encoder may have got new fields, whose penalties are no change: the learning rate stays.
+    """
+    learner: Learner = estimator._learner
+    before = learner.hyperparameters.solver
+    now = estimator._by_field_given().get("solver")
+    if before._is_by_field:
+        n_fields = len(estimator.encoder_.field_names_)
+        before = before._with_fields_of(now, n_fields)
+        learner = replace(learner, hyperparameters=replace(learner.hyperparameters, solver=before))
+    if now is not None:
+        others = {name: value for name, value in changed.items() if name != "solver"}
+        changed = others if now == before else {**others, "solver": now}
+    return learner, changed
+
+
+def adapted(estimator: Any, changed: Mapping[str, Any]) -> Learner:
+    """Return the model in training of an estimator, which goes on with changed parameters.
 
     Another learning rate or penalty counts from the next step on. Another kind of solver, type or
     rank makes new moments; where the rank is larger, the new factors start at random.
     """
+    learner, changed = _with_penalties(estimator, changed)
     before = learner.hyperparameters
     names = ("rank", "solver", "batch_size")
     chosen = replace(before, **{name: changed[name] for name in names if name in changed})

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.errors import FileFormatError
+from sparsefm.io.frozen import Frozen
 
 Class = TypeVar("Class", bound=type[Any])
 
@@ -131,7 +132,7 @@ def to_json(value: Any) -> Any:
         return [to_json(item) for item in value]
     if type(value) is tuple:
         return {"tuple": [to_json(item) for item in value]}
-    if type(value) is dict:
+    if type(value) in (dict, Frozen):
         return {"dict": [[to_json(_key(key)), to_json(item)] for key, item in value.items()]}
     if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "iu":
         return {"int32": _packed(value)}

@@ -97,6 +97,16 @@ class Optimizer:
         found = penalties.of_fields(self.l2_factors, default, n_fields, number_of)
         return replace(self, l2_factors=found)
 
+    def _with_fields_of(self: Self, other: "Optimizer | None", n_fields: int) -> Self:
+        """Return this optimizer, which has a number for each field, with those of new fields.
+
+        They are those of another one with numbers for all; without one they are the default.
+        """
+        known = tuple(self.l2_factors)  # type: ignore[arg-type]
+        default: Any = type(self).l2_factors
+        every = (default,) * n_fields if other is None else other.l2_factors
+        return replace(self, l2_factors=known + tuple(every[len(known) :]))  # type: ignore
+
     def _penalties_of(
         self, fields: npt.NDArray[np.integer[Any]] | None, real: npt.DTypeLike
     ) -> npt.NDArray[np.floating[Any]] | None:

@@ -6,14 +6,18 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sparsefm.data.validation import check_real, is_mapping
+from sparsefm.io.frozen import Frozen
 
 Penalties: TypeAlias = float | Sequence[float] | Mapping[str | int, float]
 
 
 def check_penalties(penalties: Any, name: str) -> Any:
-    """Return an argument as a number, a tuple of numbers or a dict of numbers, of at least 0."""
+    """Return an argument as a number, a tuple or a `Frozen` dict of numbers, of at least 0."""
     if is_mapping(penalties):
-        return {key: check_real(one, f"{name}[{key!r}]") for key, one in penalties.items()}
+        checked = {key: check_real(one, f"{name}[{key!r}]") for key, one in penalties.items()}
+        return Frozen(checked)
+    if type(penalties).__name__ == "Series":  # of pandas or Polars; its index names no fields
+        penalties = np.asarray(penalties)
     if isinstance(penalties, list | tuple | np.ndarray) and np.ndim(penalties) > 0:
         if len(penalties) == 0:
             raise ValueError(f"{name} holds no numbers: give one for each field, or one for all")
@@ -24,12 +28,12 @@ def check_penalties(penalties: Any, name: str) -> Any:
 
 def is_by_field(penalties: Any) -> bool:
     """Return whether there is a number for each field."""
-    return isinstance(penalties, tuple | dict)
+    return isinstance(penalties, tuple | Frozen)
 
 
 def largest(penalties: Any) -> float:
     """Return the largest of the numbers."""
-    if isinstance(penalties, dict):
+    if isinstance(penalties, Frozen):
         return max(penalties.values(), default=0.0)
     return max(penalties) if isinstance(penalties, tuple) else float(penalties)
 
@@ -41,7 +45,7 @@ def of_fields(
 
     Parameters
     ----------
-    penalties : tuple or dict
+    penalties : tuple or Frozen
     default : float
         Of fields that a dict does not name.
     n_fields : int
@@ -61,6 +65,14 @@ def of_fields(
             f"{n_fields} numbers, one for each field"
         )
     found = [default] * n_fields
+    keys: dict[int, Any] = {}
     for key, penalty in penalties.items():
-        found[number_of(key)] = penalty
+        number = number_of(key)
+        if number in keys:
+            raise ValueError(
+                f"l2_factors names one field twice, by {keys[number]!r} and by {key!r}: leave one "
+                "out"
+            )
+        keys[number] = key
+        found[number] = penalty
     return tuple(found)
