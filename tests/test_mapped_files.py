@@ -4,9 +4,11 @@ import copy
 import json
 import os
 import pickle
+import subprocess
 import sys
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -178,3 +180,75 @@ def test_arrays_out_of_line_are_copied(tmp_path):
     mapped = fm.load(tmp_path / "file", mmap=True)
     assert mapped.V.flags.aligned
     assert predicted(mapped, X).tobytes() == predicted(served("model"), X).tobytes()
+
+
+# --- estimators ----------------------------------------------------------------------------------
+
+
+def test_copies_without_assertions(tmp_path):
+    served("classifier").save(tmp_path / "file")
+    code = (
+        "import copy, pickle, sys, sparsefm as fm\n"
+        "one = fm.load(sys.argv[1], mmap=True)\n"
+        "for each in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one), copy.copy(one)):\n"
+        "    print(each.V_.tobytes() == one.V_.tobytes())\n"
+    )
+    command = [sys.executable, "-O", "-c", code, str(tmp_path / "file")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True"] * 3, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("name", ["classifier", "classifier, fwfm", "classifier, ffm"])
+def test_saves_and_pickles_leave_the_parameters_in_the_file(name, tmp_path):
+    served(name).save(tmp_path / "file")
+    mapped = fm.load(tmp_path / "file", mmap=True)
+    before = [model.V for model in mapped._learner.models()]
+    mapped.save(tmp_path / "again")
+    again = pickle.loads(pickle.dumps(mapped))
+    after = [model.V for model in mapped._learner.models()]
+    assert all(np.shares_memory(one, other) for one, other in zip(before, after, strict=True))
+    assert type(again._learner) is type(served(name)._learner)
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "file").read_bytes()
+
+
+def test_each_use_of_a_damaged_estimator_says_what_is_wrong(tmp_path):
+    served("classifier").save(tmp_path / "file")
+    header, arrays = read_file(tmp_path / "file")
+    arrays["machine.0.V"] = np.full_like(arrays["machine.0.V"], np.nan)
+    write_file(tmp_path / "file", header, arrays)
+    mapped = fm.load(tmp_path / "file", mmap=True)
+    message = r"file: machine\.0\.V holds nan at row 0"
+    for _ in range(2):
+        with pytest.raises(fm.FileFormatError, match=message):
+            mapped.partial_fit(X, Y["two"])
+        with pytest.raises(fm.FileFormatError, match=message):
+            mapped.save(tmp_path / "again")
+        with pytest.raises(fm.FileFormatError, match=message):
+            pickle.dumps(mapped)
+    assert not (tmp_path / "again").exists()
+
+
+def test_many_threads_use_one_estimator(tmp_path):
+    served("classifier, three").save(tmp_path / "file")
+    content = (tmp_path / "file").read_bytes()
+
+    def use(number):
+        if number % 3 == 0:
+            mapped.save(tmp_path / f"again{number}")
+            return (tmp_path / f"again{number}").read_bytes() == content
+        if number % 3 == 1:
+            again = pickle.loads(pickle.dumps(mapped))
+        else:
+            again, _ = mapped, mapped._learner.states
+        return predicted(again, X).tobytes() == expected
+
+    expected = predicted(served("classifier, three"), X).tobytes()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(5):
+                mapped = fm.load(tmp_path / "file", mmap=True)
+                assert all(pool.map(use, range(24)))
+    finally:
+        sys.setswitchinterval(interval)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sparsefm.encoding import TableEncoder
+from sparsefm.estimators.mapped import MappedLearner
 from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.model import Model
@@ -89,6 +90,8 @@ def adapted(learner: Learner, changed: Mapping[str, Any]) -> Learner:
     Another learning rate or penalty counts from the next step on. Another kind of solver, type or
     rank makes new moments; where the rank is larger, the new factors start at random.
     """
+    if isinstance(learner, MappedLearner):
+        learner = learner.plain()
     before = learner.hyperparameters
     names = ("rank", "solver", "batch_size")
     chosen = replace(before, **{name: changed[name] for name in names if name in changed})

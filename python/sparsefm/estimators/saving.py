@@ -18,6 +18,7 @@ from sparsefm.encoding.statistics import LARGEST_EXPONENT
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
 from sparsefm.estimators.going_on import parameters_of
+from sparsefm.estimators.mapped import MappedLearner
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.state_saving import read_machines, state_to_arrays
 from sparsefm.estimators.targets import Classes, Numbers
@@ -228,6 +229,8 @@ def _to_content(
 def _learner_to_content(
     learner: Learner, optimizer_state: bool, dtype: str | None
 ) -> tuple[dict[str, Any], Arrays]:
+    if isinstance(learner, MappedLearner):
+        learner = learner.plain()  # its parameters stay in their file
     header = {
         "settings": {name: to_json(value) for name, value in vars(learner.hyperparameters).items()},
         "loss": learner.loss.name,
