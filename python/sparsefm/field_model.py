@@ -12,7 +12,7 @@ from sparsefm import _core
 from sparsefm.data.validation import as_array, cast
 from sparsefm.interaction import FieldWeighted, Interaction
 from sparsefm.io.container import Arrays
-from sparsefm.io.half import halved
+from sparsefm.io.half import exact, halved
 from sparsefm.io.reader import Reader
 from sparsefm.losses import Loss
 from sparsefm.model import ROWS_PER_CALL, Model, check_scores, history_to_json, read_history
@@ -52,7 +52,8 @@ class FieldModel(Model):
         history = history_to_json(self.history)
         header = {"kind": self._kind, "task": self.task, "loss": self.loss, "history": history}
         parameters = halved({"w": self.w, "V": self.V, **self._weights()}, dtype)
-        return header, {"w0": np.array(self.w0), "fields": self.fields, **parameters}
+        w0 = exact({"w0": np.array(self.w0)}, dtype)
+        return header, {**w0, "fields": self.fields, **parameters}
 
     def _weights(self) -> dict[str, Array]:
         """Return what a file holds besides, by name."""
