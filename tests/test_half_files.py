@@ -90,8 +90,6 @@ def test_what_stays_exact_must_fit_too(name, dtype, tmp_path):
     else:
         object.__setattr__(model, "w0", 1e39)
     (tmp_path / "file").write_bytes(b"the old one")
-    with pytest.raises(
-        ValueError, match=r"w0 holds 1e\+39, too large for float32: leave dtype out"
-    ):
+    with pytest.raises(ValueError, match=r"w0 holds 1e\+39, too large for float32: leave"):
         model.save(tmp_path / "file", dtype=dtype)
     assert (tmp_path / "file").read_bytes() == b"the old one"
