@@ -15,6 +15,7 @@ import pytest
 from served import MAKERS, predicted, rows, served
 
 import sparsefm as fm
+from sparsefm.inspection.interactions import strongest_interactions
 from sparsefm.io.container import packed
 from sparsefm.io.file import CHECKSUM, ENTRY, read_file, write_file
 
@@ -252,3 +253,41 @@ def test_many_threads_use_one_estimator(tmp_path):
                 assert all(pool.map(use, range(24)))
     finally:
         sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("field", [3, -1, 1 << 20])
+@pytest.mark.parametrize("name", ["field-weighted", "field-aware"])
+def test_fields_are_checked_where_they_are_used(name, field, tmp_path):
+    served(name).save(tmp_path / "file")
+    header, arrays = read_file(tmp_path / "file")
+    arrays["fields"] = np.append(arrays["fields"][:-1], np.int32(field))
+    write_file(tmp_path / "file", header, arrays)
+    model = fm.load(tmp_path / "file", mmap=True)
+    y = Y["two" if model.task == "binary" else "number"]
+    uses = [
+        lambda: strongest_interactions(model, X),
+        lambda: fm.onnx.export(model, tmp_path / "model.onnx"),
+        lambda: fm.train(X, y, init=model, task=model.task, variant=model._variant),
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match="fields must be 0 to 2: the model has 3 fields"):
+            use()
+
+
+@pytest.mark.parametrize("name", ["classifier, fwfm", "classifier, ffm"])
+def test_estimators_check_fields_where_they_are_used(name, tmp_path):
+    served(name).save(tmp_path / "file")
+    header, arrays = read_file(tmp_path / "file")
+    for machine in [one for one in arrays if one.endswith("fields") and "machine" in one]:
+        arrays[machine] = np.append(arrays[machine][:-1], np.int32(99))
+    write_file(tmp_path / "file", header, arrays)
+    mapped = fm.load(tmp_path / "file", mmap=True)
+    target = mapped.classes_[0] if len(mapped.classes_) > 2 else None
+    uses = [
+        lambda: mapped.explain(X[:3], target),
+        lambda: mapped.field_importances(X, target),
+        lambda: fm.onnx.export(mapped, tmp_path / "model.onnx"),
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match="fields must be 0 to"):
+            use()
