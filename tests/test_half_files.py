@@ -1,5 +1,7 @@
 """Models in files of float16 and bfloat16: half as large, and nearly the same."""
 
+import copy
+import dataclasses
 import json
 
 import numpy as np
@@ -76,3 +78,18 @@ def test_labels_of_float16_are_not_parameters(tmp_path):
     model = fm.FMClassifier(rank=1, epochs=1, search=None, solver=fm.Adam()).fit(X, labels)
     model.save(tmp_path / "file", dtype="float16")
     assert fm.load(tmp_path / "file").classes_.dtype == np.float16
+
+
+@pytest.mark.parametrize("name", ["model of float64", "field-weighted", "field-aware", "sampled"])
+@pytest.mark.parametrize("dtype", DIGITS)
+def test_what_stays_exact_must_fit_too(name, dtype, tmp_path):
+    model = copy.copy(served(name))
+    if name == "sampled":
+        samples = (dataclasses.replace(model.samples[0], w0=1e39), *model.samples[1:])
+        object.__setattr__(model, "samples", samples)
+    else:
+        object.__setattr__(model, "w0", 1e39)
+    (tmp_path / "file").write_bytes(b"the old one")
+    with pytest.raises(ValueError, match=r"w0 holds 1e\+39, too large for float32: leave"):
+        model.save(tmp_path / "file", dtype=dtype)
+    assert (tmp_path / "file").read_bytes() == b"the old one"

@@ -4,15 +4,18 @@ import copy
 import json
 import os
 import pickle
+import subprocess
 import sys
 import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from served import MAKERS, predicted, rows, served
 
 import sparsefm as fm
+from sparsefm.inspection.interactions import strongest_interactions
 from sparsefm.io.container import packed
 from sparsefm.io.file import CHECKSUM, ENTRY, read_file, write_file
 
@@ -178,3 +181,113 @@ def test_arrays_out_of_line_are_copied(tmp_path):
     mapped = fm.load(tmp_path / "file", mmap=True)
     assert mapped.V.flags.aligned
     assert predicted(mapped, X).tobytes() == predicted(served("model"), X).tobytes()
+
+
+# --- estimators ----------------------------------------------------------------------------------
+
+
+def test_copies_without_assertions(tmp_path):
+    served("classifier").save(tmp_path / "file")
+    code = (
+        "import copy, pickle, sys, sparsefm as fm\n"
+        "one = fm.load(sys.argv[1], mmap=True)\n"
+        "for each in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one), copy.copy(one)):\n"
+        "    print(each.V_.tobytes() == one.V_.tobytes())\n"
+    )
+    command = [sys.executable, "-O", "-c", code, str(tmp_path / "file")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["True"] * 3, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("name", ["classifier", "classifier, fwfm", "classifier, ffm"])
+def test_saves_and_pickles_leave_the_parameters_in_the_file(name, tmp_path):
+    served(name).save(tmp_path / "file")
+    mapped = fm.load(tmp_path / "file", mmap=True)
+    before = [model.V for model in mapped._learner.models()]
+    mapped.save(tmp_path / "again")
+    again = pickle.loads(pickle.dumps(mapped))
+    after = [model.V for model in mapped._learner.models()]
+    assert all(np.shares_memory(one, other) for one, other in zip(before, after, strict=True))
+    assert type(again._learner) is type(served(name)._learner)
+    assert (tmp_path / "again").read_bytes() == (tmp_path / "file").read_bytes()
+
+
+def test_each_use_of_a_damaged_estimator_says_what_is_wrong(tmp_path):
+    served("classifier").save(tmp_path / "file")
+    header, arrays = read_file(tmp_path / "file")
+    arrays["machine.0.V"] = np.full_like(arrays["machine.0.V"], np.nan)
+    write_file(tmp_path / "file", header, arrays)
+    mapped = fm.load(tmp_path / "file", mmap=True)
+    message = r"file: machine\.0\.V holds nan at row 0"
+    for _ in range(2):
+        with pytest.raises(fm.FileFormatError, match=message):
+            mapped.partial_fit(X, Y["two"])
+        with pytest.raises(fm.FileFormatError, match=message):
+            mapped.save(tmp_path / "again")
+        with pytest.raises(fm.FileFormatError, match=message):
+            pickle.dumps(mapped)
+    assert not (tmp_path / "again").exists()
+
+
+def test_many_threads_use_one_estimator(tmp_path):
+    served("classifier, three").save(tmp_path / "file")
+    content = (tmp_path / "file").read_bytes()
+
+    def use(number):
+        if number % 3 == 0:
+            mapped.save(tmp_path / f"again{number}")
+            return (tmp_path / f"again{number}").read_bytes() == content
+        if number % 3 == 1:
+            again = pickle.loads(pickle.dumps(mapped))
+        else:
+            again, _ = mapped, mapped._learner.states
+        return predicted(again, X).tobytes() == expected
+
+    expected = predicted(served("classifier, three"), X).tobytes()
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for _ in range(5):
+                mapped = fm.load(tmp_path / "file", mmap=True)
+                assert all(pool.map(use, range(24)))
+    finally:
+        sys.setswitchinterval(interval)
+
+
+@pytest.mark.parametrize("field", [3, -1, 1 << 20])
+@pytest.mark.parametrize("name", ["field-weighted", "field-aware"])
+def test_fields_are_checked_where_they_are_used(name, field, tmp_path):
+    served(name).save(tmp_path / "file")
+    header, arrays = read_file(tmp_path / "file")
+    arrays["fields"] = np.append(arrays["fields"][:-1], np.int32(field))
+    write_file(tmp_path / "file", header, arrays)
+    model = fm.load(tmp_path / "file", mmap=True)
+    y = Y["two" if model.task == "binary" else "number"]
+    uses = [
+        lambda: strongest_interactions(model, X),
+        lambda: fm.onnx.export(model, tmp_path / "model.onnx"),
+        lambda: fm.train(X, y, init=model, task=model.task, variant=model._variant),
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match="fields must be 0 to 2: the model has 3 fields"):
+            use()
+
+
+@pytest.mark.parametrize("name", ["classifier, fwfm", "classifier, ffm"])
+def test_estimators_check_fields_where_they_are_used(name, tmp_path):
+    served(name).save(tmp_path / "file")
+    header, arrays = read_file(tmp_path / "file")
+    for machine in [one for one in arrays if one.endswith("fields") and "machine" in one]:
+        arrays[machine] = np.append(arrays[machine][:-1], np.int32(99))
+    write_file(tmp_path / "file", header, arrays)
+    mapped = fm.load(tmp_path / "file", mmap=True)
+    target = mapped.classes_[0] if len(mapped.classes_) > 2 else None
+    uses = [
+        lambda: mapped.explain(X[:3], target),
+        lambda: mapped.field_importances(X, target),
+        lambda: fm.onnx.export(mapped, tmp_path / "model.onnx"),
+    ]
+    for use in uses:
+        with pytest.raises(ValueError, match="fields must be 0 to"):
+            use()

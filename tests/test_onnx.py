@@ -1,5 +1,7 @@
 """Models in the ONNX format: ONNX Runtime predicts what they predict."""
 
+import re
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -48,10 +50,7 @@ def assert_like(found, model, X):
         np.testing.assert_allclose(found["predictions"], model.predict(X), **close)
     elif isinstance(model, fm.FMClassifier):
         np.testing.assert_allclose(found["probabilities"], model.predict_proba(X), **close)
-        scores, digits = model.decision_function(X), 1e-5
-        if isinstance(model._models[0], fm.SampledModel):
-            digits = 1e-3  # far out
-        np.testing.assert_allclose(found["scores"], scores, rtol=digits, atol=1e-5)
+        np.testing.assert_allclose(found["scores"], model.decision_function(X), **close)
         assert_labels(found["label"], model.predict(X), model.decision_function(X))
     elif model.task == "regression":
         np.testing.assert_allclose(found["predictions"], model.predict(X), **close)
@@ -98,6 +97,19 @@ def test_estimators_of_sparse_matrices(tmp_path):
     fm.onnx.export(model, tmp_path / "model.onnx")
     new = sp.csr_matrix(X * np.arange(1, 13))
     assert_like(run(tmp_path / "model.onnx", padded(new, "f4")), model, new)
+
+
+def test_log_odds_far_out(tmp_path):
+    model = fm.FMClassifier(rank=2, solver=fm.Gibbs(burn_in=1, samples=3), n_threads=1)
+    train, y = rows(300)
+    model.fit(sp.csr_matrix(train), y["three"])
+    fm.onnx.export(model, tmp_path / "model.onnx")
+    far = sp.csr_matrix(X[:300] * np.geomspace(1, 100, 300)[:, None])
+    scores = model.decision_function(far)
+    assert (np.abs(scores) > 100).any(axis=1).sum() > 30
+    found = run(tmp_path / "model.onnx", padded(far, "f4"))
+    np.testing.assert_allclose(found["scores"], scores, rtol=1e-4, atol=1e-3)
+    assert_labels(found["label"], model.predict(far), scores)
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -171,6 +183,19 @@ def test_encodings_that_have_grown(tmp_path):
     assert_like(run(tmp_path / "model.onnx", feed(drawn)), model, drawn)
 
 
+@pytest.mark.parametrize("kind", [object, float])
+def test_a_column_that_was_all_missing_has_no_input(kind, tmp_path):
+    drawn, y = table(300, 0)
+    drawn["town"] = drawn["town"].replace("", "Bern")
+    drawn["empty"] = pd.Series([None] * 300, dtype=kind)
+    encoder = fm.TableEncoder(categorical=["empty"])
+    settings = {"rank": 2, "epochs": 2, "search": None, "solver": fm.Adam(), "encoder": encoder}
+    model = fm.FMRegressor(**settings).fit(drawn, y)
+    fm.onnx.export(model, tmp_path / "model.onnx")
+    found = run(tmp_path / "model.onnx", feed(drawn.drop(columns="empty")))
+    assert_like(found, model, drawn)
+
+
 # --- what ONNX cannot express --------------------------------------------------------------------
 
 
@@ -217,6 +242,14 @@ def test_without_the_package(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(ImportError, match=r'pip install "sparsefm\[onnx\]"'):
         fm.onnx.export(served("model"), tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("name", ["sparsefm.0", "sparsefm.constant.1", "", "a\0", "\ud800"])
+def test_names_that_cannot_be(name, tmp_path):
+    names = pd.Index(["right", name], dtype=object)
+    model = fitted(pd.DataFrame([[1.0, 2.5], [2.0, 3.5]] * 20, columns=names))
+    with pytest.raises(ValueError, match=re.escape(f"column {name!r} cannot be exported")):
+        fm.onnx.export(model, tmp_path / "model.onnx")
 
 
 def test_other_objects(tmp_path):

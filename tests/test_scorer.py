@@ -71,6 +71,38 @@ def test_any_row(name):
     same()
 
 
+@pytest.mark.parametrize("name", ["model", "model of float64", "field-weighted"])
+def test_rows_in_any_order_need_no_matrix(name, monkeypatch):
+    model, rng = served(name), np.random.default_rng(0)
+    scorer, given = fm.Scorer(model), []
+    for _ in range(100):
+        indices = rng.permutation(np.repeat(np.arange(D), 2))[: rng.integers(2 * D)].astype("i4")
+        values = rng.normal(size=len(indices)) * (rng.random(len(indices)) < 0.9)
+        given.append((indices.tolist(), values.tolist()))
+        given.append((indices, values.astype(model.dtype)))
+        given.append((indices.tolist(), [1.0] * len(indices)))
+    expected = [model.predict(as_matrix(*row, model.dtype))[0] for row in given]
+    monkeypatch.setattr(fm.Scorer, "_checked", None)
+    assert [scorer.predict(*row) for row in given] == expected
+    assert [scorer.predict(row) for row, _ in given[2::3]] == expected[2::3]
+
+
+def test_features_that_occur_often():
+    model, rng = served("model"), np.random.default_rng(0)
+    scorer = fm.Scorer(model)
+    for _ in range(100):
+        indices, values = rng.integers(0, D, 60).tolist(), rng.normal(size=60).tolist()
+        expected = model.predict(as_matrix(indices, values, model.dtype))[0]
+        assert scorer.predict(indices, values) == expected
+
+
+def test_rows_are_not_changed():
+    indices, values = np.array([3, 1, 3], "i4"), np.array([1, 2, 3], "f4")
+    fm.Scorer(served("model")).predict(indices, values)
+    assert indices.tolist() == [3, 1, 3]
+    assert values.tolist() == [1, 2, 3]
+
+
 def test_the_sigmoid_of_one_number():
     rng = np.random.default_rng(0)
     for dtype in (np.float32, np.float64):

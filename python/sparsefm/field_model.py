@@ -12,7 +12,7 @@ from sparsefm import _core
 from sparsefm.data.validation import as_array, cast
 from sparsefm.interaction import FieldWeighted, Interaction
 from sparsefm.io.container import Arrays
-from sparsefm.io.half import halved
+from sparsefm.io.half import exact, halved
 from sparsefm.io.reader import Reader
 from sparsefm.losses import Loss
 from sparsefm.model import ROWS_PER_CALL, Model, check_scores, history_to_json, read_history
@@ -40,6 +40,14 @@ class FieldModel(Model):
         """Number of fields F."""
         raise NotImplementedError
 
+    def known_fields(self) -> Fields:
+        """Return `fields`, once it is sure that there are such: those of a mapped file may be any.
+
+        `predict` does without: the core looks at those of its rows.
+        """
+        check_range(self.fields, self.n_fields)
+        return self.fields
+
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}(task={self.task!r}, loss={self.loss!r}, "
@@ -52,7 +60,8 @@ class FieldModel(Model):
         history = history_to_json(self.history)
         header = {"kind": self._kind, "task": self.task, "loss": self.loss, "history": history}
         parameters = halved({"w": self.w, "V": self.V, **self._weights()}, dtype)
-        return header, {"w0": np.array(self.w0), "fields": self.fields, **parameters}
+        w0 = exact({"w0": np.array(self.w0)}, dtype)
+        return header, {**w0, "fields": self.fields, **parameters}
 
     def _weights(self) -> dict[str, Array]:
         """Return what a file holds besides, by name."""
@@ -118,7 +127,7 @@ class FieldWeightedModel(FieldModel):
         self, fields: npt.NDArray[Any] | None = None, n_fields: int = 1
     ) -> Interaction:
         R = enlarged(self.R, np.ones((n_fields, n_fields))).astype(np.float64)
-        return FieldWeighted(self.fields, len(R), R)
+        return FieldWeighted(self.known_fields(), len(R), R)
 
     def _score_csr(self, X: _core.Csr, threads: int) -> Array:
         parameters = self.w0, self.w, self.V
@@ -174,11 +183,16 @@ def own_fields(fields: Any, n_features: int, n_fields: int, name: str = "R") -> 
         raise ValueError(f"fields has shape {numbers.shape}, but there are {n_features} features")
     if len(numbers) and numbers.dtype.kind not in "iu":
         raise TypeError(f"fields must hold integers, got dtype {numbers.dtype}")
-    if len(numbers) and not 0 <= numbers.min() <= numbers.max() < n_fields:
-        raise ValueError(f"fields must be 0 to {n_fields - 1}: {name} has {n_fields} fields")
+    check_range(numbers, n_fields, name)
     copied = np.array(numbers, np.int32, order="C")
     copied.setflags(write=False)
     return copied
+
+
+def check_range(fields: Fields, n_fields: int, name: str = "the model") -> None:
+    """Raise an error if there are no such fields."""
+    if len(fields) and not 0 <= fields.min() <= fields.max() < n_fields:
+        raise ValueError(f"fields must be 0 to {n_fields - 1}: {name} has {n_fields} fields")
 
 
 def read_fields(reader: Reader, fields: Fields, n_fields: int, name: str = "R") -> Fields:

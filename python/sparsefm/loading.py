@@ -36,10 +36,10 @@ def load(path: FilePath, *, mmap: bool = False, checksum: bool | None = None) ->
         Map the file into memory instead of reading it: opening takes a moment, whatever its size,
         and processes that load the same file share the parameters, which are read-only. Their
         sizes, types and places are checked, but not their values, unless `checksum` is True. An
-        estimator copies what it trains, when it trains. Copied at once are parameters of 16 bits,
-        those of softmax loss and those saved with the state of the optimizer. The file must not be
-        changed or cut off while it is in use, or the process may die; `save` replaces files, and so
-        never does that.
+        estimator copies what it trains, when it trains, and for a moment what it saves. Copied at
+        once are parameters of 16 bits, those of softmax loss and those saved with the state of the
+        optimizer. The file must not be changed or cut off while it is in use, or the process may
+        die; `save` replaces files, and so never does that.
     checksum : bool, optional
         Check that the content is what was written, which reads all of it. Without, a damaged file
         can load, with other numbers. Files of before there was a checksum load without. Default:
@@ -64,7 +64,7 @@ def load(path: FilePath, *, mmap: bool = False, checksum: bool | None = None) ->
     checksum = not mmap if checksum is None else check_flag(checksum, "checksum")
     with naming(name):
         content = read_file(name, mapped=mmap, verify=checksum)
-        reader = Reader(*content, unread=mmap and not checksum)
+        reader = Reader(*content, unread=mmap and not checksum, path=name)
         if reader.has_entry(TRAINING):  # which is for `resume` alone
             reader.skip(TRAINING)
         loaded = _class_of(reader.entry("kind", str))._from_file(reader)

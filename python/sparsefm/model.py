@@ -15,7 +15,7 @@ from sparsefm.history import Epoch
 from sparsefm.interaction import Interaction
 from sparsefm.io.container import Arrays
 from sparsefm.io.file import write_file
-from sparsefm.io.half import check_half, halved
+from sparsefm.io.half import check_half, exact, halved
 from sparsefm.io.reader import Reader
 from sparsefm.io.replacing import FilePath
 from sparsefm.io.values import from_json, shown, to_json
@@ -156,7 +156,8 @@ class Model:
         """Return what `save` writes."""
         history = history_to_json(self.history)
         header = {"kind": "model", "task": self.task, "loss": self.loss, "history": history}
-        return header, {"w0": np.array(self.w0), **halved({"w": self.w, "V": self.V}, dtype)}
+        w0 = exact({"w0": np.array(self.w0)}, dtype)
+        return header, {**w0, **halved({"w": self.w, "V": self.V}, dtype)}
 
     @classmethod
     def _from_file(cls, reader: Reader) -> "Model":

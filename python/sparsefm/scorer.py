@@ -114,13 +114,18 @@ class Scorer:
             n = len(columns)
             right = values is None or (values_.dtype == self._dtype and len(values_) == n)
             if right and columns.dtype == np.int32:
-                ends = np.array([0, n], np.int32)
-                row = _core.Csr(ends, columns, values_, self._n_features, "row")
+                row = self._borrowed(columns, values_)
+                if not row.canonical:
+                    row = self._borrowed(*_in_order(columns, values_, self._dtype))
                 if row.canonical:
                     return row
         except (AttributeError, OverflowError, TypeError, ValueError):
             pass  # what is wrong is found below
         return self._checked(indices, values)
+
+    def _borrowed(self, columns: Array, values: Any) -> _core.Csr:
+        ends = np.array([0, len(columns)], np.int32)
+        return _core.Csr(ends, columns, values, self._n_features, "row")
 
     def _checked(self, indices: Any, values: Any) -> _core.Csr:
         """Return any row that is right, or raise what is wrong with it."""
@@ -148,6 +153,31 @@ class Scorer:
         shape = 1, self._n_features
         columns = np.ascontiguousarray(columns, np.int32)
         return from_arrays(ends, columns, numbers, shape, self._dtype, "row")
+
+
+def _in_order(columns: Array, values: Any, dtype: np.dtype[Any]) -> tuple[Array, Any]:
+    """Return a row sorted, without zeros, and with the values of a feature that occurs twice added.
+
+    Features that occur more often stay: in which order SciPy adds their values up, and so the bits
+    of the sum, is not known here.
+    """
+    order = columns.argsort(kind="stable")
+    columns = columns[order]
+    if values is not None:
+        values = values[order]
+    same = columns[1:] == columns[:-1]
+    if same.any():
+        if (same[1:] & same[:-1]).any():
+            return columns, values
+        values = np.ones(len(columns), dtype) if values is None else values
+        with np.errstate(over="ignore"):
+            values[:-1][same] += values[1:][same]
+        kept = np.append(True, ~same)
+        columns, values = columns[kept], values[kept]
+    if values is not None and not values.all():
+        kept = values != 0
+        columns, values = columns[kept], values[kept]
+    return columns, values
 
 
 def _flat(values: Any, name: str) -> Array:

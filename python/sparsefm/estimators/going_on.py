@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sparsefm.encoding import TableEncoder
+from sparsefm.estimators.mapped import MappedLearner
 from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.model import Model
@@ -91,6 +92,8 @@ def _with_penalties(
     The encoder may have got new fields, whose penalties are no change: the learning rate stays.
     """
     learner: Learner = estimator._learner
+    if isinstance(learner, MappedLearner):
+        learner = learner.plain()
     before = learner.hyperparameters.solver
     now = estimator._by_field_given().get("solver")
     if before._is_by_field:

@@ -18,12 +18,13 @@ from sparsefm.encoding.statistics import LARGEST_EXPONENT
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.bounds import levels_of
 from sparsefm.estimators.going_on import parameters_of
+from sparsefm.estimators.mapped import MappedLearner
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.state_saving import read_machines, state_to_arrays
 from sparsefm.estimators.targets import Classes, Numbers
 from sparsefm.io.container import Arrays
 from sparsefm.io.file import write_file
-from sparsefm.io.half import check_half, halved
+from sparsefm.io.half import check_half, exact, halved
 from sparsefm.io.labels import labels_to_arrays, read_labels
 from sparsefm.io.reader import REALS, Reader, add_prefix
 from sparsefm.io.replacing import FilePath
@@ -228,6 +229,8 @@ def _to_content(
 def _learner_to_content(
     learner: Learner, optimizer_state: bool, dtype: str | None
 ) -> tuple[dict[str, Any], Arrays]:
+    if isinstance(learner, MappedLearner):
+        learner = learner.plain()  # its parameters stay in their file
     header = {
         "settings": {name: to_json(value) for name, value in vars(learner.hyperparameters).items()},
         "loss": learner.loss.name,
@@ -253,7 +256,8 @@ def _sampled_to_content(learner: Sampled, dtype: str | None) -> tuple[dict[str, 
             entries, parts = samples_to_content(model.samples, model.progress, dtype)
             entries |= {"offset": model.offset, "scale": model.scale}
         else:
-            parts = {"w0": np.array(model.w0), **halved({"w": model.w, "V": model.V}, dtype)}
+            parts = exact({"w0": np.array(model.w0)}, dtype)
+            parts |= halved({"w": model.w, "V": model.V}, dtype)
         models.append(entries)
         arrays |= add_prefix(f"machine.{number}.", parts)
     return {"sampled": models, "loss": learner.loss.name}, arrays

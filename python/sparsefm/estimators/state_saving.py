@@ -8,7 +8,7 @@ from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import Fields, FieldWeightedModel, checked_weights, read_fields
 from sparsefm.io.container import Arrays
 from sparsefm.io.half import halved
-from sparsefm.io.reader import REALS, Reader
+from sparsefm.io.reader import REALS, Reader, naming
 from sparsefm.losses import Loss
 from sparsefm.model import Model
 from sparsefm.training.class_state import ClassState
@@ -57,7 +57,12 @@ def read_machines(reader: Reader, learner: Learner, n_machines: int) -> Learner:
                 read_learned(part, model)
             models.append(model)
             n_features = model.n_features
-        return MappedLearner(learner, models, lambda: _read_states(whole, learner, n_machines))
+
+        def read() -> list[State | ClassState]:
+            with naming(whole.path):
+                return _read_states(whole.copy(), learner, n_machines)
+
+        return MappedLearner(learner, models, read)
     learner.states = _read_states(reader, learner, n_machines)
     return learner
 

@@ -47,6 +47,13 @@ def halved(arrays: Arrays, dtype: str | None) -> Arrays:
     return {name: _halved(name, array, dtype) for name, array in arrays.items()}
 
 
+def exact(arrays: Arrays, dtype: str | None) -> Arrays:
+    """Return numbers that stay as they are beside those of `halved`: all must fit in float32."""
+    if dtype is not None:
+        halved(arrays, dtype)
+    return arrays
+
+
 def is_half(array: Array) -> bool:
     """Return whether an array of a file has parameters of 16 bits."""
     return array.dtype in (np.float16, BFLOAT16)
@@ -72,9 +79,8 @@ def _halved(name: str, array: Array, dtype: str) -> Array:
     if np.isfinite(wide).all():
         return stored
     largest = np.abs(array[np.isfinite(array)]).max(initial=0)
-    remedy = (
-        "dtype='bfloat16' has the range of float32" if dtype == "float16" else "leave dtype out"
-    )
+    widest = dtype == "bfloat16" or not large
+    remedy = "leave dtype out" if widest else "dtype='bfloat16' has the range of float32"
     kind = dtype if large else "float32"
     raise ValueError(f"{name} holds {largest:g}, too large for {kind}: {remedy}")
 

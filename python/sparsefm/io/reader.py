@@ -47,16 +47,24 @@ class Reader:
         Of the names of the arrays that belong to this header.
     unread : bool
         Whether `parameters` leaves arrays in a mapped file as they are, without a look at them.
+    path : str
+        Of the file, for the errors of what reads it later.
     """
 
     def __init__(
-        self, header: Any, arrays: Arrays, prefix: str = "", *, unread: bool = False
+        self,
+        header: Any,
+        arrays: Arrays,
+        prefix: str = "",
+        *,
+        unread: bool = False,
+        path: str = "",
     ) -> None:
         if not isinstance(header, dict):
             name = prefix.removesuffix(".") or "the header"
             raise FileFormatError(f"{name} must be a JSON object, got {shown(header)}")
         self._header, self._arrays, self._prefix = header, arrays, prefix
-        self.unread = unread
+        self.unread, self.path = unread, path
 
     def part(self, name: str, header: Any = None) -> "Reader":
         """Return a reader of the arrays whose names begin with ``name.``.
@@ -65,11 +73,12 @@ class Reader:
         """
         if header is None:
             header = self._header.get(name, {})
-        return Reader(header, self._arrays, f"{self._prefix}{name}.", unread=self.unread)
+        prefix = f"{self._prefix}{name}."
+        return Reader(header, self._arrays, prefix, unread=self.unread, path=self.path)
 
     def copy(self) -> "Reader":
         """Return a reader of the same, which reads each array once more."""
-        return Reader(self._header, dict(self._arrays), self._prefix)
+        return Reader(self._header, dict(self._arrays), self._prefix, path=self.path)
 
     def skip(self, name: str) -> None:
         """Leave out the arrays that `part` would read."""

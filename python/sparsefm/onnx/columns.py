@@ -12,7 +12,7 @@ from sparsefm.encoding.columns import UNKNOWN
 from sparsefm.encoding.intervals import Bins, Spline
 from sparsefm.encoding.numeric import Logarithm, Number
 from sparsefm.encoding.statistics import LARGEST_EXPONENT
-from sparsefm.onnx.graph import LEARNING, Graph
+from sparsefm.onnx.graph import LEARNING, PREFIX, Graph
 
 EXACT = 2**53  # integers below are exact in float64
 MOST_EXPONENT = 1000  # of a power of two that float64 has with all its digits
@@ -31,11 +31,19 @@ def encoded(graph: Graph, encoder: TableEncoder, dtype: np.dtype[Any]) -> tuple[
         raise ValueError(
             "ONNX cannot refuse a row, as unknown='error' of the encoder does: fit with 'ignore'"
         )
-    ids, values = [], []
+    found, absent = [], []
     for name, encoding in zip(encoder._column_names, encoder._encodings, strict=True):
-        for found, value in _column(graph, encoding, name):
-            ids.append(graph.unsqueeze(found, 1))
-            values.append(graph.unsqueeze(graph.cast(value, dtype), 1))
+        _check_name(name)
+        if isinstance(encoding, Categories) and not encoding.values:
+            absent.append(encoding.missing)  # as it was in every row of the training
+        else:
+            found += _column(graph, encoding, name)
+    if not found:
+        raise ValueError("no column can be exported to ONNX: all were missing in training")
+    like = found[0][1]
+    found += [_present(graph, _everywhere(graph, place, like)) for place in absent]
+    ids = [graph.unsqueeze(one, 1) for one, _ in found]
+    values = [graph.unsqueeze(graph.cast(value, dtype), 1) for _, value in found]
     return graph.add("Concat", *ids, axis=1), graph.add("Concat", *values, axis=1)
 
 
@@ -106,8 +114,6 @@ def _looked_up(graph: Graph, given: str, known: dict[Any, int], kind: str) -> st
     keys = {f"keys_{kind}": list(known)}
     if kind == "strings":
         keys = {"keys_strings": [text.encode() for text in known]}
-    if not known:  # ONNX wants some
-        keys, known = {f"keys_{kind}": [0]}, {0: UNKNOWN}
     return graph.add(
         "LabelEncoder",
         given,
@@ -199,6 +205,18 @@ def _real(value: float) -> npt.NDArray[Any]:
 
 def _place(value: int) -> npt.NDArray[Any]:
     return np.array(value, np.int64)
+
+
+def _check_name(name: str) -> None:
+    """Refuse the names of columns that values of a graph cannot have."""
+    if not name:
+        raise _refused(name, "an input has no empty name: rename it, and fit")
+    if "\0" in name or not _is_utf8(name):
+        raise _refused(name, "its name is no text that other programs can hold: rename it, and fit")
+    if name.startswith(PREFIX):
+        raise _refused(
+            name, f"names of values in the graph begin with {PREFIX!r}: rename it, and fit"
+        )
 
 
 def _is_utf8(text: str) -> bool:

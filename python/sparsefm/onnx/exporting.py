@@ -28,10 +28,12 @@ def export(model: Any, path: FilePath) -> None:
     -----
     A model, and an estimator that was fitted on a sparse matrix, have two inputs: ``ids``, int64
     (n, m), the features of each row, different ones, and ``values`` (n, m), of the model's dtype.
-    Shorter rows are filled up with any feature and the value 0. An estimator that was fitted on a
+    Shorter rows are filled up with any feature and the value 0. Negative ids are not refused: they
+    count from the last feature. An estimator that was fitted on a
     table has an input of shape (n,) for each column, named as in ``encoder_.field_names_``: text
     for categories that are text, float64 for all others. A missing number is NaN, missing text is
-    empty.
+    empty. A column of categories that was all missing in training has no input, and counts as
+    missing.
 
     The outputs of a regression are ``predictions``, shape (n,). Classes have ``scores`` (n,) or
     (n, C), ``probabilities`` (n, C) where there are some, and ``label`` (n,), of `Model` the number
@@ -45,8 +47,8 @@ def export(model: Any, path: FilePath) -> None:
         If it is not such a model.
     ValueError
         If ONNX cannot express it: a column of dates or lists, one that is hashed, categories
-        that are fractions, ``unknown="error"``; or if it is too large for a file, which holds
-        less than 2 GiB. The message names the column.
+        that are fractions, ``unknown="error"``, a name that is empty or begins with "sparsefm.";
+        or if it is too large for a file, which holds less than 2 GiB. The message names the column.
     """
     path = name_of(path)
     graph = Graph()

@@ -8,6 +8,7 @@ import numpy.typing as npt
 # Old enough for runtimes of 2023: those of onnx 1.12.
 OPERATORS, LEARNING_OPERATORS, FILE_FORMAT = 17, 2, 8
 LEARNING = "ai.onnx.ml"
+PREFIX = "sparsefm."  # of the names of all values but inputs and outputs
 MOST_BYTES = 2**31 - 2**20  # a file of protobuf has less than 2 GiB
 
 
@@ -50,7 +51,7 @@ class Graph:
                 "the model is too large for an ONNX file, which holds less than 2 GiB: train with "
                 "a smaller rank or fewer features"
             )
-        name = f"sparsefm.constant.{len(self._constants)}"
+        name = f"{PREFIX}constant.{len(self._constants)}"
         if array.dtype.kind in "UO":
             texts = [str(text).encode() for text in array.ravel()]
             kind = self._onnx.TensorProto.STRING
@@ -65,7 +66,7 @@ class Graph:
     ) -> str:
         """Add a node, and return the name of its one output."""
         names = [one if isinstance(one, str) else self.constant(one) for one in inputs]
-        name = f"sparsefm.{len(self._nodes)}"
+        name = f"{PREFIX}{len(self._nodes)}"
         node = self._onnx.helper.make_node(operator, names, [name], domain=domain, **attributes)
         self._nodes.append(node)
         return name

@@ -13,12 +13,26 @@ from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.model import Model
 from sparsefm.onnx.graph import Graph
-from sparsefm.sampling.posterior import SampledModel
+from sparsefm.sampling.posterior import TINY, SampledModel
 from sparsefm.training.class_model import ClassModel
 
 Array = npt.NDArray[Any]
 
-LEAST = 1e-30  # a probability of zero counts as this
+LEAST = 1e-30  # a probability of zero counts as this, of ordered classes
+# log(erfc(x) / t) + x^2 as a polynomial of t = 1 / (1 + x / 2), for x >= 0; erfc is good to 1.2e-7.
+# W. H. Press et al., "Numerical Recipes in C", 2nd edition, 1992, section 6.2 (erfcc).
+ERFC = (
+    -1.26551223,
+    1.00002368,
+    0.37409196,
+    0.09678418,
+    -0.18628806,
+    0.27886807,
+    -1.13520398,
+    1.48851587,
+    -0.82215223,
+    0.17087277,
+)
 
 
 def scores_of(graph: Graph, model: Any, ids: str, x: str) -> str:
@@ -69,7 +83,7 @@ def _half(graph: Graph, value: str) -> str:
 def _in_fields(graph: Graph, model: Any, ids: str, terms: str) -> tuple[str, str]:
     """Add the fields of the entries, one-hot (n, m, F), and the sums of the terms of each field."""
     identity = np.eye(model.n_fields, dtype=model.dtype)
-    fields = graph.add("Gather", model.fields.astype(np.int64), ids, axis=0)
+    fields = graph.add("Gather", model.known_fields().astype(np.int64), ids, axis=0)
     hot = graph.add("Gather", identity, fields, axis=0)
     return hot, graph.add("MatMul", graph.add("Transpose", hot, perm=[0, 2, 1]), terms)
 
@@ -110,20 +124,45 @@ def _sampled(graph: Graph, model: SampledModel, ids: str, x: str) -> str:
         pairs = graph.add("Reshape", pairs, np.array([0, n, model.rank]))
         scores = graph.add("Add", scores, graph.sum(pairs, 2))
     scores = graph.add("Mul", scores, np.array(model.scale, dtype))
-    scores = graph.cast(graph.add("Add", scores, np.array(model.offset, dtype)), np.float32)
+    scores = graph.add("Add", scores, np.array(model.offset, dtype))
+    if model.task == "binary":
+        below, above = (_log_mean_cdf(graph, z, n) for z in (graph.add("Neg", scores), scores))
+        return graph.cast(graph.add("Sub", above, below), dtype)
+    scores = graph.cast(scores, np.float32)
     cuts = np.stack([sample.cuts for sample in samples]).astype(np.float32)
     beyond = graph.add("Sub", graph.unsqueeze(scores, 2), cuts)  # (n, samples, cuts)
     above = graph.add("Erf", graph.add("Mul", beyond, np.array(np.sqrt(0.5), np.float32)))
     one, half = np.ones((1, 1), np.float32), np.array(0.5, np.float32)
     means = graph.add("ReduceMean", above, axes=[1], keepdims=0)  # of 2 P(class > k) - 1
-    if model.task == "binary":
-        second, first = graph.add("Add", one, means), graph.add("Sub", one, means)
-        return graph.cast(graph.add("Sub", _log(graph, second), _log(graph, first)), dtype)
     row = graph.add("Mul", graph.add("Slice", means, *map(np.array, ([0], [1], [1]))), 0 * one)
     edges = [graph.add("Add", row, one), means, graph.add("Sub", row, one)]
     upper, lower = (graph.add("Concat", *part, axis=1) for part in (edges[:2], edges[1:]))
     shares = graph.add("Mul", graph.add("Sub", upper, lower), half)
     return graph.cast(_log(graph, shares), dtype)
+
+
+def _log_mean_cdf(graph: Graph, z: str, n: int) -> str:
+    """Add the logarithm of the mean over n samples, axis 1, of the normal distribution function."""
+    logs = _log_cdf(graph, z)
+    largest = graph.add("ReduceMax", logs, axes=[1], keepdims=1)
+    sums = graph.add("ReduceSum", graph.add("Exp", graph.add("Sub", logs, largest)), np.array([1]))
+    logs = graph.add("Add", graph.add("Log", sums), largest)
+    return graph.add("Sub", graph.add("Max", logs, np.array(np.log(TINY))), np.array(np.log(n)))
+
+
+def _log_cdf(graph: Graph, z: str) -> str:
+    """Add the logarithm of the normal distribution function, float64, accurate far out."""
+    z = graph.cast(z, np.float64)
+    x = graph.add("Mul", graph.add("Abs", z), np.array(np.sqrt(0.5)))
+    half = graph.add("Mul", x, np.array(0.5))
+    t = graph.add("Div", np.array(1.0), graph.add("Add", half, np.array(1.0)))
+    series = graph.add("Mul", t, np.array(ERFC[-1]))
+    for coefficient in ERFC[-2:0:-1]:
+        series = graph.add("Mul", graph.add("Add", series, np.array(coefficient)), t)
+    series = graph.add("Add", series, np.array(ERFC[0] - np.log(2)))
+    tail = graph.add("Sub", graph.add("Add", series, graph.add("Log", t)), graph.add("Mul", x, x))
+    rest = graph.add("Log", graph.add("Sub", np.array(1.0), graph.add("Exp", tail)))
+    return graph.add("Where", graph.add("Less", z, np.array(0.0)), tail, rest)
 
 
 def _log(graph: Graph, share: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sparsefm.errors import FileFormatError
 from sparsefm.io.container import Arrays
-from sparsefm.io.half import halved
+from sparsefm.io.half import exact, halved
 from sparsefm.io.reader import REALS, Reader, add_prefix
 from sparsefm.sampling.chain import Chain
 from sparsefm.sampling.samples import Progress, Sample
@@ -34,11 +34,13 @@ def samples_to_content(
         "samples.noise": np.array([sample.noise for sample in samples]),
         "samples.cuts": np.stack([sample.cuts for sample in samples]),
     }
+    exact(arrays, dtype)
     for name in ("w", "V"):
         stacked = np.stack([getattr(sample, name) for sample in samples])
         arrays |= halved({f"samples.{name}": stacked}, dtype)
     for number, chain in enumerate(progress.chains):
         held = chain.arrays()
+        exact({"cuts": held["cuts"]}, dtype)
         held |= halved({name: held[name] for name in ("w0", "w", "V")}, dtype)
         arrays |= add_prefix(f"chain.{number}.", held)
     return header | {"chains": len(progress.chains)}, arrays
