@@ -44,6 +44,7 @@ def same(one, other):
 def small_pieces(monkeypatch):
     """Make everything that is done piece by piece take several pieces."""
     monkeypatch.setattr(mapped.row_blocks, "__defaults__", (150,))
+    monkeypatch.setattr("sparsefm.data.dataset.ENTRIES_AT_ONCE", 150)
     monkeypatch.setattr("sparsefm.io.pieces.PIECE", 1 << 10)
     monkeypatch.setattr("sparsefm.files.spool.PIECE", 1 << 10)
     monkeypatch.setattr(lines.pieces, "__defaults__", (1 << 12,))

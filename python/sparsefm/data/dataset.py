@@ -9,11 +9,13 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, take_rows
-from sparsefm.data.mapped import is_mapped, release, row_blocks
+from sparsefm.data.mapped import ENTRIES_AT_ONCE, is_mapped, release
 from sparsefm.data.validation import as_array, as_classes, as_labels, as_vector, as_weights
 
 Array = npt.NDArray[Any]
 RowNumbers = npt.NDArray[np.int64]
+
+ROWS_AT_ONCE = 1 << 14  # bounds temporary copies
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,10 +149,13 @@ class Dataset:
 
     def row_numbers(self) -> Iterator[RowNumbers]:
         """Yield the numbers of the rows that take part, in pieces with few entries each."""
-        ends = np.zeros(len(self.rows) + 1, np.int64)
-        np.cumsum(np.diff(self.X.indptr)[self.rows], out=ends[1:])
-        for begin, end in row_blocks(ends):
-            yield self.rows[begin:end]
+        begin, indptr = 0, self.X.indptr
+        while begin < len(self.rows):
+            rows = self.rows[begin : begin + ROWS_AT_ONCE]
+            entries = np.cumsum(indptr[rows + 1] - indptr[rows])
+            count = max(int(np.searchsorted(entries, ENTRIES_AT_ONCE, "right")), 1)
+            yield rows[:count]
+            begin += count
 
     def mean(self, values: Array) -> float:
         """Return the weighted mean of `values`, one for each of the n rows."""

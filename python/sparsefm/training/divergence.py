@@ -15,6 +15,7 @@ from sparsefm.data.dataset import Dataset, spread
 from sparsefm.data.mapped import pieces
 from sparsefm.data.plan import Plan
 from sparsefm.errors import DivergenceError
+from sparsefm.losses import Loss
 from sparsefm.training.learner import Learner
 
 Array = npt.NDArray[Any]
@@ -60,8 +61,7 @@ class DivergenceWatch:
         start = min(start, 1.0) if random_start else start
         zeros = []
         for part in (self._dataset, sample):
-            target = part.targets[output]
-            zeros.append(part.mean(loss.values_at_zero(target, self._learner.n_scores)))
+            zeros.append(_loss_at_zero(loss, part, output, self._learner.n_scores))
         rate = self._learner.hyperparameters.solver.learning_rate
         least = min(rate, LARGE_RATE) ** 2  # what a step may cause
         limits = HOPELESS * max(zeros[0], start, least), HOPELESS * max(*zeros, start, least)
@@ -132,6 +132,15 @@ class DivergenceWatch:
         return DivergenceError(
             f"{message}The learning rate of {rate:g} is likely too large: try {rate / 10:g}"
         )
+
+
+def _loss_at_zero(loss: Loss, dataset: Dataset, output: int, n_scores: int) -> float:
+    """Return the mean loss of scores that are all zero; some rows at a time."""
+    total = 0.0
+    for rows in dataset.row_numbers():
+        values = loss.values_at_zero(dataset.targets[output][rows], n_scores).astype(np.float64)
+        total += float(values.sum() if dataset.weights is None else values @ dataset.weights[rows])
+    return total / dataset.total_weight
 
 
 def column_scales(X: _core.Csr) -> Array:

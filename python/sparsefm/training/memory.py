@@ -107,10 +107,10 @@ class Memory:
             )
         size = learner.hyperparameters.batch_size_for(len(dataset.rows))
         batch = OF_BATCH * size * dataset.X.n_nonzeros // dataset.X.n_rows
-        if batch > left // 2:
+        if batch > left // 3:
             raise ValueError(
-                f"memory_budget leaves {left // 2 / MIB:.0f} MiB for a batch, but one of {size} "
+                f"memory_budget leaves {left // 3 / MIB:.0f} MiB for a batch, but one of {size} "
                 f"rows takes {batch / MIB:.0f} MiB: lower batch_size"
             )
-        # Half of it is for the rows that belong to the transposes.
-        return Room(left // 2, min((left - before) // OF_ENTRY, LARGEST_BUCKET), folder)
+        # The rest is for what links the transposes, and for the rows that belong to them.
+        return Room(left // 3, min((left - before) // OF_ENTRY, LARGEST_BUCKET), folder)

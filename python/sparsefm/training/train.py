@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from sparsefm.data.dataset import Dataset
+from sparsefm.data.mapped import release
 from sparsefm.data.memory import check_width
 from sparsefm.data.offsets import offset_columns, warn_of_offsets
 from sparsefm.data.validation import check_dtype, check_flag, check_integer
@@ -188,6 +189,7 @@ def train(
         fields = sources.fields
     weights = sources.weights_with(sample_weight)
     dataset = Dataset.training(sources.X, sources.y, weights, real, task=task, fields=fields)
+    release(dataset.X)  # targets and weights were read from the same file
     n_features = dataset.X.n_features
     warn_of_offsets(offset_columns(dataset.X, dataset.weights), None, "")
     validation = dataset.validation(sources.X_val, sources.y_val, task=task)
