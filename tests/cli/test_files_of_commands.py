@@ -213,3 +213,23 @@ def test_rows_that_stay_in_files(run):
     text = Path("rows.svm").read_text()
     run("convert - -o piped.rows", input=text)
     assert Path("piped.rows").read_bytes() == Path("rows.rows").read_bytes()
+
+
+def test_training_on_text_goes_on_with_the_indices_of_the_model(run):
+    run(f"train rows.svm --task classification {FAST} -o c.st")
+    Path("tail.svm").write_text("1 1:1 6:1\n0 2:1 6:1\n" * 20)  # alone: with 1, seven features
+    done = run("train tail.svm --task classification --init c.st --search none -o d.st")
+    assert "no index is 0" not in done.stderr
+    wanted = fm.load("c.st").set_params(warm_start=True).fit("tail.svm")
+    found = fm.load("d.st")
+    assert found.n_features_in_ == 11
+    assert found._zero_based
+    np.testing.assert_array_equal(found.predict_proba("new.svm"), wanted.predict_proba("new.svm"))
+    run("train rows.svm --task binary -o m.st --quiet")
+    done = run("train tail.svm --task binary --init m.st -o n.st")
+    assert "no index is 0" in done.stderr
+    done = run("train tail.svm --task binary --init m.st --one-based -o n.st")
+    assert "no index is 0" not in done.stderr
+    run(f"train rows.csv --target late {FAST} --task classification -o t.st")
+    done = run("train tail.svm --task classification --init t.st -o d.st", code=1)
+    assert "trained on a table" in done.stderr

@@ -129,7 +129,7 @@ def rows_for_model(data: Data, model: Any, target: str | None = None) -> tuple[A
         base = _base(data, model)
         rows = read_text(data._replace(zero_based=base), **_of_model(model))
         if base is None and rows.X.nnz:
-            _warn_of_guess(rows.zero_based, rows.X.indices.max() + 1, rows.X.shape[1])
+            warn_of_guess(rows.zero_based, rows.X.indices.max() + 1, rows.X.shape[1])
         return rows.X, rows.y
     with tables(data) as files:
         columns, types = model.feature_names_in_.tolist(), text_columns(model)
@@ -167,7 +167,7 @@ def _text_for_model(data: Data, model: Any) -> Iterator[SparseData]:
         if base is None:
             expected = Expected(np.dtype(dtype), None, None, 0)
             base, largest = extent(paths, expected, threads, format)
-            _warn_of_guess(base is not False, largest, n_features)
+            warn_of_guess(base is not False, largest, n_features)
         expected = Expected(np.dtype(dtype), base is not False, n_features, 0)
         yield from text_chunks(paths, expected, n_features, threads, format)
 
@@ -182,7 +182,8 @@ def _base(data: Data, model: Any) -> bool | None:
     return vars(model).get("_zero_based") if data.zero_based is None else data.zero_based
 
 
-def _warn_of_guess(zero_based: bool, largest: int, n_features: int) -> None:
+def warn_of_guess(zero_based: bool, largest: int, n_features: int) -> None:
+    """Warn if indices of text may be off by one from those of a model."""
     if not zero_based and largest < n_features:
         warn("no index is 0, so indices are taken to begin with 1: if not, say --zero-based")
 

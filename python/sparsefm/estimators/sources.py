@@ -20,7 +20,7 @@ from sparsefm.errors import FileFormatError
 from sparsefm.estimators.eval_sets import UNNAMED, named_sets
 from sparsefm.files.paths import as_paths, names_files
 from sparsefm.files.reading import SparseData, joined, parse
-from sparsefm.files.rows import UNKNOWN, Expected, FieldTable
+from sparsefm.files.rows import UNKNOWN, Expected, FieldTable, Rows
 from sparsefm.files.tables import NO_TYPES, Tables
 from sparsefm.threads import resolve_threads
 
@@ -223,6 +223,8 @@ def _from_text(
         raise FileFormatError(told) from None
     found = {rows.zero_based for rows in parts} - {None}
     zero_based = True in found or not found
+    if go_on and base is None and not zero_based:
+        _refuse_guess("X", max(parts, key=lambda rows: rows.largest), width)
     n_features = max(width, *(rows.n_features(zero_based) for rows in parts))
     data = [joined(rows, zero_based, n_features, threads) for rows in parts]
     eval_sets = {
@@ -245,6 +247,16 @@ def _known_fields(owner: Any, zero_based: bool | None) -> FieldTable:
     return FieldTable(fields)
 
 
+def _refuse_guess(name: str, rows: Rows, n_features: int) -> None:
+    """Refuse text whose first index is not told, for an estimator fitted on a matrix."""
+    if rows.zero_based is False and rows.largest < n_features:
+        raise ValueError(
+            f"{name} names files of text, but the estimator was fitted on a matrix, and no index "
+            "is 0, so only a guess would tell which of its columns an index means: read them with "
+            f"sparsefm.read, with n_features={n_features} and zero_based"
+        )
+
+
 def _known_text(owner: Any, X: Any) -> SparseData:
     """Return the rows of text files, with the features of the fit."""
     if not owner.encoder_._is_matrix:
@@ -256,6 +268,8 @@ def _known_text(owner: Any, X: Any) -> SparseData:
     expected = Expected(check_dtype(owner.encoder_.dtype), base, width, 0, in_train=True)
     threads = resolve_threads(owner.n_threads)
     rows = parse(as_paths(X, "X"), expected, threads)
+    if base is None:
+        _refuse_guess("X", rows, width)
     return joined(rows, rows.zero_based is not False, width, threads)
 
 
