@@ -115,7 +115,7 @@ def test_the_type_of_a_column_is_that_of_all_of_its_values(write, values, kind, 
     expected = fm.read_table(long)
     assert expected.num_rows == 51
     tables = Tables.of(long)
-    chunks = list(tables.chunks(7, tables.all_columns))
+    chunks = [chunk for *_, chunk in tables.chunks(7, tables.all_columns)]
     assert [chunk.num_rows for chunk in chunks] == [7] * 7 + [2]
     assert pa.concat_tables(chunks).equals(expected)
 
@@ -131,8 +131,10 @@ def test_chunks_have_the_rows_asked_for(tmp_path, kind):
     for part in range(3):
         BINARY[kind](tmp_path / f"{part}.data", table)
     tables = Tables.of(str(tmp_path / "*.data"))
-    chunks = list(tables.chunks(10, ["b", "a"]))
-    assert [chunk.num_rows for chunk in chunks] == [10] * 7 + [5]
+    paths, firsts, chunks = zip(*tables.chunks(10, ["b", "a"]), strict=True)
+    assert paths == tuple(str(tmp_path / f"{part}.data") for part in range(3) for _ in range(3))
+    assert firsts == (0, 10, 20) * 3
+    assert [chunk.num_rows for chunk in chunks] == [10, 10, 5] * 3
     expected = pa.concat_tables([table] * 3).select(["b", "a"])
     assert pa.concat_tables(chunks).equals(expected)
     assert fm.read_table(str(tmp_path / "*.data"), columns=["b", "a"]).equals(expected)

@@ -81,7 +81,8 @@ def scored_rows(owner: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, An
         if not isinstance(y, str):
             raise TypeError(f"y must be the name of a column of the files, got {y!r:.80}")
         known = owner.feature_names_in_.tolist()
-        return table_parts(Tables.of(X), known, y, sample_weight, text_columns(owner))
+        types = {**text_columns(owner), **target_type(owner, y)}
+        return table_parts(Tables.of(X), known, y, sample_weight, types)
     if y is not None:
         raise TypeError(f"y must be None: the files of X hold the targets; got {y!r:.80}")
     data = _known_text(owner, X)
@@ -124,6 +125,21 @@ def text_columns(owner: Any) -> dict[str, Any]:
     return found
 
 
+def target_type(owner: Any, y: str) -> dict[str, Any]:
+    """Return the type of the target column if classes are text, which may look like numbers."""
+    import pyarrow as pa
+
+    classes: Sequence[Any] = getattr(owner, "classes_", ())
+    return {y: pa.string()} if len(classes) and isinstance(classes[0], str) else {}
+
+
+def is_text(targets: Any) -> bool:
+    """Return whether targets that were read from a table are text."""
+    import pyarrow as pa
+
+    return bool(getattr(targets, "type", None) == pa.string())
+
+
 def _sets_in_files(eval_set: Any) -> dict[str, tuple[Any, Any, Any]]:
     """Return the sets, if they name files; if none does, nothing."""
     if names_files(eval_set) and not isinstance(eval_set, tuple):
@@ -161,15 +177,22 @@ def tables_to_fit(
     out = {y, *ignore, *([sample_weight] if isinstance(sample_weight, str) else [])}
     files.check([*ignore])
     known = owner.feature_names_in_.tolist() if go_on and has_names(owner) else []
+    for name in known:
+        if name in out:
+            raise ValueError(
+                f"column {name!r:.80} is a feature of the model to go on from, so it cannot be the "
+                "target, the weights or left out: fit anew, or name another column"
+            )
     columns = known + [name for name in files.all_columns if name not in {*known, *out}]
-    types = text_columns(owner) if known else {}
+    types = {**text_columns(owner), **target_type(owner, y)} if known else {}
     rows, targets, weights = table_parts(files, columns, y, sample_weight, types)
     types |= {one.name: one.type for one in rows.schema if one.type == pa.string()}
     parts = {}
     for name, (other, target, weight) in sets.items():
         if not isinstance(target, str):
             raise TypeError(f"eval_set needs the name of a column as its y, got {target!r:.80}")
-        parts[name] = table_parts(other, columns, target, weight, types)
+        of_target = {target: pa.string()} if is_text(targets) else {}
+        parts[name] = table_parts(other, columns, target, weight, {**types, **of_target})
     return Sources(rows, targets, weights, _as_eval_set(parts))
 
 

@@ -145,14 +145,20 @@ class Tables:
 
     def chunks(
         self, n_rows: int, columns: Sequence[str], types: Mapping[str, Any] = NO_TYPES
-    ) -> Iterator[Any]:
-        """Yield tables of `n_rows` rows, the last of fewer; no more than one is in memory.
+    ) -> Iterator[tuple[str, int, Any]]:
+        """Yield the file, its first row and a table of `n_rows` rows; the last of a file has fewer.
+
+        No more than one is in memory.
 
         Text whose types are not all given is read twice: only the last row of a column may tell.
         """
         self.check(columns)
         found = self.types(columns, types)
-        yield from _regrouped(self._batches(columns, found), n_rows)
+        for file in self.files:
+            first = 0
+            for table in _regrouped(self._batches(file, columns, found), n_rows):
+                yield file.path, first, table
+                first += table.num_rows
 
     def types(self, columns: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
         """Return the types of columns that all files have in common."""
@@ -189,18 +195,19 @@ class Tables:
                     ) from None
         return {name: field.type for name, field in found.items()}
 
-    def _batches(self, columns: Sequence[str], types: Mapping[str, Any]) -> Iterator[Any]:
+    def _batches(
+        self, file: Delimited | Columnar, columns: Sequence[str], types: Mapping[str, Any]
+    ) -> Iterator[Any]:
         """Yield tables of one batch each, all of the same types."""
         import pyarrow as pa
 
-        for file in self.files:
-            try:
-                batches = file.batches(columns, types)
-                next(batches)
-                for batch in batches:
-                    yield self._cast(pa.Table.from_batches([batch]), types)
-            except MisfitError as misfit:
-                raise FileFormatError(str(misfit)) from None
+        try:
+            batches = file.batches(columns, types)
+            next(batches)
+            for batch in batches:
+                yield self._cast(pa.Table.from_batches([batch]), types)
+        except MisfitError as misfit:
+            raise FileFormatError(str(misfit)) from None
 
     def _cast(self, table: Any, types: Mapping[str, Any]) -> Any:
         import pyarrow as pa
