@@ -299,3 +299,25 @@ def test_a_file_of_rows_is_predicted(run):
     for model in ("m.st", "c.st"):
         assert run(f"predict {model} new.rows").stdout == run(f"predict {model} new.svm").stdout
         assert run(f"evaluate {model} new.rows --json") == run(f"evaluate {model} new.svm --json")
+
+
+def test_fields_of_libffm_must_be_those_of_the_training(run):
+    text = Path("new.ffm").read_text()
+    swapped = text.replace(" 1:", " 2:")
+    Path("other.ffm").write_text(swapped)
+    told = "is in field 2, but was in field 1 in the training"
+    run("train rows.ffm --task binary --variant ffm -o m.st --quiet")
+    run(f"train rows.ffm --task classification --variant ffm {FAST} -o c.st")
+    for model in ("m.st", "c.st"):
+        assert run(f"predict {model} new.ffm").stdout
+        for command in ("predict", "evaluate"):
+            assert told in run(f"{command} {model} other.ffm", code=1).stderr
+    for task in ("binary", f"classification {FAST}"):
+        line = f"train rows.ffm --valid other.ffm --task {task} --variant ffm -o x.st"
+        assert told in run(line, code=1).stderr
+    line = f"--task classification --init c.st --variant ffm {FAST} -o x.st"
+    assert told in run(f"train other.ffm {line}", code=1).stderr
+    Path("few.ffm").write_text("\n".join(text.splitlines()[:3]) + "\n1 2:13:1\n0 0:0:1\n")
+    run(f"train few.ffm {line}")
+    fields = fm.load("x.st").encoder_.fields_.tolist()
+    assert fields == [0] * 5 + [1] * 6 + [0, 0, 2]

@@ -227,3 +227,15 @@ def test_text_for_a_model_of_a_matrix_must_tell_where_indices_begin(tmp_path):
     for call in (model.predict, model.score, model.fit, model.partial_fit):
         with pytest.raises(ValueError, match="only a guess would tell"):
             call("tail.svm")
+
+
+def test_fields_of_files_to_predict_are_checked(tmp_path):
+    text = (tmp_path / "new.ffm").read_text()
+    (tmp_path / "other.ffm").write_text(text.replace(" 1:", " 2:"))
+    model = fm.FMClassifier(variant="ffm", **QUICK).fit("train.ffm")
+    model.save("model.st")
+    for one in (model, fm.load("model.st")):
+        for call in (one.predict, one.score):
+            with pytest.raises(fm.FileFormatError, match="is in field 2, but was in field 1"):
+                call("other.ffm")
+        assert len(one.predict("new.ffm")) == 30

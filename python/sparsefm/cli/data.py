@@ -15,11 +15,18 @@ import numpy as np
 
 from sparsefm.cli.console import warn
 from sparsefm.errors import FileFormatError
-from sparsefm.estimators.sources import has_names, table_parts, target_type, text_columns
+from sparsefm.estimators.sources import (
+    has_names,
+    known_fields,
+    table_parts,
+    target_type,
+    text_columns,
+)
 from sparsefm.files import SparseData, read
 from sparsefm.files.cache import is_file_of_rows
 from sparsefm.files.chunks import extent, text_chunks
 from sparsefm.files.paths import as_paths
+from sparsefm.files.reading import check_fields
 from sparsefm.files.rows import Expected
 from sparsefm.files.tables import Tables
 from sparsefm.threads import resolve_threads
@@ -136,6 +143,7 @@ def rows_for_model(data: Data, model: Any, target: str | None = None) -> tuple[A
         rows = read_text(data._replace(zero_based=base), **_of_model(model))
         if base is None and rows.X.nnz:
             warn_of_guess(rows.zero_based, rows.X.indices.max() + 1, rows.X.shape[1])
+        check_fields(rows, known_fields(model))
         return rows.X, rows.y
     with tables(data) as files:
         columns, types = model.feature_names_in_.tolist(), text_columns(model)
@@ -195,7 +203,10 @@ def _text_for_model(data: Data, model: Any) -> Iterator[SparseData]:
             base, largest = extent(paths, expected, threads, format)
             warn_of_guess(base is not False, largest, n_features)
         expected = Expected(np.dtype(dtype), base is not False, n_features, 0)
-        yield from text_chunks(paths, expected, n_features, threads, format)
+        known = known_fields(model)
+        for rows in text_chunks(paths, expected, n_features, threads, format):
+            check_fields(rows, known)
+            yield rows
 
 
 def _of_model(model: Any) -> dict[str, Any]:

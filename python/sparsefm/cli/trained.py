@@ -12,8 +12,10 @@ from sparsefm.cli import data
 from sparsefm.cli.console import progress_bars
 from sparsefm.estimators.eval_sets import UNNAMED
 from sparsefm.estimators.labels import as_labels as labels_of
-from sparsefm.estimators.sources import as_targets, has_names, tables_to_fit
+from sparsefm.estimators.sources import as_targets, has_names, known_fields, tables_to_fit
 from sparsefm.files import SparseData
+from sparsefm.files.reading import check_fields, occurring_fields
+from sparsefm.files.rows import UNKNOWN
 
 STARTS = ("normal", "uniform")
 
@@ -71,6 +73,7 @@ def train_on_text(job: Job) -> Any:
         return _train_on_files(job, settings)
     if isinstance(model, fm.Model):
         rows, valid = _read(job, n_features=model.n_features)
+        check_fields(rows, known_fields(model))
         if options["zero_based"] is None:
             _warn_of_guess(rows, valid, model.n_features)
     else:
@@ -141,6 +144,7 @@ def _read(
             raise click.UsageError("indices of --valid begin with 0: say --zero-based for both")
         rows = read(job.paths, True)
     _widen([rows, valid], at_least)
+    check_fields(valid, occurring_fields(rows))
     return rows, valid
 
 
@@ -153,6 +157,17 @@ def _widen(parts: list[SparseData], at_least: int) -> None:
             fields = np.zeros(width, np.int32)
             fields[: len(part.fields)] = part.fields
             object.__setattr__(part, "fields", fields)
+
+
+def _joint_fields(rows: SparseData, known: Any) -> Any:
+    """Return the fields of rows, with those that a model to go on from knows."""
+    before = None if known is None else known_fields(known)
+    check_fields(rows, before)
+    if before is None:
+        return rows.fields
+    fields = np.array(rows.fields)
+    fields[: len(before)] = np.where(before == UNKNOWN, fields[: len(before)], before)
+    return fields
 
 
 def _warn_of_guess(rows: SparseData, valid: SparseData | None, n_features: int) -> None:
@@ -175,13 +190,12 @@ def train_classes_of_text(job: Job) -> Any:
         rows, valid = _read(job, base=base, at_least=width)
         if base is None and job.options["zero_based"] is None:
             _warn_of_guess(rows, valid, width)
-    if rows.fields is not None:
-        job.settings["encoder"] = fm.TableEncoder(fields=rows.fields)
     y = as_targets(rows)
     eval_set = None if valid is None else (valid.X, as_targets(valid))
-    estimator = _estimator(job, fm.FMClassifier, y, known).fit(
-        rows.X, y, eval_set=eval_set, resume=job.resume
-    )
+    estimator = _estimator(job, fm.FMClassifier, y, known)
+    if rows.fields is not None:
+        estimator._fields_in_file = _joint_fields(rows, known)
+    estimator.fit(rows.X, y, eval_set=eval_set, resume=job.resume)
     estimator._zero_based = rows.zero_based
     return estimator.set_params(warm_start=False)
 

@@ -19,7 +19,7 @@ from sparsefm.encoding.multi import Multi
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.eval_sets import UNNAMED, named_sets
 from sparsefm.files.paths import as_paths, names_files
-from sparsefm.files.reading import SparseData, joined, parse
+from sparsefm.files.reading import SparseData, check_fields, joined, parse
 from sparsefm.files.rows import UNKNOWN, Expected, FieldTable, Rows
 from sparsefm.files.tables import NO_TYPES, Tables
 from sparsefm.threads import resolve_threads
@@ -259,6 +259,20 @@ def _from_text(
     )
 
 
+def known_fields(model: Any) -> npt.NDArray[Any] | None:
+    """Return the field of each feature, as files of the training had it; None: there were none.
+
+    Features that have not occurred are in field 0, too, which therefore is `UNKNOWN`.
+    """
+    if not hasattr(model, "encoder_"):
+        fields = getattr(model, "fields", None)
+    elif model.encoder is not None and model.encoder.fields is not None:
+        return None  # the user's own
+    else:
+        fields = model.encoder_._fields
+    return None if fields is None else np.where(fields == 0, UNKNOWN, fields)
+
+
 def _known_fields(owner: Any, zero_based: bool | None) -> FieldTable:
     """Return the fields that the fit has learnt from files, by the index that files have."""
     known = owner.encoder_._fields
@@ -293,7 +307,9 @@ def _known_text(owner: Any, X: Any) -> SparseData:
     rows = parse(as_paths(X, "X"), expected, threads)
     if base is None:
         _refuse_guess("X", rows, width)
-    return joined(rows, rows.zero_based is not False, width, threads)
+    data = joined(rows, rows.zero_based is not False, width, threads)
+    check_fields(data, known_fields(owner))
+    return data
 
 
 def as_targets(data: SparseData) -> npt.NDArray[Any]:
