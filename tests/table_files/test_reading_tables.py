@@ -248,3 +248,25 @@ def test_without_pyarrow_there_is_a_message(write, monkeypatch):
 def test_columns_that_are_not_asked_for_are_not_converted(write):
     path = write("a,b\n1,2\n" + json.dumps("x" * 100) + ",3\n")
     assert fm.read_table(path, columns=["b"]).to_pydict() == {"b": [2, 3]}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_types_of_binary_files_that_cannot_be_joined_are_told(tmp_path, chunked):
+    def read(*names):
+        paths = [str(tmp_path / name) for name in names]
+        if chunked:
+            return pa.concat_tables([part for *_, part in Tables.of(paths).chunks(9, ["a"])])
+        return fm.read_table(paths)
+
+    columns = {
+        "text": pa.array(["x"]),
+        "codes": pa.array(["y"]).dictionary_encode(),
+        "whole": pa.array([2**62 + 1]),
+        "half": pa.array([0.5]),
+    }
+    for name, column in columns.items():
+        parquet(tmp_path / name, pa.table({"a": column}))
+    assert read("text", "codes").to_pydict() == {"a": ["x", "y"]}
+    assert read("codes", "text").schema.field("a").type == pa.string()
+    with pytest.raises(fm.FileFormatError, match="whole, column 'a': int64 cannot be double"):
+        read("half", "whole")

@@ -140,7 +140,7 @@ class Tables:
             raise FileFormatError(str(misfit)) from None
         if any(part.schema != parts[0].schema for part in parts):
             found = self.types(columns, types)
-            parts = [self._cast(file.read(columns, found), found) for file in self.files]
+            parts = [_cast(file, file.read(columns, found), found) for file in self.files]
         return pa.concat_tables(parts).replace_schema_metadata(None)
 
     def chunks(
@@ -185,8 +185,11 @@ class Tables:
         found = {field.name: field for field in schemas[0]}
         for file, schema in zip(self.files, schemas, strict=True):
             for field in schema:
+                both = found[field.name], field
+                if both[0].type != both[1].type:
+                    both = _without_dictionary(both[0]), _without_dictionary(both[1])
                 try:
-                    pair = [pa.schema([one]) for one in (found[field.name], field)]
+                    pair = [pa.schema([one]) for one in both]
                     (found[field.name],) = pa.unify_schemas(pair, promote_options="permissive")
                 except pa.ArrowException:
                     raise FileFormatError(
@@ -205,14 +208,9 @@ class Tables:
             batches = file.batches(columns, types)
             next(batches)
             for batch in batches:
-                yield self._cast(pa.Table.from_batches([batch]), types)
+                yield _cast(file, pa.Table.from_batches([batch]), types)
         except MisfitError as misfit:
             raise FileFormatError(str(misfit)) from None
-
-    def _cast(self, table: Any, types: Mapping[str, Any]) -> Any:
-        import pyarrow as pa
-
-        return table.cast(pa.schema([(name, types[name]) for name in table.column_names]))
 
     def check(self, columns: Sequence[str]) -> None:
         """Check that the first file has these columns, and the others its own."""
@@ -229,6 +227,28 @@ class Tables:
                     f"{file.path} has other columns than {self.files[0].path}: "
                     f"{', '.join(sorted(other)):.200}"
                 )
+
+
+def _without_dictionary(field: Any) -> Any:
+    """Return a field with the type of its values."""
+    import pyarrow as pa
+
+    kind = field.type
+    return field.with_type(kind.value_type) if pa.types.is_dictionary(kind) else field
+
+
+def _cast(file: Delimited | Columnar, table: Any, types: Mapping[str, Any]) -> Any:
+    """Return rows of a file with the types of all files."""
+    import pyarrow as pa
+
+    columns = []
+    for name in table.column_names:
+        try:
+            columns.append(table[name].cast(types[name]))
+        except pa.ArrowException as error:
+            kinds = f"{table[name].type} cannot be {types[name]}, as in other files"
+            raise FileFormatError(f"{file.path}, column {name!r}: {kinds}: {error}") from None
+    return pa.table(columns, schema=pa.schema([(name, types[name]) for name in table.column_names]))
 
 
 def detected(path: str) -> str:
