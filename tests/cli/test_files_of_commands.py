@@ -321,3 +321,11 @@ def test_fields_of_libffm_must_be_those_of_the_training(run):
     run(f"train few.ffm {line}")
     fields = fm.load("x.st").encoder_.fields_.tolist()
     assert fields == [0] * 5 + [1] * 6 + [0, 0, 2]
+
+
+def test_the_package_is_a_command():
+    environment = {**os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))
+    call = [sys.executable, "-m", "sparsefm", "--version"]
+    done = subprocess.run(call, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout.startswith("sparsefm"), done.stderr

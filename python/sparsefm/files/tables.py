@@ -35,7 +35,8 @@ def read_table(
     The estimators take the result as it is. Types are those that the files have; those of text are
     Arrow's guess from all values of a column: whole numbers, true and false, dates and times in ISO
     8601, numbers, else text. So 007 is the number 7, unless some value of its column is no number.
-    An empty cell is missing, and so are NA, NaN, null and the like.
+    An empty cell is missing, and so are NA, NaN, null and the like; text of Parquet and Arrow is as
+    it is. Empty lines are left out.
 
     Parameters
     ----------
