@@ -4,7 +4,6 @@ import csv
 import gzip
 import io
 import os
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -44,7 +43,8 @@ def write_columns(parts: Iterable[Columns], path: str) -> None:
 def _opened(path: str) -> Iterator[Any]:
     """Open an output: of bytes for Arrow, else of text."""
     if path == STANDARD:
-        yield sys.stdout
+        with click.open_file(path, "w", encoding="utf-8") as file:
+            yield file
         return
     is_regular = not os.path.exists(path) or os.path.isfile(path)
     with replacing(path) if is_regular else open(path, "wb") as file:
