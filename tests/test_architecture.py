@@ -99,7 +99,17 @@ ORDER = (
         "encoding",
         "inspection",
     ),
-    *("plots", "estimators", "loading", "onnx", "versions", "__init__", "datasets", "cli"),
+    *(
+        "plots",
+        "estimators",
+        "loading",
+        "onnx",
+        "versions",
+        "__init__",
+        "datasets",
+        "cli",
+        "__main__",
+    ),
 )
 
 

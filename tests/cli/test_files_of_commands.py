@@ -213,3 +213,119 @@ def test_rows_that_stay_in_files(run):
     text = Path("rows.svm").read_text()
     run("convert - -o piped.rows", input=text)
     assert Path("piped.rows").read_bytes() == Path("rows.rows").read_bytes()
+
+
+def test_training_on_text_goes_on_with_the_indices_of_the_model(run):
+    run(f"train rows.svm --task classification {FAST} -o c.st")
+    Path("tail.svm").write_text("1 1:1 6:1\n0 2:1 6:1\n" * 20)  # alone: with 1, seven features
+    done = run("train tail.svm --task classification --init c.st --search none -o d.st")
+    assert "no index is 0" not in done.stderr
+    wanted = fm.load("c.st").set_params(warm_start=True).fit("tail.svm")
+    found = fm.load("d.st")
+    assert found.n_features_in_ == 11
+    assert found._zero_based
+    np.testing.assert_array_equal(found.predict_proba("new.svm"), wanted.predict_proba("new.svm"))
+    run("train rows.svm --task binary -o m.st --quiet")
+    done = run("train tail.svm --task binary --init m.st -o n.st")
+    assert "no index is 0" in done.stderr
+    done = run("train tail.svm --task binary --init m.st --one-based -o n.st")
+    assert "no index is 0" not in done.stderr
+    run(f"train rows.csv --target late {FAST} --task classification -o t.st")
+    done = run("train tail.svm --task classification --init t.st -o d.st", code=1)
+    assert "trained on a table" in done.stderr
+
+
+def test_a_feature_of_the_model_to_go_on_from_cannot_be_left_out(run):
+    run(f"train rows.csv --target price {FAST} -o a.st")
+    for flags in ("--ignore user", "--weight item"):
+        done = run(f"train more.csv --target price --init a.st {flags} {FAST} -o b.st", code=1)
+        assert "is a feature of the model to go on from" in done.stderr
+    done = run(f"train more.csv --target user --init a.st --ignore price {FAST} -o b.st", code=1)
+    assert "column 'user' is a feature" in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "txt", "parquet", "arrow"])
+def test_a_prediction_that_fails_leaves_the_old_file(run, suffix, monkeypatch):
+    from sparsefm.cli import data
+
+    monkeypatch.setattr(data, "CHUNK", 8)
+    run(f"train rows.csv --target price --ignore late {FAST} --encoder-unknown error -o a.st")
+    Path("bad.csv").write_text(Path("new.csv").read_text() + "u77,i5,1,yes\n")
+    Path("none.csv").write_text("user,item\n")
+    before = sorted(os.listdir())
+    for name, told in (("new.csv bad.csv", "bad.csv: column"), ("none.csv", "is empty")):
+        done = run(f"predict a.st {name} -o found.{suffix}", code=1)
+        assert told in done.stderr
+        assert sorted(os.listdir()) == before
+    assert "in row 20," in run(f"predict a.st new.csv bad.csv -o x.{suffix}", code=1).stderr
+    run(f"predict a.st new.csv -o found.{suffix}")
+    old = Path(f"found.{suffix}").read_bytes()
+    run(f"predict a.st new.csv bad.csv -o found.{suffix}", code=1)
+    assert Path(f"found.{suffix}").read_bytes() == old
+
+
+def test_outputs_that_are_refused(run):
+    run(f"train rows.csv --target price --ignore late {FAST} -o a.st")
+    Path("n.csv").write_bytes(Path("new.csv").read_bytes())
+    for line in (
+        "predict a.st n.csv -o ./n.csv",
+        "predict a.st n.csv -o a.st",
+        "predict a.st n*.csv -o n.csv",
+        "predict a.st n.csv -o x.csv.zst",
+        "predict a.st n.csv -o x.parquet.gz",
+        f"train n.csv --target price {FAST} -o n.csv",
+        f"train rows.csv --valid n.csv --target price {FAST} -o n.csv",
+    ):
+        assert "-o" in run(line, code=2).stderr
+    assert Path("n.csv").read_bytes() == Path("new.csv").read_bytes()
+    run(f"train more.csv --target price --ignore late --init a.st {FAST} -o a.st")
+
+
+def test_labels_that_are_text_stay_text_where_all_look_like_numbers(run):
+    Path("rows.csv").write_text("user,code\n" + "u1,007\nu2,A12\n" * 20)
+    Path("some.csv").write_text("user,code\n" + "u1,007\n" * 5)
+    run(f"train rows.csv --valid some.csv --target code --task classification {FAST} -o a.st")
+    assert run("evaluate a.st some.csv --target code --json")["rows"] == 5
+    model = fm.load("a.st")
+    assert model.score("some.csv", "code") == 1
+    model.set_params(warm_start=True).fit("some.csv", "code", eval_set=("some.csv", "code"))
+    assert model.classes_.tolist() == ["007", "A12"]
+
+
+def test_a_file_of_rows_is_predicted(run):
+    run("train rows.svm --task binary -o m.st --quiet")
+    run(f"train rows.svm --task classification {FAST} -o c.st")
+    run("convert new.svm -o new.rows --zero-based")
+    for model in ("m.st", "c.st"):
+        assert run(f"predict {model} new.rows").stdout == run(f"predict {model} new.svm").stdout
+        assert run(f"evaluate {model} new.rows --json") == run(f"evaluate {model} new.svm --json")
+
+
+def test_fields_of_libffm_must_be_those_of_the_training(run):
+    text = Path("new.ffm").read_text()
+    swapped = text.replace(" 1:", " 2:")
+    Path("other.ffm").write_text(swapped)
+    told = "is in field 2, but was in field 1 in the training"
+    run("train rows.ffm --task binary --variant ffm -o m.st --quiet")
+    run(f"train rows.ffm --task classification --variant ffm {FAST} -o c.st")
+    for model in ("m.st", "c.st"):
+        assert run(f"predict {model} new.ffm").stdout
+        for command in ("predict", "evaluate"):
+            assert told in run(f"{command} {model} other.ffm", code=1).stderr
+    for task in ("binary", f"classification {FAST}"):
+        line = f"train rows.ffm --valid other.ffm --task {task} --variant ffm -o x.st"
+        assert told in run(line, code=1).stderr
+    line = f"--task classification --init c.st --variant ffm {FAST} -o x.st"
+    assert told in run(f"train other.ffm {line}", code=1).stderr
+    Path("few.ffm").write_text("\n".join(text.splitlines()[:3]) + "\n1 2:13:1\n0 0:0:1\n")
+    run(f"train few.ffm {line}")
+    fields = fm.load("x.st").encoder_.fields_.tolist()
+    assert fields == [0] * 5 + [1] * 6 + [0, 0, 2]
+
+
+def test_the_package_is_a_command():
+    environment = {**os.environ}
+    environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, filter(None, sys.path)))
+    call = [sys.executable, "-m", "sparsefm", "--version"]
+    done = subprocess.run(call, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout.startswith("sparsefm"), done.stderr

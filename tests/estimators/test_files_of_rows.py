@@ -214,3 +214,28 @@ def test_training_goes_on_and_classes_are_numbers():
 def test_what_does_not_fit_is_refused(call, error, told):
     with pytest.raises(error, match=told):
         call(fm.FMClassifier(**QUICK))
+
+
+def test_text_for_a_model_of_a_matrix_must_tell_where_indices_begin(tmp_path):
+    (tmp_path / "tail.svm").write_text("1 1:1 7:1\n0 2:1 6:1\n")
+    (tmp_path / "last.svm").write_text("1 1:1 11:1\n")  # of 11 features: with 1
+    data = fm.read("train.svm")
+    model = fm.FMClassifier(**QUICK, warm_start=True).fit(data.X, data.y)
+    assert model.score("train.svm") == model.score(data.X, data.y)
+    X = fm.read("last.svm", zero_based=False, n_features=11).X
+    np.testing.assert_array_equal(model.decision_function("last.svm"), model.decision_function(X))
+    for call in (model.predict, model.score, model.fit, model.partial_fit):
+        with pytest.raises(ValueError, match="only a guess would tell"):
+            call("tail.svm")
+
+
+def test_fields_of_files_to_predict_are_checked(tmp_path):
+    text = (tmp_path / "new.ffm").read_text()
+    (tmp_path / "other.ffm").write_text(text.replace(" 1:", " 2:"))
+    model = fm.FMClassifier(variant="ffm", **QUICK).fit("train.ffm")
+    model.save("model.st")
+    for one in (model, fm.load("model.st")):
+        for call in (one.predict, one.score):
+            with pytest.raises(fm.FileFormatError, match="is in field 2, but was in field 1"):
+                call("other.ffm")
+        assert len(one.predict("new.ffm")) == 30

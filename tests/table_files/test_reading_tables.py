@@ -115,7 +115,7 @@ def test_the_type_of_a_column_is_that_of_all_of_its_values(write, values, kind, 
     expected = fm.read_table(long)
     assert expected.num_rows == 51
     tables = Tables.of(long)
-    chunks = list(tables.chunks(7, tables.all_columns))
+    chunks = [chunk for *_, chunk in tables.chunks(7, tables.all_columns)]
     assert [chunk.num_rows for chunk in chunks] == [7] * 7 + [2]
     assert pa.concat_tables(chunks).equals(expected)
 
@@ -131,8 +131,10 @@ def test_chunks_have_the_rows_asked_for(tmp_path, kind):
     for part in range(3):
         BINARY[kind](tmp_path / f"{part}.data", table)
     tables = Tables.of(str(tmp_path / "*.data"))
-    chunks = list(tables.chunks(10, ["b", "a"]))
-    assert [chunk.num_rows for chunk in chunks] == [10] * 7 + [5]
+    paths, firsts, chunks = zip(*tables.chunks(10, ["b", "a"]), strict=True)
+    assert paths == tuple(str(tmp_path / f"{part}.data") for part in range(3) for _ in range(3))
+    assert firsts == (0, 10, 20) * 3
+    assert [chunk.num_rows for chunk in chunks] == [10, 10, 5] * 3
     expected = pa.concat_tables([table] * 3).select(["b", "a"])
     assert pa.concat_tables(chunks).equals(expected)
     assert fm.read_table(str(tmp_path / "*.data"), columns=["b", "a"]).equals(expected)
@@ -246,3 +248,25 @@ def test_without_pyarrow_there_is_a_message(write, monkeypatch):
 def test_columns_that_are_not_asked_for_are_not_converted(write):
     path = write("a,b\n1,2\n" + json.dumps("x" * 100) + ",3\n")
     assert fm.read_table(path, columns=["b"]).to_pydict() == {"b": [2, 3]}
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_types_of_binary_files_that_cannot_be_joined_are_told(tmp_path, chunked):
+    def read(*names):
+        paths = [str(tmp_path / name) for name in names]
+        if chunked:
+            return pa.concat_tables([part for *_, part in Tables.of(paths).chunks(9, ["a"])])
+        return fm.read_table(paths)
+
+    columns = {
+        "text": pa.array(["x"]),
+        "codes": pa.array(["y"]).dictionary_encode(),
+        "whole": pa.array([2**62 + 1]),
+        "half": pa.array([0.5]),
+    }
+    for name, column in columns.items():
+        parquet(tmp_path / name, pa.table({"a": column}))
+    assert read("text", "codes").to_pydict() == {"a": ["x", "y"]}
+    assert read("codes", "text").schema.field("a").type == pa.string()
+    with pytest.raises(fm.FileFormatError, match="whole, column 'a': int64 cannot be double"):
+        read("half", "whole")

@@ -1,6 +1,8 @@
 """Files in: sparse text and tables, also by standard input; a model out."""
 
+import glob
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -13,11 +15,18 @@ import numpy as np
 
 from sparsefm.cli.console import warn
 from sparsefm.errors import FileFormatError
-from sparsefm.estimators.sources import has_names, table_parts, text_columns
+from sparsefm.estimators.sources import (
+    has_names,
+    known_fields,
+    table_parts,
+    target_type,
+    text_columns,
+)
 from sparsefm.files import SparseData, read
 from sparsefm.files.cache import is_file_of_rows
 from sparsefm.files.chunks import extent, text_chunks
 from sparsefm.files.paths import as_paths
+from sparsefm.files.reading import check_fields
 from sparsefm.files.rows import Expected
 from sparsefm.files.tables import Tables
 from sparsefm.threads import resolve_threads
@@ -30,7 +39,11 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".feather")
 COMPRESSED = (".gz", ".zst")
 CHUNK = 1 << 16  # rows of a table that are predicted at a time
 
+QUOTED = r"'(?:[^'\\]|\\.)*'|" + r'"(?:[^"\\]|\\.)*"'
+ROW = re.compile(QUOTED + r"|\brow (\d+)")  # what is in quotes is stepped over
+
 F = TypeVar("F", bound=Callable[..., Any])
+R = TypeVar("R")
 
 
 class Data(NamedTuple):
@@ -129,22 +142,43 @@ def rows_for_model(data: Data, model: Any, target: str | None = None) -> tuple[A
         base = _base(data, model)
         rows = read_text(data._replace(zero_based=base), **_of_model(model))
         if base is None and rows.X.nnz:
-            _warn_of_guess(rows.zero_based, rows.X.indices.max() + 1, rows.X.shape[1])
+            warn_of_guess(rows.zero_based, rows.X.indices.max() + 1, rows.X.shape[1])
+        check_fields(rows, known_fields(model))
         return rows.X, rows.y
     with tables(data) as files:
         columns, types = model.feature_names_in_.tolist(), text_columns(model)
         if target is None:
             return files.read(columns, types), None
+        types |= target_type(model, target)
         return table_parts(files, columns, target, types=types)[:2]
 
 
-def chunks_for_model(data: Data, model: Any) -> Iterator[Any]:
-    """Yield the rows as a model takes them, some at a time."""
+def of_chunks(data: Data, model: Any, function: Callable[[Any], R]) -> Iterator[R]:
+    """Yield what a function returns for the rows as a model takes them, some at a time."""
     if not check_kind(data, model):
-        yield from (chunk.X for chunk in _text_for_model(data, model))
+        if are_rows(data.paths):
+            yield function(rows_for_model(data, model)[0])
+        else:
+            yield from (function(chunk.X) for chunk in _text_for_model(data, model))
         return
     with tables(data) as files:
-        yield from files.chunks(CHUNK, model.feature_names_in_.tolist(), text_columns(model))
+        n_rows, names = 0, model.feature_names_in_.tolist()
+        for path, first, rows in files.chunks(CHUNK, names, text_columns(model)):
+            try:
+                found = function(rows)
+            except ValueError as error:
+                raise _placed(error, path, first) from None
+            n_rows += rows.num_rows
+            yield found
+        if n_rows == 0:
+            raise FileFormatError(f"{files.files[0].path} is empty: it has no row to predict")
+
+
+def _placed(error: ValueError, path: str, first: int) -> ValueError:
+    """Return an error about a row of some, counted from the first of the file."""
+    text = ROW.sub(lambda row: f"row {int(row[1]) + first}" if row[1] else row[0], str(error))
+    is_of_row = any(row[1] for row in ROW.finditer(text))
+    return FileFormatError(f"{path}: {text}") if is_of_row else error
 
 
 def check_kind(data: Data, model: Any) -> bool:
@@ -167,9 +201,12 @@ def _text_for_model(data: Data, model: Any) -> Iterator[SparseData]:
         if base is None:
             expected = Expected(np.dtype(dtype), None, None, 0)
             base, largest = extent(paths, expected, threads, format)
-            _warn_of_guess(base is not False, largest, n_features)
+            warn_of_guess(base is not False, largest, n_features)
         expected = Expected(np.dtype(dtype), base is not False, n_features, 0)
-        yield from text_chunks(paths, expected, n_features, threads, format)
+        known = known_fields(model)
+        for rows in text_chunks(paths, expected, n_features, threads, format):
+            check_fields(rows, known)
+            yield rows
 
 
 def _of_model(model: Any) -> dict[str, Any]:
@@ -182,9 +219,19 @@ def _base(data: Data, model: Any) -> bool | None:
     return vars(model).get("_zero_based") if data.zero_based is None else data.zero_based
 
 
-def _warn_of_guess(zero_based: bool, largest: int, n_features: int) -> None:
+def warn_of_guess(zero_based: bool, largest: int, n_features: int) -> None:
+    """Warn if indices of text may be off by one from those of a model."""
     if not zero_based and largest < n_features:
         warn("no index is 0, so indices are taken to begin with 1: if not, say --zero-based")
+
+
+def check_output(output: str, inputs: Sequence[str]) -> None:
+    """Refuse an output that would replace what is read."""
+    for path in inputs:
+        for name in glob.glob(path, recursive=True) or [path]:
+            both = os.path.isfile(name) and os.path.isfile(output)
+            if both and os.path.samefile(name, output):
+                raise click.UsageError(f"-o {output} is a file to read, too: name another")
 
 
 def write_model(model: Any, path: str, **options: bool) -> None:

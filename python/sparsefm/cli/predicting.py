@@ -9,7 +9,7 @@ import sparsefm as fm
 from sparsefm.cli import data
 from sparsefm.cli.console import as_json, common, show
 from sparsefm.cli.options import Value
-from sparsefm.cli.writing import write_columns
+from sparsefm.cli.writing import check_suffix, write_columns
 from sparsefm.data.validation import check_real
 
 
@@ -50,6 +50,8 @@ def predict_(
     sparsefm predict late.safetensors new.csv --probabilities -o predictions.parquet
     sparsefm predict sampled.safetensors new.svm --std --quantiles 0.05,0.95
     """
+    data.check_output(output, (model, *paths))
+    check_suffix(output)
     loaded = fm.load(model)
     if not isinstance(loaded, fm.Model):
         loaded.set_params(n_threads=threads)
@@ -58,10 +60,12 @@ def predict_(
     if probabilities and (std or quantiles):
         raise click.UsageError("--probabilities are of classes, --std and --quantiles of numbers")
     wanted = [check_real(value, "--quantiles", above=0) for value in quantiles or []]
-    parts = (
-        _predictions(loaded, X, threads, probabilities=probabilities, std=std, quantiles=wanted)
-        for X in data.chunks_for_model(given, loaded)
-    )
+
+    def predicted(X: Any) -> dict[str, Any]:
+        kinds: dict[str, Any] = {"probabilities": probabilities, "std": std, "quantiles": wanted}
+        return _predictions(loaded, X, threads, **kinds)
+
+    parts = data.of_chunks(given, loaded, predicted)
     if in_json:
         whole: dict[str, list[Any]] = {}
         for part in parts:

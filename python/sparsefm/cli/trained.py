@@ -12,8 +12,10 @@ from sparsefm.cli import data
 from sparsefm.cli.console import progress_bars
 from sparsefm.estimators.eval_sets import UNNAMED
 from sparsefm.estimators.labels import as_labels as labels_of
-from sparsefm.estimators.sources import as_targets, tables_to_fit
+from sparsefm.estimators.sources import as_targets, has_names, known_fields, tables_to_fit
 from sparsefm.files import SparseData
+from sparsefm.files.reading import check_fields, occurring_fields
+from sparsefm.files.rows import UNKNOWN
 
 STARTS = ("normal", "uniform")
 
@@ -69,7 +71,13 @@ def train_on_text(job: Job) -> Any:
     settings |= {"callbacks": callbacks, "resume": job.resume}
     if settings.get("memory_budget") is not None or data.are_rows(job.paths):
         return _train_on_files(job, settings)
-    rows, valid = _read(job, model.n_features if isinstance(model, fm.Model) else None)
+    if isinstance(model, fm.Model):
+        rows, valid = _read(job, n_features=model.n_features)
+        check_fields(rows, known_fields(model))
+        if options["zero_based"] is None:
+            _warn_of_guess(rows, valid, model.n_features)
+    else:
+        rows, valid = _read(job)
     if "fields" not in settings and (settings.get("variant", "fm") != "fm" or "pairs" in settings):
         settings["fields"] = rows.fields
     return fm.train(
@@ -101,8 +109,20 @@ def _train_on_files(job: Job, settings: dict[str, Any]) -> Any:
     return fm.train(list(job.paths), X_val=list(options["valid"]) or None, **settings)
 
 
-def _read(job: Job, n_features: int | None) -> tuple[SparseData, SparseData | None]:
-    """Return training and validation rows of the same features."""
+def _read(
+    job: Job, *, base: bool | None = None, n_features: int | None = None, at_least: int = 0
+) -> tuple[SparseData, SparseData | None]:
+    """Return training and validation rows of the same features.
+
+    Parameters
+    ----------
+    job : Job
+    base : bool, optional
+        Whether indices begin with 0, if a model to go on from knows and no option says it.
+    n_features : int, optional
+    at_least : int
+        The number of features of an estimator to go on from; new ones may join.
+    """
     options = job.options
 
     def read(paths: tuple[str, ...], zero_based: bool | None) -> SparseData:
@@ -113,35 +133,69 @@ def _read(job: Job, n_features: int | None) -> tuple[SparseData, SparseData | No
             max_bad_lines=options["max_bad_lines"],
         )
 
-    base = options["zero_based"]
+    base = base if options["zero_based"] is None else options["zero_based"]
     rows = read(job.paths, base)
     if not options["valid"]:
+        _widen([rows], at_least)
         return rows, None
     valid = read(options["valid"], True if rows.zero_based else base)
     if valid.zero_based and not rows.zero_based:  # a 0 in either tells for both
         if data.STANDARD in job.paths:
             raise click.UsageError("indices of --valid begin with 0: say --zero-based for both")
         rows = read(job.paths, True)
-    width = max(rows.X.shape[1], valid.X.shape[1])
-    for part in (rows, valid):
-        part.X.resize(part.X.shape[0], width)
-    if rows.fields is not None and len(rows.fields) < width:
-        fields = np.zeros(width, np.int32)
-        fields[: len(rows.fields)] = rows.fields
-        object.__setattr__(rows, "fields", fields)
+    _widen([rows, valid], at_least)
+    check_fields(valid, occurring_fields(rows))
     return rows, valid
+
+
+def _widen(parts: list[SparseData], at_least: int) -> None:
+    """Give rows the same number of features; those that do not occur are in field 0."""
+    width = max(at_least, *(part.X.shape[1] for part in parts))
+    for part in parts:
+        part.X.resize(part.X.shape[0], width)
+        if part.fields is not None and len(part.fields) < width:
+            fields = np.zeros(width, np.int32)
+            fields[: len(part.fields)] = part.fields
+            object.__setattr__(part, "fields", fields)
+
+
+def _joint_fields(rows: SparseData, known: Any) -> Any:
+    """Return the fields of rows, with those that a model to go on from knows."""
+    before = None if known is None else known_fields(known)
+    check_fields(rows, before)
+    if before is None:
+        return rows.fields
+    fields = np.array(rows.fields)
+    fields[: len(before)] = np.where(before == UNKNOWN, fields[: len(before)], before)
+    return fields
+
+
+def _warn_of_guess(rows: SparseData, valid: SparseData | None, n_features: int) -> None:
+    """Warn if indices may be off by one from those of a model that does not know its own."""
+    parts = [part.X.indices for part in (rows, valid) if part is not None and part.X.nnz]
+    if parts:
+        data.warn_of_guess(rows.zero_based, max(int(one.max()) for one in parts) + 1, n_features)
 
 
 def train_classes_of_text(job: Job) -> Any:
     """Train a classifier on sparse text, whose labels are the numbers of classes."""
-    rows, valid = _read(job, None)
-    if rows.fields is not None:
-        job.settings["encoder"] = fm.TableEncoder(fields=rows.fields)
+    init = job.options["init"]
+    known = None if init in (None, *STARTS) else _loaded(init, fm.FMClassifier)
+    if known is None:
+        rows, valid = _read(job)
+    elif has_names(known):
+        raise ValueError(f"--init: {init} was trained on a table, which text cannot go on from")
+    else:
+        base, width = vars(known).get("_zero_based"), known.n_features_in_
+        rows, valid = _read(job, base=base, at_least=width)
+        if base is None and job.options["zero_based"] is None:
+            _warn_of_guess(rows, valid, width)
     y = as_targets(rows)
     eval_set = None if valid is None else (valid.X, as_targets(valid))
-    estimator = _estimator(job, fm.FMClassifier, y).fit(
-        rows.X, y, eval_set=eval_set, resume=job.resume
-    )
+    estimator = _estimator(job, fm.FMClassifier, y, known)
+    if rows.fields is not None:
+        estimator._fields_in_file = _joint_fields(rows, known)
+    estimator.fit(rows.X, y, eval_set=eval_set, resume=job.resume)
     estimator._zero_based = rows.zero_based
     return estimator.set_params(warm_start=False)
 

@@ -67,6 +67,7 @@ def train_(context: click.Context, /, paths: tuple[str, ...], in_json: bool, **_
     format, named = options["format"], options["target"] is not None
     is_table = data.are_tables(paths, format, otherwise=named)
     by_estimator = is_table or options["task"] == "classification"
+    data.check_output(options["output"], (*paths, *options["valid"]))
     _check(options, is_table=is_table, by_estimator=by_estimator)
     settings = chosen_settings(context, is_table=is_table, by_estimator=by_estimator)
     job = Job(paths, options, settings)

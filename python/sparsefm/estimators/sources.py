@@ -19,8 +19,8 @@ from sparsefm.encoding.multi import Multi
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.eval_sets import UNNAMED, named_sets
 from sparsefm.files.paths import as_paths, names_files
-from sparsefm.files.reading import SparseData, joined, parse
-from sparsefm.files.rows import UNKNOWN, Expected, FieldTable
+from sparsefm.files.reading import SparseData, check_fields, joined, parse
+from sparsefm.files.rows import UNKNOWN, Expected, FieldTable, Rows
 from sparsefm.files.tables import NO_TYPES, Tables
 from sparsefm.threads import resolve_threads
 
@@ -81,7 +81,8 @@ def scored_rows(owner: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, An
         if not isinstance(y, str):
             raise TypeError(f"y must be the name of a column of the files, got {y!r:.80}")
         known = owner.feature_names_in_.tolist()
-        return table_parts(Tables.of(X), known, y, sample_weight, text_columns(owner))
+        types = {**text_columns(owner), **target_type(owner, y)}
+        return table_parts(Tables.of(X), known, y, sample_weight, types)
     if y is not None:
         raise TypeError(f"y must be None: the files of X hold the targets; got {y!r:.80}")
     data = _known_text(owner, X)
@@ -124,6 +125,21 @@ def text_columns(owner: Any) -> dict[str, Any]:
     return found
 
 
+def target_type(owner: Any, y: str) -> dict[str, Any]:
+    """Return the type of the target column if classes are text, which may look like numbers."""
+    import pyarrow as pa
+
+    classes: Sequence[Any] = getattr(owner, "classes_", ())
+    return {y: pa.string()} if len(classes) and isinstance(classes[0], str) else {}
+
+
+def is_text(targets: Any) -> bool:
+    """Return whether targets that were read from a table are text."""
+    import pyarrow as pa
+
+    return bool(getattr(targets, "type", None) == pa.string())
+
+
 def _sets_in_files(eval_set: Any) -> dict[str, tuple[Any, Any, Any]]:
     """Return the sets, if they name files; if none does, nothing."""
     if names_files(eval_set) and not isinstance(eval_set, tuple):
@@ -161,15 +177,22 @@ def tables_to_fit(
     out = {y, *ignore, *([sample_weight] if isinstance(sample_weight, str) else [])}
     files.check([*ignore])
     known = owner.feature_names_in_.tolist() if go_on and has_names(owner) else []
+    for name in known:
+        if name in out:
+            raise ValueError(
+                f"column {name!r:.80} is a feature of the model to go on from, so it cannot be the "
+                "target, the weights or left out: fit anew, or name another column"
+            )
     columns = known + [name for name in files.all_columns if name not in {*known, *out}]
-    types = text_columns(owner) if known else {}
+    types = {**text_columns(owner), **target_type(owner, y)} if known else {}
     rows, targets, weights = table_parts(files, columns, y, sample_weight, types)
     types |= {one.name: one.type for one in rows.schema if one.type == pa.string()}
     parts = {}
     for name, (other, target, weight) in sets.items():
         if not isinstance(target, str):
             raise TypeError(f"eval_set needs the name of a column as its y, got {target!r:.80}")
-        parts[name] = table_parts(other, columns, target, weight, types)
+        of_target = {target: pa.string()} if is_text(targets) else {}
+        parts[name] = table_parts(other, columns, target, weight, {**types, **of_target})
     return Sources(rows, targets, weights, _as_eval_set(parts))
 
 
@@ -223,6 +246,8 @@ def _from_text(
         raise FileFormatError(told) from None
     found = {rows.zero_based for rows in parts} - {None}
     zero_based = True in found or not found
+    if go_on and base is None and not zero_based:
+        _refuse_guess("X", max(parts, key=lambda rows: rows.largest), width)
     n_features = max(width, *(rows.n_features(zero_based) for rows in parts))
     data = [joined(rows, zero_based, n_features, threads) for rows in parts]
     eval_sets = {
@@ -232,6 +257,20 @@ def _from_text(
     return Sources(
         first.X, as_targets(first), sample_weight, _as_eval_set(eval_sets), first.fields, zero_based
     )
+
+
+def known_fields(model: Any) -> npt.NDArray[Any] | None:
+    """Return the field of each feature, as files of the training had it; None: there were none.
+
+    Features that have not occurred are in field 0, too, which therefore is `UNKNOWN`.
+    """
+    if not hasattr(model, "encoder_"):
+        fields = getattr(model, "fields", None)
+    elif model.encoder is not None and model.encoder.fields is not None:
+        return None  # the user's own
+    else:
+        fields = model.encoder_._fields
+    return None if fields is None else np.where(fields == 0, UNKNOWN, fields)
 
 
 def _known_fields(owner: Any, zero_based: bool | None) -> FieldTable:
@@ -245,6 +284,16 @@ def _known_fields(owner: Any, zero_based: bool | None) -> FieldTable:
     return FieldTable(fields)
 
 
+def _refuse_guess(name: str, rows: Rows, n_features: int) -> None:
+    """Refuse text whose first index is not told, for an estimator fitted on a matrix."""
+    if rows.zero_based is False and rows.largest < n_features:
+        raise ValueError(
+            f"{name} names files of text, but the estimator was fitted on a matrix, and no index "
+            "is 0, so only a guess would tell which of its columns an index means: read them with "
+            f"sparsefm.read, with n_features={n_features} and zero_based"
+        )
+
+
 def _known_text(owner: Any, X: Any) -> SparseData:
     """Return the rows of text files, with the features of the fit."""
     if not owner.encoder_._is_matrix:
@@ -256,7 +305,11 @@ def _known_text(owner: Any, X: Any) -> SparseData:
     expected = Expected(check_dtype(owner.encoder_.dtype), base, width, 0, in_train=True)
     threads = resolve_threads(owner.n_threads)
     rows = parse(as_paths(X, "X"), expected, threads)
-    return joined(rows, rows.zero_based is not False, width, threads)
+    if base is None:
+        _refuse_guess("X", rows, width)
+    data = joined(rows, rows.zero_based is not False, width, threads)
+    check_fields(data, known_fields(owner))
+    return data
 
 
 def as_targets(data: SparseData) -> npt.NDArray[Any]:

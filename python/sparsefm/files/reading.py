@@ -9,10 +9,11 @@ import scipy.sparse as sp
 
 from sparsefm.data.csr import MAX_FEATURES, as_scipy
 from sparsefm.data.validation import check_choice, check_dtype, check_integer
+from sparsefm.errors import FileFormatError
 from sparsefm.files.cache import is_file_of_rows, open_rows
 from sparsefm.files.detecting import FORMATS, Form
 from sparsefm.files.paths import as_paths
-from sparsefm.files.rows import Expected, FieldTable, Rows
+from sparsefm.files.rows import UNKNOWN, Expected, FieldTable, Rows
 from sparsefm.threads import resolve_threads
 
 
@@ -160,6 +161,31 @@ def joined(rows: Rows, zero_based: bool, n_features: int, threads: int) -> Spars
     """Return the rows as data, and forget them."""
     X, y, qid, fields = rows.join(zero_based, n_features, threads)
     return SparseData(X, y, qid, fields, rows.form.format or "libsvm", zero_based, rows.n_bad_lines)
+
+
+def occurring_fields(data: SparseData) -> npt.NDArray[np.int32] | None:
+    """Return the fields of the features that occur, and `UNKNOWN` for others."""
+    if data.fields is None:
+        return None
+    fields = np.full(len(data.fields), UNKNOWN, np.int32)
+    fields[data.X.indices] = data.fields[data.X.indices]
+    return fields
+
+
+def check_fields(data: SparseData, known: npt.NDArray[Any] | None) -> None:
+    """Refuse rows of libffm with features in other fields than `known`, which may be `UNKNOWN`."""
+    fields = occurring_fields(data)
+    if fields is None or known is None:
+        return
+    count = min(len(fields), len(known))
+    fields, known = fields[:count], known[:count]
+    wrong = np.flatnonzero((fields != known) & (fields != UNKNOWN) & (known != UNKNOWN))
+    if len(wrong):
+        feature = int(wrong[0])
+        raise FileFormatError(
+            f"index {feature + (not data.zero_based)} is in field {fields[feature]}, but was in "
+            f"field {known[feature]} in the training; a feature must have one field"
+        )
 
 
 def _read_rows(paths: list[str], expected: Expected, format: str) -> SparseData:

@@ -180,6 +180,11 @@ class Rows:
         """The smallest index so far, -1 if there is none."""
         return self._smallest if self._largest >= 0 else -1
 
+    @property
+    def largest(self) -> int:
+        """The largest index; -1 if there is none."""
+        return self._largest
+
     def n_features(self, zero_based: bool) -> int:
         """Return the number of features: as expected, or what the largest index says."""
         found = max(self._largest + zero_based, 0)

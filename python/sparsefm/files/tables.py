@@ -35,7 +35,8 @@ def read_table(
     The estimators take the result as it is. Types are those that the files have; those of text are
     Arrow's guess from all values of a column: whole numbers, true and false, dates and times in ISO
     8601, numbers, else text. So 007 is the number 7, unless some value of its column is no number.
-    An empty cell is missing, and so are NA, NaN, null and the like.
+    An empty cell is missing, and so are NA, NaN, null and the like; text of Parquet and Arrow is as
+    it is. Empty lines are left out.
 
     Parameters
     ----------
@@ -140,19 +141,25 @@ class Tables:
             raise FileFormatError(str(misfit)) from None
         if any(part.schema != parts[0].schema for part in parts):
             found = self.types(columns, types)
-            parts = [self._cast(file.read(columns, found), found) for file in self.files]
+            parts = [_cast(file, file.read(columns, found), found) for file in self.files]
         return pa.concat_tables(parts).replace_schema_metadata(None)
 
     def chunks(
         self, n_rows: int, columns: Sequence[str], types: Mapping[str, Any] = NO_TYPES
-    ) -> Iterator[Any]:
-        """Yield tables of `n_rows` rows, the last of fewer; no more than one is in memory.
+    ) -> Iterator[tuple[str, int, Any]]:
+        """Yield the file, its first row and a table of `n_rows` rows; the last of a file has fewer.
+
+        No more than one is in memory.
 
         Text whose types are not all given is read twice: only the last row of a column may tell.
         """
         self.check(columns)
         found = self.types(columns, types)
-        yield from _regrouped(self._batches(columns, found), n_rows)
+        for file in self.files:
+            first = 0
+            for table in _regrouped(self._batches(file, columns, found), n_rows):
+                yield file.path, first, table
+                first += table.num_rows
 
     def types(self, columns: Sequence[str], known: Mapping[str, Any]) -> dict[str, Any]:
         """Return the types of columns that all files have in common."""
@@ -179,8 +186,11 @@ class Tables:
         found = {field.name: field for field in schemas[0]}
         for file, schema in zip(self.files, schemas, strict=True):
             for field in schema:
+                both = found[field.name], field
+                if both[0].type != both[1].type:
+                    both = _without_dictionary(both[0]), _without_dictionary(both[1])
                 try:
-                    pair = [pa.schema([one]) for one in (found[field.name], field)]
+                    pair = [pa.schema([one]) for one in both]
                     (found[field.name],) = pa.unify_schemas(pair, promote_options="permissive")
                 except pa.ArrowException:
                     raise FileFormatError(
@@ -189,23 +199,19 @@ class Tables:
                     ) from None
         return {name: field.type for name, field in found.items()}
 
-    def _batches(self, columns: Sequence[str], types: Mapping[str, Any]) -> Iterator[Any]:
+    def _batches(
+        self, file: Delimited | Columnar, columns: Sequence[str], types: Mapping[str, Any]
+    ) -> Iterator[Any]:
         """Yield tables of one batch each, all of the same types."""
         import pyarrow as pa
 
-        for file in self.files:
-            try:
-                batches = file.batches(columns, types)
-                next(batches)
-                for batch in batches:
-                    yield self._cast(pa.Table.from_batches([batch]), types)
-            except MisfitError as misfit:
-                raise FileFormatError(str(misfit)) from None
-
-    def _cast(self, table: Any, types: Mapping[str, Any]) -> Any:
-        import pyarrow as pa
-
-        return table.cast(pa.schema([(name, types[name]) for name in table.column_names]))
+        try:
+            batches = file.batches(columns, types)
+            next(batches)
+            for batch in batches:
+                yield _cast(file, pa.Table.from_batches([batch]), types)
+        except MisfitError as misfit:
+            raise FileFormatError(str(misfit)) from None
 
     def check(self, columns: Sequence[str]) -> None:
         """Check that the first file has these columns, and the others its own."""
@@ -222,6 +228,28 @@ class Tables:
                     f"{file.path} has other columns than {self.files[0].path}: "
                     f"{', '.join(sorted(other)):.200}"
                 )
+
+
+def _without_dictionary(field: Any) -> Any:
+    """Return a field with the type of its values."""
+    import pyarrow as pa
+
+    kind = field.type
+    return field.with_type(kind.value_type) if pa.types.is_dictionary(kind) else field
+
+
+def _cast(file: Delimited | Columnar, table: Any, types: Mapping[str, Any]) -> Any:
+    """Return rows of a file with the types of all files."""
+    import pyarrow as pa
+
+    columns = []
+    for name in table.column_names:
+        try:
+            columns.append(table[name].cast(types[name]))
+        except pa.ArrowException as error:
+            kinds = f"{table[name].type} cannot be {types[name]}, as in other files"
+            raise FileFormatError(f"{file.path}, column {name!r}: {kinds}: {error}") from None
+    return pa.table(columns, schema=pa.schema([(name, types[name]) for name in table.column_names]))
 
 
 def detected(path: str) -> str:

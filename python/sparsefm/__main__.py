@@ -1,0 +1,6 @@
+"""`python -m sparsefm`: the command line."""
+
+from sparsefm.cli.main import main
+
+if __name__ == "__main__":
+    main()
