@@ -130,7 +130,6 @@ class Dataset:
                 used = np.zeros(self.X.n_features, bool)
                 for rows in self.row_numbers():
                     used[self.X.features_of(rows)] = True
-                    release(self.X)
                 found = np.flatnonzero(used)
             else:
                 found = self.X.features_of(self.rows)
@@ -145,7 +144,6 @@ class Dataset:
             return
         for rows in self.row_numbers():
             yield take_rows(self.X, rows)
-            release(self.X)
 
     def row_numbers(self) -> Iterator[RowNumbers]:
         """Yield the numbers of the rows that take part, in pieces with few entries each."""
@@ -155,6 +153,7 @@ class Dataset:
             entries = np.cumsum(indptr[rows + 1] - indptr[rows])
             count = max(int(np.searchsorted(entries, ENTRIES_AT_ONCE, "right")), 1)
             yield rows[:count]
+            release(self.X)
             begin += count
 
     def mean(self, values: Array) -> float:

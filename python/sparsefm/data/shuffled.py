@@ -52,7 +52,9 @@ def in_order(
         _distribute(X, rows, buckets, indptr, sections)
         for begin, end in buckets:
             _put_in_order(rows[begin:end], indptr[begin : end + 1], sections)
-        return sections.matrix(X.n_features)
+        matrix = sections.matrix(X.n_features)
+        release(matrix)  # whose rows were counted
+        return matrix
 
 
 class _Sections:

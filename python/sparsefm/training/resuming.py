@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from sparsefm.data.csr import take_rows
 from sparsefm.data.dataset import Dataset
-from sparsefm.data.mapped import release
 from sparsefm.errors import FileFormatError
 from sparsefm.io.container import Arrays, bytes_of
 from sparsefm.io.file import package_version, read_file
@@ -164,7 +163,6 @@ def checksum_of(dataset: Dataset | None) -> int:
     parts = [checksum(dataset.fields)]
     for rows in dataset.row_numbers():
         X, columns = take_rows(dataset.X, rows), (*dataset.targets, dataset.weights)
-        release(dataset.X)
         taken = [None if column is None else column[rows] for column in columns]
         indptr = X.indptr.astype(np.int64, copy=False)
         parts.append(checksum(indptr, X.indices, X.values, *taken))
