@@ -83,7 +83,7 @@ class FieldAwareModel(FieldModel):
     def _interaction(
         self, fields: npt.NDArray[Any] | None = None, n_fields: int = 1
     ) -> Interaction:
-        return FieldAware(self.known_fields(), max(n_fields, self.n_fields), self.rank)
+        return FieldAware(self._checked_fields(), max(n_fields, self.n_fields), self.rank)
 
     def _score_csr(self, X: _core.Csr, threads: int) -> Array:
         parameters = self.w0, self.w, self.V

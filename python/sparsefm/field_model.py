@@ -40,7 +40,7 @@ class FieldModel(Model):
         """Number of fields F."""
         raise NotImplementedError
 
-    def known_fields(self) -> Fields:
+    def _checked_fields(self) -> Fields:
         """Return `fields`, once it is sure that there are such: those of a mapped file may be any.
 
         `predict` does without: the core looks at those of its rows.
@@ -127,7 +127,7 @@ class FieldWeightedModel(FieldModel):
         self, fields: npt.NDArray[Any] | None = None, n_fields: int = 1
     ) -> Interaction:
         R = enlarged(self.R, np.ones((n_fields, n_fields))).astype(np.float64)
-        return FieldWeighted(self.known_fields(), len(R), R)
+        return FieldWeighted(self._checked_fields(), len(R), R)
 
     def _score_csr(self, X: _core.Csr, threads: int) -> Array:
         parameters = self.w0, self.w, self.V

@@ -101,13 +101,14 @@ def test_files(variant, kind, optimizer_state, tmp_path):
 
 def test_a_file_cannot_hold_fields_that_are_not_there(tmp_path):
     from sparsefm.estimators.state_saving import read_state, state_to_arrays
-    from sparsefm.io.reader import Reader
+    from sparsefm.io.reader import Reader, naming
 
     model, _ = fitted("classifier")
     (state,) = model._learner.states
     arrays = state_to_arrays(state, True)
-    chosen, n = model._learner.hyperparameters, state.n_features
-    read_state(Reader({}, dict(arrays)), chosen, n)
+    learner = model._learner
+    how = learner.hyperparameters, learner.loss, state.n_features
+    read_state(Reader({}, dict(arrays)), *how)
     R = arrays["R"].copy()
     R[0, 1] += 1
     fields = arrays["fields"].copy()
@@ -120,8 +121,8 @@ def test_a_file_cannot_hold_fields_that_are_not_there(tmp_path):
         {"learned": arrays["learned"][:3]},
         {"moments.R": arrays["moments.R"][:0]},
     ):
-        with pytest.raises(fm.FileFormatError):
-            read_state(Reader({}, {**arrays, **damaged}), chosen, n)
+        with pytest.raises(fm.FileFormatError), naming("file"):
+            read_state(Reader({}, {**arrays, **damaged}), *how)
 
 
 # --- streams --------------------------------------------------------------------------------------

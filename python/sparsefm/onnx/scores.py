@@ -83,7 +83,7 @@ def _half(graph: Graph, value: str) -> str:
 def _in_fields(graph: Graph, model: Any, ids: str, terms: str) -> tuple[str, str]:
     """Add the fields of the entries, one-hot (n, m, F), and the sums of the terms of each field."""
     identity = np.eye(model.n_fields, dtype=model.dtype)
-    fields = graph.add("Gather", model.known_fields().astype(np.int64), ids, axis=0)
+    fields = graph.add("Gather", model._checked_fields().astype(np.int64), ids, axis=0)
     hot = graph.add("Gather", identity, fields, axis=0)
     return hot, graph.add("MatMul", graph.add("Transpose", hot, perm=[0, 2, 1]), terms)
 

@@ -223,9 +223,9 @@ def with_fields(dataset: Dataset, start: Start) -> tuple[Dataset, Start]:
     """Return a dataset that has fields, and the start of a model with fields of its rows."""
     model, fields = start.model, dataset.fields
     if isinstance(model, FieldModel):
-        if fields is not None and not np.array_equal(fields, model.known_fields()):
+        if fields is not None and not np.array_equal(fields, model._checked_fields()):
             raise ValueError("fields are others than those of init: leave fields out")
-        return replace(dataset, fields=model.known_fields()), start
+        return replace(dataset, fields=model._checked_fields()), start
     dataset = with_found_fields(dataset, f"variant={start.variant!r}, or pairs,")
     fields = dataset.fields
     assert fields is not None

@@ -110,7 +110,7 @@ class Learner:
             w, V = cast(model.w, dtype, "w of init"), cast(model.V, dtype, "V of init")
             if isinstance(model, FieldAwareModel):
                 solver = hyperparameters.solver
-                states.append(FieldAwareState.of_model(w0, w, V, model.known_fields(), solver))
+                states.append(FieldAwareState.of_model(w0, w, V, model._checked_fields(), solver))
                 continue
             state = State.begin(model.n_features, model.rank, hyperparameters.solver, dtype)
             state.set_parameters(w0, w, V)
