@@ -386,6 +386,7 @@ WORDS = {
     "eval_set 0": ("eval_set", "X", "y", "column ", "label"),
     "eval_set 1": ("eval_set", "X", "y", "column ", "label"),
     "classes": ("class ",),
+    "source": ("folder", ", line "),
     "path": ("folder", ", line ", " is no table"),  # a file of that name, which another call wrote
     "model": ("X",),
     "monitor": ("greater_is_better",),

@@ -243,3 +243,9 @@ def test_a_batch_that_is_too_large_is_refused():
     X = sp.csr_matrix((ones, columns, np.arange(0, 5_000_001, 1000)), (5000, 1000))
     with pytest.raises(ValueError, match="one of 5000 rows takes 76 MiB: lower batch_size"):
         fm.train(X, np.arange(5000) % 2, batch_size=5000, memory_budget=200 << 20, **SETTINGS)
+
+
+def test_a_function_with_arguments_is_no_stream(rows):
+    X, y = rows
+    with pytest.raises(TypeError, match="X_val is a function that needs arguments"):
+        fm.train(X, y, fm.EarlyStopping(), **SETTINGS)

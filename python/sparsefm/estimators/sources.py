@@ -63,7 +63,9 @@ def training_rows(
             name: (Tables.of(paths), target, weight)
             for name, (paths, target, weight) in sets.items()
         }
-        return tables_to_fit(owner, Tables.of(X), y, sample_weight, found, go_on=go_on)
+        return tables_to_fit(
+            owner, Tables.of(X, argument="X"), y, sample_weight, found, go_on=go_on
+        )
     if y is not None:
         raise TypeError(
             "y must be the name of a column if X names files of a table, and None if they are "
@@ -82,7 +84,7 @@ def scored_rows(owner: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, An
             raise TypeError(f"y must be the name of a column of the files, got {y!r:.80}")
         known = owner.feature_names_in_.tolist()
         types = {**text_columns(owner), **target_type(owner, y)}
-        return table_parts(Tables.of(X), known, y, sample_weight, types)
+        return table_parts(Tables.of(X, argument="X"), known, y, sample_weight, types)
     if y is not None:
         raise TypeError(f"y must be None: the files of X hold the targets; got {y!r:.80}")
     data = _known_text(owner, X)
@@ -95,7 +97,9 @@ def rows_in_memory(owner: Any, X: Any) -> Any:
         return X
     check_is_fitted(owner)
     if has_names(owner):
-        return Tables.of(X).read(owner.feature_names_in_.tolist(), text_columns(owner))
+        return Tables.of(X, argument="X").read(
+            owner.feature_names_in_.tolist(), text_columns(owner)
+        )
     return _known_text(owner, X).X
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import json
 import logging
 import os
@@ -196,7 +197,7 @@ def text_draft(
 
 def _spool_chunks(spool: Spool, value: Any, name: str, expected: Expected) -> int:
     """Append the chunks of a stream; return how many features they have."""
-    chunks = value() if callable(value) else value
+    chunks = _called(value, name) if callable(value) else value
     if not isinstance(chunks, Iterable):
         raise TypeError(f"{name} must return an iterable of chunks, got {chunks!r:.80}")
     width = expected.n_features
@@ -214,6 +215,20 @@ def _spool_chunks(spool: Spool, value: Any, name: str, expected: Expected) -> in
     if width is None:
         raise ValueError(f"{name} has no chunks")
     return width
+
+
+def _called(function: Any, name: str) -> Any:
+    """Return what a function without arguments returns."""
+    try:
+        inspect.signature(function).bind()
+    except ValueError:  # some of C have no signature
+        pass
+    except TypeError:
+        raise TypeError(
+            f"{name} is a function that needs arguments, got {function!r:.80}: pass an iterator of "
+            "chunks, or a function without arguments that returns one"
+        ) from None
+    return function()
 
 
 def joint_fields(stored: Iterable[StoredRows], n_features: int) -> Array | None:

@@ -99,14 +99,20 @@ class Tables:
     all_columns: list[str]
 
     @classmethod
-    def of(cls, path: Any, format: str = "auto", names: str | Sequence[str] = HEADER) -> "Tables":
-        """Return the files that `path` names; see `read_table`."""
+    def of(
+        cls,
+        path: Any,
+        format: str = "auto",
+        names: str | Sequence[str] = HEADER,
+        argument: str = "path",
+    ) -> "Tables":
+        """Return the files that `path` names; see `read_table`. Errors call it `argument`."""
         given = check_choice(format, "format", FORMATS)
         if isinstance(names, str):
             check_choice(names, "names", (HEADER, NUMBERED))
         else:
             names = _as_names(names, "names")
-        paths = as_paths(path, "path")
+        paths = as_paths(path, argument)
         try:
             import pyarrow.parquet  # noqa: F401
         except ImportError:

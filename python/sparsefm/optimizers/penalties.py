@@ -18,7 +18,8 @@ def check_penalties(penalties: Any, name: str) -> Any:
         return Frozen(checked)
     if type(penalties).__name__ == "Series":  # of pandas or Polars; its index names no fields
         penalties = np.asarray(penalties)
-    if isinstance(penalties, list | tuple | np.ndarray) and np.ndim(penalties) > 0:
+    is_array = isinstance(penalties, np.ndarray) and penalties.ndim > 0
+    if is_array or isinstance(penalties, list | tuple):
         if len(penalties) == 0:
             raise ValueError(f"{name} holds no numbers: give one for each field, or one for all")
         return tuple(check_real(one, f"{name}[{i}]") for i, one in enumerate(penalties))
