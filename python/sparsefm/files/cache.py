@@ -19,6 +19,7 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.mapped import scanned
 from sparsefm.errors import FileFormatError
+from sparsefm.files.rows import UNKNOWN
 from sparsefm.files.spool import Spool
 from sparsefm.io.container import METADATA, Arrays
 from sparsefm.io.file import read_file
@@ -30,7 +31,6 @@ Array = npt.NDArray[Any]
 
 KIND, MATRIX = "rows", "matrix"
 START = f'{{"{METADATA}"'.encode()  # what stands after the length of the header
-UNKNOWN = -1  # field of a feature
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,15 @@ def open_rows(path: str, *, mapped: bool = True, name: str | None = None) -> Sto
             return _stored_rows(name or path, *read_file(path))
         content = read_mapped(path)
         return _stored_rows(name or path, content.header, content.arrays)
+
+
+def check_type(stored: StoredRows, dtype: np.dtype[Any]) -> None:
+    """Raise `ValueError` if a file has values of another type."""
+    if stored.values is not None and stored.values.dtype != dtype:
+        raise ValueError(
+            f"{stored.name} holds values of {stored.values.dtype}: pass that as dtype, or convert "
+            f"the data with dtype={dtype.name!r}"
+        )
 
 
 def _stored_rows(name: str, header: dict[str, Any], arrays: Arrays) -> StoredRows:

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from sparsefm.data.csr import MAX_FEATURES, as_scipy
 from sparsefm.data.validation import check_choice, check_dtype, check_integer
 from sparsefm.errors import FileFormatError
-from sparsefm.files.cache import is_file_of_rows, open_rows
+from sparsefm.files.cache import check_type, is_file_of_rows, open_rows
 from sparsefm.files.detecting import FORMATS, Form
 from sparsefm.files.paths import as_paths
 from sparsefm.files.rows import UNKNOWN, Expected, FieldTable, Rows
@@ -194,11 +194,7 @@ def _read_rows(paths: list[str], expected: Expected, format: str) -> SparseData:
         raise ValueError("path names several files, one of which is a file of rows: name it alone")
     stored = open_rows(paths[0], mapped=False)
     about, width = stored.description, expected.n_features
-    if stored.values is not None and stored.values.dtype != expected.dtype:
-        raise ValueError(
-            f"{paths[0]} holds values of {stored.values.dtype}: pass that as dtype, or convert the "
-            f"data with dtype={expected.dtype.name!r}"
-        )
+    check_type(stored, expected.dtype)
     if format not in ("auto", about.format):
         raise ValueError(f"{paths[0]} was converted from the format {about.format!r}")
     if width is not None and width < about.n_features:

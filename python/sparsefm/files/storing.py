@@ -22,16 +22,16 @@ from sparsefm.data.validation import as_vector
 from sparsefm.errors import FileFormatError
 from sparsefm.files.cache import (
     MATRIX,
-    UNKNOWN,
     Description,
     StoredRows,
+    check_type,
     is_file_of_rows,
     open_rows,
     write_rows,
 )
 from sparsefm.files.detecting import Form
 from sparsefm.files.paths import SUFFIX, as_paths, names_files
-from sparsefm.files.rows import Expected, Rows
+from sparsefm.files.rows import UNKNOWN, Expected, Rows
 from sparsefm.files.spool import Block, Spool
 from sparsefm.io.replacing import FilePath
 
@@ -256,15 +256,6 @@ def joint_fields(stored: Iterable[StoredRows], n_features: int) -> Array | None:
             )
         known[: len(here)] = np.maximum(here, before)
     return None if known is None else np.maximum(known, 0)
-
-
-def check_type(stored: StoredRows, dtype: np.dtype[Any]) -> None:
-    """Raise `ValueError` if a file has values of another type."""
-    if stored.values is not None and stored.values.dtype != dtype:
-        raise ValueError(
-            f"{stored.name} holds values of {stored.values.dtype}: pass that as dtype, or convert "
-            f"the data with dtype={dtype.name!r}"
-        )
 
 
 # --- the file beside a text -------------------------------------------------------------------
