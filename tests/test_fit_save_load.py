@@ -239,7 +239,10 @@ def test_columns_of_lists_can_be_saved(rows, make, hashed, combiner, tmp_path_fa
     assert matrix.has_canonical_format
     if combiner == "mean":
         of_list = abs(matrix[:, fields == 0]).sum(axis=1)
-        assert ((abs(of_list - 1) < 1e-5) | (of_list == 0)).all()
+        if hashed:  # weights of unlike sign may share a bucket
+            assert (of_list < 1 + 1e-5).all()
+        else:
+            assert ((abs(of_list - 1) < 1e-5) | (of_list == 0)).all()
 
 
 @given(parts=st.lists(st.lists(INTEGERS | REALS, min_size=2, max_size=6), min_size=2, max_size=3))
