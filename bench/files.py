@@ -3,7 +3,8 @@
 import gzip
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ def write(folder: Path, rows: int) -> dict[str, Path]:
     return paths
 
 
+def lines(path: str) -> Iterator[bytes]:
+    """Yield the lines of a file."""
+    with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+        yield from file
+
+
 def sides() -> dict[str, Callable[[str], Any]]:
     """Return who reads."""
     from sklearn.datasets import load_svmlight_file
@@ -54,6 +61,10 @@ def sides() -> dict[str, Callable[[str], Any]]:
         for threads in machine.thread_counts()
     }
     found["scikit-learn"] = lambda path: load_svmlight_file(path, dtype=np.float32)
+    if find_spec("svmlight_loader"):
+        from svmlight_loader import classification_from_lines
+
+        found["svmlight-loader"] = lambda path: classification_from_lines(lines(path))
     return found
 
 
