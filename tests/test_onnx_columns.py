@@ -90,6 +90,7 @@ def test_lists_of_text(combiner, missing, tmp_path):
     feed = {"g": padded(new, "", object)}
     if missing:
         feed["g:missing"] = are_missing(new)
+        feed["g"][are_missing(new)] = "war"  # which does not count
     assert_encoded(encoder, table(g=new), feed, tmp_path / "columns.onnx")
 
 
@@ -222,6 +223,9 @@ def test_hashed_lists(combiner, weighted, tmp_path):
 # --- dates ---------------------------------------------------------------------------------------
 
 
+EDGES = ["-0400", "-0100", "0000", "1900", "1969", "1970", "2000", "2023", "2024", "2100", "9999"]
+
+
 def moments(n, seed, *, first="1890", last="2150"):
     """Draw moments to the microsecond, NaT among them, and the ends of months and years."""
     rng = np.random.default_rng(seed)
@@ -231,7 +235,10 @@ def moments(n, seed, *, first="1890", last="2150"):
     months = drawn[:third].astype("M8[M]").astype("M8[us]")
     drawn[:third] = months - rng.integers(0, 3, third).astype("m8[us]")
     drawn[rng.random(n) < 0.1] = np.datetime64("NaT")
-    return drawn
+    years = np.array(EDGES, "M8[Y]")
+    years = years[(years >= np.datetime64(first)) & (years < np.datetime64(last))]
+    days = (years[:, None].astype("M8[D]") + np.arange(-1, 366)).astype("M8[us]").ravel()
+    return np.concatenate([drawn, days, days - 1])
 
 
 SETS = [*PARTS, "auto", PARTS, ("linear", "dayofyear"), ("year", "day"), ("month", "weekday")]
@@ -311,7 +318,7 @@ def mixed(n, seed, *, more=False):
     rng = np.random.default_rng(seed)
     tags = drawn(n, seed, WORDS + ["new"] * more)
     items = drawn(n, seed + 1, [1, 2, 3] + [4] * more)
-    when, user = moments(n, seed + 2), rng.choice(["u1", "u2", "u3"], n)
+    when, user = moments(n, seed + 2)[:n], rng.choice(["u1", "u2", "u3"], n)
     price = np.where(rng.random(n) < 0.1, np.nan, rng.normal(size=n))
     table = pd.DataFrame({"price": price, "tags": tags, "items": items, "when": when})
     table["user"], table["much"] = user, numbers_for(items, seed + 3)
