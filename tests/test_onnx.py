@@ -58,17 +58,25 @@ def test_estimators_of_sparse_matrices(tmp_path):
     assert_like(run(tmp_path / "model.onnx", padded(new, "f4")), model, new)
 
 
-def test_log_odds_far_out(tmp_path):
-    model = fm.FMClassifier(rank=2, solver=fm.Gibbs(burn_in=1, samples=3), n_threads=1)
+@pytest.mark.parametrize("loss", [None, "ordinal"])
+def test_scores_and_labels_far_out(loss, tmp_path):
+    model = fm.FMClassifier(rank=2, solver=fm.Gibbs(burn_in=1, samples=3), loss=loss, n_threads=1)
     train, y = rows(300)
     model.fit(sp.csr_matrix(train), y["three"])
     fm.onnx.export(model, tmp_path / "model.onnx")
-    far = sp.csr_matrix(X[:300] * np.geomspace(1, 100, 300)[:, None])
+    far = sp.csr_matrix(X * np.geomspace(1, 100, len(X))[:, None])
     scores = model.decision_function(far)
-    assert (np.abs(scores) > 100).any(axis=1).sum() > 30
     found = run(tmp_path / "model.onnx", padded(far, "f4"))
     np.testing.assert_allclose(found["scores"], scores, rtol=1e-4, atol=1e-3)
-    assert_labels(found["label"], model.predict(far), scores)
+    np.testing.assert_allclose(found["probabilities"], model.predict_proba(far), atol=1e-4)
+    ranked = np.sort(scores, axis=1)
+    gaps = ranked[:, -1] - ranked[:, -2]
+    certain = np.abs(scores).max(axis=1) > 690  # a probability is nothing in float64
+    assert certain.sum() > 200
+    if loss is None:  # of two classes that are certain against the rest, the first is chosen
+        assert (gaps[certain] == 0).sum() > 50
+    settled = (gaps == 0) | (gaps > 1e-4)
+    np.testing.assert_array_equal(found["label"][settled], model.predict(far)[settled])
 
 
 # --- tables --------------------------------------------------------------------------------------
@@ -167,14 +175,13 @@ def fitted(drawn, **encoding):
 @pytest.mark.parametrize(
     ("values", "encoding", "message"),
     [
-        (["a", "b"] * 20, {"hashed": {"seen": 4}}, "column 'seen'.*hash"),
-        ([["a"], ["b", "c"]] * 20, {}, "column 'seen'.*lists"),
-        (["a|b", "b"] * 20, {"multi": {"seen": "|"}}, "column 'seen'.*lists"),
-        (pd.date_range("2020", periods=40), {}, "column 'seen'.*dates"),
-        (pd.Categorical([0.5, 1.5] * 20), {}, "column 'seen'.*no whole ones"),
-        ([2**60, 2**61] * 20, {"categorical": ["seen"]}, "column 'seen'.*too large"),
-        (["a", "b"] * 20, {"unknown": "error"}, "unknown='error'"),
-        (["a\0", "b"] * 20, {}, "column 'seen'.*text"),
+        (pd.Categorical([0.5, 1.5] * 20), {}, "column 'seen'.*no whole ones.*make them text"),
+        ([2**60, 2**61] * 20, {"categorical": ["seen"]}, "column 'seen'.*too large.*make them text"),
+        ([[2**60], [2**61, 1]] * 20, {}, "column 'seen'.*too large.*make them text"),
+        ([1e-320, 2e-320] * 20, {}, "column 'seen'.*too small: scale them"),
+        (["a", "b"] * 20, {"unknown": "error"}, "unknown='error'.*fit with 'ignore'"),
+        (["a\0", "b"] * 20, {}, "column 'seen'.*text.*replace it"),
+        ([["a\0"], ["b"]] * 20, {}, "column 'seen'.*text.*replace it"),
     ],
 )
 def test_what_cannot_be_expressed(values, encoding, message, tmp_path):
@@ -187,6 +194,12 @@ def test_what_cannot_be_expressed(values, encoding, message, tmp_path):
 def test_a_column_named_as_an_output(tmp_path):
     model = fitted(pd.DataFrame({"label": ["a", "b"] * 20}))
     with pytest.raises(ValueError, match="column 'label' has the name of an output"):
+        fm.onnx.export(model, tmp_path / "model.onnx")
+
+
+def test_a_column_named_as_an_input_of_another(tmp_path):
+    model = fitted(pd.DataFrame({"g": [["a"], None] * 20, "g:missing": [1.5, 2.5] * 20}))
+    with pytest.raises(ValueError, match="column 'g:missing' has the name of another.*rename it"):
         fm.onnx.export(model, tmp_path / "model.onnx")
 
 
