@@ -1,4 +1,4 @@
-"""Columns of lists, dates and hashes in the ONNX format: ONNX Runtime encodes them as encoders do."""
+"""Columns of lists, dates and hashes: ONNX Runtime encodes them as encoders do."""
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ WORDS = ["war", "drama", "comedy", "Łódź", "a b"]
 
 
 def assert_encoded(encoder, X, feed, path, **close):
-    """The features and values in the graph are those of `transform`, and different in a row."""
+    """Compare the features and values in the graph with `transform`; a row has each once."""
     graph = Graph()
     ids, values = encoded(graph, encoder, np.dtype("f8"))
     graph.output("ids", ids, np.int64, ("rows", "entries"))
@@ -267,7 +267,9 @@ def test_dates_without_missing_ones_in_training(tmp_path):
     assert_encoded(encoder, pd.DataFrame({"when": new}), feed, tmp_path / "columns.onnx")
 
 
-@pytest.mark.parametrize("parts", ["auto", PARTS, "linear", ("month", "hour"), "dayofyear"], ids=str)
+@pytest.mark.parametrize(
+    "parts", ["auto", PARTS, "linear", ("month", "hour"), "dayofyear"], ids=str
+)
 @pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kolkata", "-03:30"])
 def test_dates_with_a_time_zone(zone, parts, tmp_path):
     def in_zone(seed, n):

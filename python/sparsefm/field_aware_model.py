@@ -119,7 +119,6 @@ def field_aware_scores(
 
 def flat_factors(V: Array) -> Array:
     """Return factors (d, F, size) as the core takes them, shape (d, F size)."""
-    factors = V.reshape(len(V), V.shape[1] * V.shape[2])
-    if factors.strides[1] != factors.itemsize:  # factors are to be side by side
-        return factors.copy()
-    return factors
+    factors: Array = V.reshape(len(V), V.shape[1] * V.shape[2])
+    are_adjacent = factors.strides[1] == factors.itemsize
+    return factors if are_adjacent else factors.copy()

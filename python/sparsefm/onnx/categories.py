@@ -91,9 +91,7 @@ def _whole_numbers(
     return graph.add("Where", is_missing, missing, codes)
 
 
-def _hashed(
-    graph: Graph, encoding: Hashed, name: str, shape: tuple[str, ...], missing: int
-) -> str:
+def _hashed(graph: Graph, encoding: Hashed, name: str, shape: tuple[str, ...], missing: int) -> str:
     """Find the buckets of hashes, which no operator of ONNX computes."""
     doc = (
         "MurmurHash3 (x86, 32 bits, seed 0) of the UTF-8 of text, or of the decimal digits of a "

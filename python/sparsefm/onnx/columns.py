@@ -33,11 +33,9 @@ def encoded(graph: Graph, encoder: TableEncoder, dtype: np.dtype[Any]) -> tuple[
             absent.append(encoding.missing)  # as it was in every row of the training
         elif isinstance(encoding, Multi):
             own = encoder._weights.get(position)
-            if own is not None:
-                weights = names[own]
-            else:
-                weights = f"{name}:weights" if encoding.has_weights else None
-            found += lists(graph, encoding, name, weights)
+            weights = f"{name}:weights" if own is None else names[own]
+            has_weights = encoding.has_weights or own is not None
+            found += lists(graph, encoding, name, weights if has_weights else None)
         else:
             pairs = _column(graph, encoding, name)
             found += [(graph.unsqueeze(ids, 1), graph.unsqueeze(x, 1)) for ids, x in pairs]

@@ -107,9 +107,7 @@ class Graph:
         self._onnx.checker.check_model(model)
         return model.SerializeToString()  # type: ignore[no-any-return]
 
-    def _info(
-        self, name: str, dtype: npt.DTypeLike, shape: tuple[Any, ...], doc: str = ""
-    ) -> Any:
+    def _info(self, name: str, dtype: npt.DTypeLike, shape: tuple[Any, ...], doc: str = "") -> Any:
         return self._onnx.helper.make_tensor_value_info(name, self._type(dtype), shape, doc)
 
     def _type(self, dtype: npt.DTypeLike) -> int:

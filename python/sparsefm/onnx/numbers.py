@@ -1,7 +1,6 @@
 """Columns of numbers as ONNX: standardised, in bins, or between the knots of a spline."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt

@@ -171,4 +171,3 @@ def _log_cdf(graph: Graph, z: str) -> str:
     tail = graph.add("Sub", graph.add("Add", series, graph.add("Log", t)), graph.add("Mul", x, x))
     rest = graph.add("Log", graph.add("Sub", 1.0, graph.add("Exp", tail)))
     return graph.add("Where", graph.add("Less", z, 0.0), tail, rest)
-
