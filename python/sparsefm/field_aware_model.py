@@ -109,12 +109,16 @@ def field_aware_scores(
 ) -> Array:
     """Return s(x) for each row of a checked matrix, for factors (d, F, size)."""
     w0, w, V = parameters
-    n_features, n_fields, size = V.shape
-    factors = V.reshape(n_features, n_fields * size)
-    if factors.strides[1] != factors.itemsize:  # factors are to be side by side
-        factors = factors.copy()
+    factors, (n_fields, size) = flat_factors(V), V.shape[1:]
     scores = np.empty(X.n_rows, V.dtype)
     for first in range(0, X.n_rows, ROWS_PER_CALL):
         part = scores[first : first + ROWS_PER_CALL]
         _core.field_aware_scores(part, X, first, w0, w, factors, fields, n_fields, size, threads)
     return scores
+
+
+def flat_factors(V: Array) -> Array:
+    """Return factors (d, F, size) as the core takes them, shape (d, F size)."""
+    factors: Array = V.reshape(len(V), V.shape[1] * V.shape[2])
+    are_adjacent = factors.strides[1] == factors.itemsize
+    return factors if are_adjacent else factors.copy()

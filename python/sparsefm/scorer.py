@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
@@ -12,6 +13,8 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.csr import from_arrays
 from sparsefm.data.validation import as_array, cast
+from sparsefm.field_aware_model import FieldAwareModel, flat_factors
+from sparsefm.field_model import FieldWeightedModel
 from sparsefm.losses import LOSSES
 from sparsefm.losses.classification import sigmoid_of_one
 from sparsefm.model import Model, check_scores
@@ -55,7 +58,7 @@ class Scorer:
         self._dtype, self._n_features = model.dtype, model.n_features
         self._loss = LOSSES[model.loss]()
         self._code = CODES[model.dtype]
-        self._plain = (model.w0, model.w, model.V) if type(model) is Model else None
+        self._kernel = _kernel(model)
 
     def score(self, indices: Any, values: Any = None) -> float:
         """Return the score of a row, see `Model.score`.
@@ -95,10 +98,11 @@ class Scorer:
         return float(found) if found.ndim == 0 else found
 
     def _scores(self, row: _core.Csr) -> Array:
-        if self._plain is None:
+        if self._kernel is None:
             return self._model._score_csr(row, 1)
+        score, parameters = self._kernel
         scores = np.empty(1, self._dtype)
-        _core.forward(scores, row, 0, *self._plain, 1)
+        score(scores, row, 0, *parameters, 1)
         return scores if isfinite(scores[0]) else check_scores(scores)
 
     def _row(self, indices: Any, values: Any) -> _core.Csr:
@@ -153,6 +157,21 @@ class Scorer:
         shape = 1, self._n_features
         columns = np.ascontiguousarray(columns, np.int32)
         return from_arrays(ends, columns, numbers, shape, self._dtype, "row")
+
+
+def _kernel(model: Model) -> tuple[Callable[..., None], tuple[Any, ...]] | None:
+    """Return the core's function for scores of rows, and what it takes of a model; None of samples.
+
+    What `predict` does around it takes longer than a row.
+    """
+    if isinstance(model, FieldWeightedModel):
+        return _core.field_scores, (model.w0, model.w, model.V, model.fields, model.R[None])
+    if isinstance(model, FieldAwareModel):
+        parameters = model.w0, model.w, flat_factors(model.V), model.fields
+        return _core.field_aware_scores, (*parameters, *model.V.shape[1:])
+    if type(model) is Model:
+        return _core.forward, (model.w0, model.w, model.V)
+    return None
 
 
 def _in_order(columns: Array, values: Any, dtype: np.dtype[Any]) -> tuple[Array, Any]:

@@ -39,6 +39,8 @@ class Multi:
         squares, or nothing. Weights count without sign there.
     separator : str or None
         Divides text into values; None if there were lists in training.
+    has_weights : bool
+        Whether lists had weights in training.
     """
 
     n_entries: ClassVar[int] = 0
@@ -46,6 +48,7 @@ class Multi:
     single: Categories | Hashed
     combiner: str
     separator: str | None = None
+    has_weights: bool = False
 
     @property
     def n_outputs(self) -> int:
@@ -62,8 +65,10 @@ class Multi:
 
     def grown(self, column: Column, name: str, end: int) -> "Multi":
         """Append the values that are new, sorted."""
-        items = self._lists(column, name).items
-        return replace(self, single=self.single.grown(items, name, end))
+        lists = self._lists(column, name)
+        single = self.single.grown(lists.items, name, end)
+        has_weights = self.has_weights or lists.weights is not None
+        return replace(self, single=single, has_weights=has_weights)
 
     def encode(self, column: Column, name: str) -> Ragged:
         """Look up each distinct value, and add up what is twice in a row."""

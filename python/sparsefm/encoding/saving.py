@@ -140,7 +140,9 @@ def _encoding_to_content(encoding: Encoding) -> tuple[dict[str, Any], Arrays]:
         return {"kind": kind, "missing": encoding.missing}, arrays | {"columns": encoding.columns}
     if isinstance(encoding, Multi):
         single, arrays = _encoding_to_content(encoding.single)
-        stored = {"combiner": encoding.combiner, "separator": encoding.separator}
+        stored: dict[str, Any] = {"combiner": encoding.combiner, "separator": encoding.separator}
+        if encoding.has_weights:
+            stored["has_weights"] = True
         return {"kind": "multi", "single": single, **stored}, add_prefix("single.", arrays)
     if isinstance(encoding, Calendar):
         return _calendar_to_content(encoding)
@@ -207,7 +209,8 @@ def _read_multi(reader: Reader) -> Multi:
     separator = reader.entry("separator", str) if reader.has_entry("separator") else None
     if not isinstance(single, Categories | Hashed) or combiner not in COMBINERS or separator == "":
         raise FileFormatError("has an encoder with a damaged column of lists")
-    return Multi(single, combiner, separator)
+    has_weights = reader.has_entry("has_weights") and reader.entry("has_weights", bool)
+    return Multi(single, combiner, separator, has_weights)
 
 
 def _read_calendar(reader: Reader, missing: int) -> Calendar:

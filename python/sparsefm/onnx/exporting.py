@@ -30,10 +30,14 @@ def export(model: Any, path: FilePath) -> None:
     (n, m), the features of each row, different ones, and ``values`` (n, m), of the model's dtype.
     Shorter rows are filled up with any feature and the value 0. Negative ids are not refused: they
     count from the last feature. An estimator that was fitted on a
-    table has an input of shape (n,) for each column, named as in ``encoder_.field_names_``: text
-    for categories that are text, float64 for all others. A missing number is NaN, missing text is
-    empty. A column of categories that was all missing in training has no input, and counts as
-    missing.
+    table has inputs for each column, named as in ``encoder_.field_names_``: text for categories
+    that are text, int64 for dates (microseconds since 1970), float64 for all others, of shape
+    (n,). A missing number is NaN, a missing date the least int64, missing text is empty. Lists are
+    (n, m), filled up with what is no value of theirs; ``name:missing`` says which are missing, and
+    ``name:weights``, or the column of the weights, has their weights. A hashed column has
+    ``name:hash``, int64: MurmurHash3 of its values, the least int64 where missing. Dates of a time
+    zone have ``name:local``, too. A column of categories that was all missing in training has no
+    input, and counts as missing. The file describes each input.
 
     The outputs of a regression are ``predictions``, shape (n,). Classes have ``scores`` (n,) or
     (n, C), ``probabilities`` (n, C) where there are some, and ``label`` (n,), of `Model` the number
@@ -46,9 +50,10 @@ def export(model: Any, path: FilePath) -> None:
     TypeError
         If it is not such a model.
     ValueError
-        If ONNX cannot express it: a column of dates or lists, one that is hashed, categories
-        that are fractions, ``unknown="error"``, a name that is empty or begins with "sparsefm.";
-        or if it is too large for a file, which holds less than 2 GiB. The message names the column.
+        If ONNX cannot express it: categories that are fractions or too large, numbers out of the
+        usual range, ``unknown="error"``, a name that is empty, taken or begins with "sparsefm.";
+        or if it is too large for a file, which holds less than 2 GiB. The message names the column
+        and the remedy.
     """
     path = name_of(path)
     graph = Graph()

@@ -15,7 +15,8 @@ MOST_BYTES = 2**31 - 2**20  # a file of protobuf has less than 2 GiB
 class Graph:
     """Nodes, constants, inputs and outputs of a graph.
 
-    Methods take values by their names; an array in the place of one becomes a constant.
+    Methods take values by their names. An array or a number in the place of one becomes a constant:
+    Python's integers are int64, its floats float64.
     """
 
     def __init__(self) -> None:
@@ -32,9 +33,13 @@ class Graph:
         self._outputs: list[Any] = []
         self._bytes = 0
 
-    def input(self, name: str, dtype: npt.DTypeLike, shape: tuple[str, ...]) -> str:
-        """Add an input; its lengths have names, for they may be any."""
-        self._inputs.append(self._info(name, dtype, shape))
+    def input(self, name: str, dtype: npt.DTypeLike, shape: tuple[str, ...], doc: str = "") -> str:
+        """Add an input, described by `doc`; its lengths have names, for they may be any."""
+        if name in {known.name for known in self._inputs}:
+            raise ValueError(
+                f"column {name!r} has the name of another input of the graph: rename it, and fit"
+            )
+        self._inputs.append(self._info(name, dtype, shape, doc))
         return name
 
     def output(self, name: str, value: str, dtype: npt.DTypeLike, shape: tuple[Any, ...]) -> None:
@@ -44,7 +49,7 @@ class Graph:
 
     def constant(self, array: npt.ArrayLike) -> str:
         """Add a constant."""
-        array = np.asarray(array)
+        array = np.asarray(array, np.int64 if isinstance(array, int) else None)
         self._bytes += array.nbytes
         if self._bytes > MOST_BYTES:
             raise ValueError(
@@ -62,7 +67,11 @@ class Graph:
         return name
 
     def add(
-        self, operator: str, *inputs: str | npt.NDArray[Any], domain: str = "", **attributes: Any
+        self,
+        operator: str,
+        *inputs: str | float | npt.NDArray[Any],
+        domain: str = "",
+        **attributes: Any,
     ) -> str:
         """Add a node, and return the name of its one output."""
         names = [one if isinstance(one, str) else self.constant(one) for one in inputs]
@@ -98,10 +107,20 @@ class Graph:
         self._onnx.checker.check_model(model)
         return model.SerializeToString()  # type: ignore[no-any-return]
 
-    def _info(self, name: str, dtype: npt.DTypeLike, shape: tuple[Any, ...]) -> Any:
-        return self._onnx.helper.make_tensor_value_info(name, self._type(dtype), shape)
+    def _info(self, name: str, dtype: npt.DTypeLike, shape: tuple[Any, ...], doc: str = "") -> Any:
+        return self._onnx.helper.make_tensor_value_info(name, self._type(dtype), shape, doc)
 
     def _type(self, dtype: npt.DTypeLike) -> int:
         if np.dtype(dtype).kind in "UO":
             return int(self._onnx.TensorProto.STRING)
         return int(self._onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
+
+
+def refused(name: str, why: str) -> ValueError:
+    """Return the error that a column cannot be expressed."""
+    return ValueError(f"column {name!r} cannot be exported to ONNX: {why}")
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether text has an encoding that other programs read."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)

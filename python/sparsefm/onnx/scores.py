@@ -18,7 +18,7 @@ from sparsefm.training.class_model import ClassModel
 
 Array = npt.NDArray[Any]
 
-LEAST = 1e-30  # a probability of zero counts as this, of ordered classes
+FAR = 1e9  # stands for infinity, as the end of the last of ordered classes
 # log(erfc(x) / t) + x^2 as a polynomial of t = 1 / (1 + x / 2), for x >= 0; erfc is good to 1.2e-7.
 # W. H. Press et al., "Numerical Recipes in C", 2nd edition, 1992, section 6.2 (erfcc).
 ERFC = (
@@ -77,7 +77,7 @@ def _pairs(graph: Graph, terms: str) -> str:
 
 
 def _half(graph: Graph, value: str) -> str:
-    return graph.add("Mul", value, graph.add("CastLike", np.array(0.5), value))
+    return graph.add("Mul", value, graph.add("CastLike", 0.5, value))
 
 
 def _in_fields(graph: Graph, model: Any, ids: str, terms: str) -> tuple[str, str]:
@@ -128,17 +128,25 @@ def _sampled(graph: Graph, model: SampledModel, ids: str, x: str) -> str:
     if model.task == "binary":
         below, above = (_log_mean_cdf(graph, z, n) for z in (graph.add("Neg", scores), scores))
         return graph.cast(graph.add("Sub", above, below), dtype)
-    scores = graph.cast(scores, np.float32)
-    cuts = np.stack([sample.cuts for sample in samples]).astype(np.float32)
-    beyond = graph.add("Sub", graph.unsqueeze(scores, 2), cuts)  # (n, samples, cuts)
-    above = graph.add("Erf", graph.add("Mul", beyond, np.array(np.sqrt(0.5), np.float32)))
-    one, half = np.ones((1, 1), np.float32), np.array(0.5, np.float32)
-    means = graph.add("ReduceMean", above, axes=[1], keepdims=0)  # of 2 P(class > k) - 1
-    row = graph.add("Mul", graph.add("Slice", means, *map(np.array, ([0], [1], [1]))), 0 * one)
-    edges = [graph.add("Add", row, one), means, graph.add("Sub", row, one)]
-    upper, lower = (graph.add("Concat", *part, axis=1) for part in (edges[:2], edges[1:]))
-    shares = graph.add("Mul", graph.add("Sub", upper, lower), half)
-    return graph.cast(_log(graph, shares), dtype)
+    shares = _class_probabilities(graph, scores, np.stack([sample.cuts for sample in samples]))
+    shares = graph.add("Max", graph.sum(shares, 1), TINY)
+    return graph.cast(graph.add("Sub", graph.add("Log", shares), np.log(n)), dtype)
+
+
+def _class_probabilities(graph: Graph, scores: str, cuts: Array) -> str:
+    """Add the probability of each ordered class in each sample, (n, samples, C), accurate far out.
+
+    It is computed on the side of the lower tail, as in `normal.class_probabilities`.
+    """
+    ends = np.full((len(cuts), 1), FAR)
+    edges = np.concatenate([-ends, cuts, ends], axis=1)
+    given = graph.unsqueeze(graph.cast(scores, np.float64), 2)
+    low, high = (graph.add("Sub", part.copy(), given) for part in (edges[:, :-1], edges[:, 1:]))
+    upper = graph.add("Greater", graph.add("Add", low, high), 0.0)
+    below = graph.add("Where", upper, graph.add("Neg", high), low)
+    above = graph.add("Where", upper, graph.add("Neg", low), high)
+    shares = (graph.add("Exp", _log_cdf(graph, z)) for z in (above, below))
+    return graph.add("Sub", *shares)
 
 
 def _log_mean_cdf(graph: Graph, z: str, n: int) -> str:
@@ -147,23 +155,19 @@ def _log_mean_cdf(graph: Graph, z: str, n: int) -> str:
     largest = graph.add("ReduceMax", logs, axes=[1], keepdims=1)
     sums = graph.add("ReduceSum", graph.add("Exp", graph.add("Sub", logs, largest)), np.array([1]))
     logs = graph.add("Add", graph.add("Log", sums), largest)
-    return graph.add("Sub", graph.add("Max", logs, np.array(np.log(TINY))), np.array(np.log(n)))
+    return graph.add("Sub", graph.add("Max", logs, np.log(TINY)), np.log(n))
 
 
 def _log_cdf(graph: Graph, z: str) -> str:
     """Add the logarithm of the normal distribution function, float64, accurate far out."""
     z = graph.cast(z, np.float64)
-    x = graph.add("Mul", graph.add("Abs", z), np.array(np.sqrt(0.5)))
-    half = graph.add("Mul", x, np.array(0.5))
-    t = graph.add("Div", np.array(1.0), graph.add("Add", half, np.array(1.0)))
-    series = graph.add("Mul", t, np.array(ERFC[-1]))
+    x = graph.add("Mul", graph.add("Abs", z), np.sqrt(0.5))
+    half = graph.add("Mul", x, 0.5)
+    t = graph.add("Div", 1.0, graph.add("Add", half, 1.0))
+    series = graph.add("Mul", t, ERFC[-1])
     for coefficient in ERFC[-2:0:-1]:
-        series = graph.add("Mul", graph.add("Add", series, np.array(coefficient)), t)
-    series = graph.add("Add", series, np.array(ERFC[0] - np.log(2)))
+        series = graph.add("Mul", graph.add("Add", series, coefficient), t)
+    series = graph.add("Add", series, ERFC[0] - np.log(2))
     tail = graph.add("Sub", graph.add("Add", series, graph.add("Log", t)), graph.add("Mul", x, x))
-    rest = graph.add("Log", graph.add("Sub", np.array(1.0), graph.add("Exp", tail)))
-    return graph.add("Where", graph.add("Less", z, np.array(0.0)), tail, rest)
-
-
-def _log(graph: Graph, share: str) -> str:
-    return graph.add("Log", graph.add("Max", share, np.array(LEAST, np.float32)))
+    rest = graph.add("Log", graph.add("Sub", 1.0, graph.add("Exp", tail)))
+    return graph.add("Where", graph.add("Less", z, 0.0), tail, rest)
