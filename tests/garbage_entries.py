@@ -128,6 +128,10 @@ def entries(folder):
             fm.convert,
             {"source": text, "path": target} | parameters(fm.convert, ("source", "path")),
         ),
+        "SparseText": (
+            lambda **given: fm.train(fm.SparseText(**given), epochs=1),
+            {"path": text} | parameters(fm.SparseText, ("path",)),
+        ),
         "read_table": (fm.read_table, {"path": table} | parameters(fm.read_table, ("path",))),
         "train on a file": (
             lambda **given: fm.train(**given, epochs=1),
