@@ -117,10 +117,7 @@ def entries(folder):
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": None}),
         "Scorer": (fm.Scorer, {"model": known["model"]}),
-        "Scorer.score": (
-            fm.Scorer(known["model"]).score,
-            {"indices": [0, 3], "values": [1.0, 2.0]},
-        ),
+        "Scorer.score": (fm.Scorer(known["model"]).score, {"indices": [0, 3], "values": [1.0, 2]}),
         "Scorer.predict": (fm.Scorer(known["sampled"]).predict, {"indices": [0], "values": [1.0]}),
         "onnx.export": (fm.onnx.export, {"model": known["tabular"], "path": target}),
         "read": (fm.read, {"path": text} | parameters(fm.read, ("path",))),
