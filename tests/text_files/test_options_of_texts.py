@@ -218,6 +218,34 @@ def test_estimators_take_files_of_rows(kind):
     np.testing.assert_array_equal(more, wanted.partial_fit("tail").predict("good"))
 
 
+def test_fields_of_files_of_rows_are_those_of_libffm():
+    texts = {"a": "1 0:1:1 1:4:1\n0 0:2:1 1:3:1\n", "b": "1 0:1:1 2:6:1\n0 0:2:1 1:3:1\n"}
+    for name, text in texts.items():
+        with open(name, "w") as file:
+            file.write(text * 20)
+        fm.convert(name, f"{name}.rows", zero_based=False)
+    kind = fm.FMClassifier(**QUICK, variant="fwfm")
+    wanted = clone(kind).fit("a", eval_set=("b", None))
+    for X, valid in (("a.rows", "b.rows"), ("a.rows", "b"), ("a", "b.rows")):
+        model = clone(kind).fit(X, eval_set=(valid, None))
+        assert model.encoder_.fields_.tolist() == [0, 0, 1, 1, 0, 2]
+        np.testing.assert_array_equal(model.predict_proba("b.rows"), wanted.predict_proba("b"))
+    wanted = clone(kind).partial_fit("a").partial_fit("b")
+    for first, second in (("a.rows", "b.rows"), ("a.rows", "b"), ("a", "b.rows")):
+        model = clone(kind).partial_fit(first).partial_fit(second)
+        assert model.encoder_.fields_.tolist() == wanted.encoder_.fields_.tolist()
+        np.testing.assert_array_equal(model.predict_proba("a"), wanted.predict_proba("a"))
+    with open("c", "w") as file:
+        file.write("1 1:1:1 0:4:1\n")
+    fm.convert("c", "c.rows", zero_based=False)
+    for other in ("c", "c.rows"):
+        for call in (model.predict, model.partial_fit, model.score):
+            with pytest.raises(fm.FileFormatError, match=r"index [14] is in field"):
+                call(other)
+        with pytest.raises(fm.FileFormatError, match=r"index [14] is in field"):
+            clone(kind).fit("a.rows", eval_set=(other, None))
+
+
 def test_estimators_take_the_weights_of_rows_of_a_stream():
     data = fm.read("good")
     weights = np.arange(60.0)
@@ -226,6 +254,8 @@ def test_estimators_take_the_weights_of_rows_of_a_stream():
     wanted = fm.FMRegressor(**QUICK).fit(data.X, data.y, weights)
     np.testing.assert_array_equal(model.predict(data.X), wanted.predict(data.X))
     assert model.score("weighted.rows") == wanted.score(data.X, data.y, weights)
+    with pytest.raises(ValueError, match="eval_set and X must both be text"):
+        fm.FMRegressor(**QUICK).fit("weighted.rows", eval_set=("tail", None))
     with pytest.raises(ValueError, match="sample_weight must be None"):
         fm.FMRegressor(**QUICK).fit("weighted.rows", None, weights)
     with pytest.raises(ValueError, match="only a guess would tell"):

@@ -28,9 +28,9 @@ from sparsefm.estimators.sources import (
 from sparsefm.files import SparseData, read
 from sparsefm.files.cache import is_file_of_rows, open_expected
 from sparsefm.files.chunks import extent, text_chunks
-from sparsefm.files.fields import joined_fields
+from sparsefm.files.fields import TRAINING, joined_fields
 from sparsefm.files.paths import as_paths
-from sparsefm.files.reading import TRAINING, check_fields
+from sparsefm.files.reading import check_fields
 from sparsefm.files.rows import Expected
 from sparsefm.files.tables import Tables
 from sparsefm.threads import resolve_threads

@@ -14,8 +14,8 @@ from sparsefm.estimators.eval_sets import UNNAMED
 from sparsefm.estimators.labels import as_labels as labels_of
 from sparsefm.estimators.sources import as_targets, has_names, known_fields, tables_to_fit
 from sparsefm.files import SparseData
-from sparsefm.files.fields import joined_fields
-from sparsefm.files.reading import TRAINING, check_fields, occurring_fields
+from sparsefm.files.fields import TRAINING, joined_fields
+from sparsefm.files.reading import check_fields, occurring_fields
 
 STARTS = ("normal", "uniform")
 

@@ -289,6 +289,11 @@ def _read_text(
     paths = {name: as_paths(text.path, name) for name, text in texts.items()}
     threads = resolve_threads(owner.n_threads)
     data = [*read_together(paths, expected, threads, fields, width).values()]
+    if len({one.format == MATRIX for one in data}) > 1:
+        raise ValueError(
+            "eval_set and X must both be text, or both rows of matrices that were converted: only "
+            "a guess would tell which column an index means"
+        )
     if go_on and all(one.zero_based is None for one in expected.values()):
         _refuse_guess(data, width)
     return data

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from sparsefm.errors import FileFormatError
 
 UNKNOWN = -1  # of a feature that has not occurred
+TRAINING, OTHER = "the training", "another file"  # where fields are known from
 
 Array = npt.NDArray[Any]
 
@@ -29,6 +30,18 @@ class FieldTable:
         """Make room for so many indices."""
         if size > len(self.of):
             self.of = _of_size(self.of, size)
+
+    def join(self, fields: Array, *, zero_based: bool, name: str) -> None:
+        """Add the fields of the features of a file, which must be those that are known."""
+        by_index = np.concatenate([np.full(0 if zero_based else 1, UNKNOWN, np.int32), fields])
+        self.of = joined_fields(self.of, by_index, base=0, source=OTHER, name=name)
+
+    def of_features(self, n_features: int, *, zero_based: bool) -> npt.NDArray[np.int32]:
+        """Return the field of each feature; 0 for one that has not occurred."""
+        known = self.of[0 if zero_based else 1 :][:n_features]
+        fields = np.zeros(n_features, np.int32)
+        np.maximum(known, 0, out=fields[: len(known)])
+        return fields
 
 
 def joined_fields(known: Array, found: Array, *, base: int, source: str, name: str = "") -> Array:

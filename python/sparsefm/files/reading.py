@@ -11,13 +11,11 @@ import scipy.sparse as sp
 from sparsefm.data.csr import as_scipy
 from sparsefm.data.validation import check_dtype
 from sparsefm.files.cache import StoredRows, is_file_of_rows, open_expected
-from sparsefm.files.fields import UNKNOWN, FieldTable, joined_fields
+from sparsefm.files.fields import TRAINING, UNKNOWN, FieldTable, joined_fields
 from sparsefm.files.paths import as_paths
 from sparsefm.files.rows import Expected, Rows
 from sparsefm.files.texts import SparseText
 from sparsefm.threads import resolve_threads
-
-TRAINING = "the training"  # where fields are known from
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -165,7 +163,10 @@ def read_together(
     parts: dict[str, Rows | StoredRows] = {}
     for name, files in paths.items():
         if any(map(is_file_of_rows, files)):
-            parts[name] = open_expected(files, expected[name], name, mapped=False)
+            parts[name] = stored = open_expected(files, expected[name], name, mapped=False)
+            if stored.fields is not None:
+                zero_based = stored.description.zero_based
+                fields.join(stored.fields, zero_based=zero_based, name=files[0])
         else:
             parts[name] = rows = Rows(expected[name], fields)
             for path in files:
@@ -179,7 +180,10 @@ def read_together(
         if isinstance(part, Rows):
             found[name] = joined(part, zero_based, n_features, threads)
         else:
-            found[name] = _read_rows(part, n_features, expected[name].dtype)
+            known = None
+            if part.fields is not None:
+                known = fields.of_features(n_features, zero_based=zero_based)
+            found[name] = _read_rows(part, n_features, expected[name].dtype, known)
     return found
 
 
@@ -211,12 +215,14 @@ def check_fields(data: SparseData, known: npt.NDArray[Any] | None) -> None:
         joined_fields(known, fields, base=0 if data.zero_based else 1, source=TRAINING)
 
 
-def _read_rows(stored: StoredRows, n_features: int, dtype: np.dtype[Any]) -> SparseData:
+def _read_rows(
+    stored: StoredRows,
+    n_features: int,
+    dtype: np.dtype[Any],
+    fields: npt.NDArray[np.int32] | None,
+) -> SparseData:
     """Return the rows of a file that `convert` wrote, with so many features."""
-    about, fields = stored.description, None
-    if stored.fields is not None:
-        fields = np.zeros(n_features, np.int32)
-        fields[: len(stored.fields)] = np.maximum(stored.fields, 0)
+    about = stored.description
     rest = about.format, about.zero_based, about.n_bad_lines, stored.weights
     X = as_scipy(stored.matrix(n_features), dtype)
     return SparseData(X, stored.y, stored.qid, fields, *rest)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm import _core
@@ -129,7 +128,10 @@ class Rows:
         X.data, X.indices = rows.values, rows.indices
         X.indptr = rows.indptr.astype(np.int32 if narrow else np.int64)
         X.has_sorted_indices = X.has_canonical_format = True
-        return X, rows.y, rows.qid, self._fields(zero_based, n_features)
+        fields = None
+        if self.form.format == "libffm":
+            fields = self.field_table.of_features(n_features, zero_based=zero_based)
+        return X, rows.y, rows.qid, fields
 
     def drain(self, threads: int) -> Block:
         """Return the rows since the last call, with indices as in the file, and forget them."""
@@ -229,17 +231,6 @@ class Rows:
                 f"{path} is too large: {self.n_rows} rows, and there are more, take "
                 f"{needed / 2**30:.1f} of {total_memory() / 2**30:.1f} GiB of memory"
             )
-
-    def _fields(self, zero_based: bool, n_features: int) -> npt.NDArray[np.int32] | None:
-        if self.form.format != "libffm":
-            return None
-        known = self.field_table.of[0 if zero_based else 1 :][:n_features]
-        np.maximum(known, 0, out=known)
-        if len(known) == n_features:
-            return known
-        fields = np.zeros(n_features, np.int32)
-        fields[: len(known)] = known
-        return fields
 
     def _advice(self) -> str:
         allowed, width = self.expected.max_bad_lines, self.expected.n_features

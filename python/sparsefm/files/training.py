@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sparsefm.files.cache import MATRIX, StoredRows, is_file_of_rows
-from sparsefm.files.fields import joined_fields
+from sparsefm.files.fields import FieldTable
 from sparsefm.files.paths import as_paths
 from sparsefm.files.reading import begin_with_zero, read_together
 from sparsefm.files.rows import Expected
@@ -20,8 +20,6 @@ from sparsefm.files.storing import draft_of, is_stream, text_draft
 from sparsefm.files.texts import are_files, as_text, expectations
 
 Array = npt.NDArray[Any]
-
-OTHER = "another file"  # where fields are known from
 
 
 class Sources(NamedTuple):
@@ -142,14 +140,10 @@ def _in_files(
 
 def _joint_fields(stored: Mapping[str, StoredRows], n_features: int) -> Array | None:
     """Return the field of each feature in any of some files; 0 for one that has none."""
-    known = None
+    table, fields = FieldTable(), None
     for one in stored.values():
         if one.fields is not None:
-            base = 0 if one.description.zero_based else 1
-            before = np.empty(0, np.int32) if known is None else known
-            known = joined_fields(before, one.fields, base=base, source=OTHER, name=one.name)
-    if known is None:
-        return None
-    fields = np.zeros(n_features, np.int32)
-    fields[: len(known)] = np.maximum(known, 0)
+            zero_based = one.description.zero_based
+            table.join(one.fields, zero_based=zero_based, name=one.name)
+            fields = table.of_features(n_features, zero_based=zero_based)
     return fields
