@@ -117,16 +117,17 @@ def entries(folder):
         "Epoch": (fm.Epoch, {"epoch": 1, "epochs": 1, "train_loss": 0.5, "val_loss": None}),
         "load": (fm.load, {"path": saved, "mmap": False, "checksum": None}),
         "Scorer": (fm.Scorer, {"model": known["model"]}),
-        "Scorer.score": (
-            fm.Scorer(known["model"]).score,
-            {"indices": [0, 3], "values": [1.0, 2.0]},
-        ),
+        "Scorer.score": (fm.Scorer(known["model"]).score, {"indices": [0, 3], "values": [1.0, 2]}),
         "Scorer.predict": (fm.Scorer(known["sampled"]).predict, {"indices": [0], "values": [1.0]}),
         "onnx.export": (fm.onnx.export, {"model": known["tabular"], "path": target}),
         "read": (fm.read, {"path": text} | parameters(fm.read, ("path",))),
         "convert": (
             fm.convert,
             {"source": text, "path": target} | parameters(fm.convert, ("source", "path")),
+        ),
+        "SparseText": (
+            lambda **given: fm.train(fm.SparseText(**given), epochs=1),
+            {"path": text} | parameters(fm.SparseText, ("path",)),
         ),
         "read_table": (fm.read_table, {"path": table} | parameters(fm.read_table, ("path",))),
         "train on a file": (

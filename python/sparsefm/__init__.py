@@ -17,7 +17,7 @@ from sparsefm import nn, onnx, plots
 from sparsefm.errors import DivergenceError, FileFormatError
 from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
-from sparsefm.files import SparseData, convert, read, read_table
+from sparsefm.files import SparseData, SparseText, convert, read, read_table
 from sparsefm.history import Epoch
 from sparsefm.loading import load
 from sparsefm.model import Model, predict
@@ -60,6 +60,7 @@ __all__ = [
     "SampledModel",
     "Scorer",
     "SparseData",
+    "SparseText",
     "TableEncoder",
     "convert",
     "load",

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 import sparsefm as fm
 
 pytest.importorskip("click")
 pa = pytest.importorskip("pyarrow")
+from sparsefm.cli.data import Data, of_chunks  # noqa: E402
 
 FAST = "--search none --solver adam --quiet"
 
@@ -207,12 +209,25 @@ def test_rows_that_stay_in_files(run):
         found = fm.load(path)
         np.testing.assert_array_equal(found.V, wanted.V)
         assert found.history[-1].val_loss == wanted.history[-1].val_loss
-    for flag in ("--zero-based", "--max-bad-lines 1", "--format libsvm"):
-        done = run(f"train rows.rows --task binary -o a.st {flag}", code=2)
-        assert "run `sparsefm convert` with it" in done.stderr
+    for flag in ("--one-based", "--format libffm"):
+        done = run(f"train rows.rows --task binary -o a.st {flag}", code=1)
+        assert "rows.rows was converted from" in done.stderr
+    done = run("train - --task binary -o a.st --memory-budget 300000000", code=2)
+    assert "standard input cannot go with --memory-budget" in done.stderr
     text = Path("rows.svm").read_text()
     run("convert - -o piped.rows", input=text)
     assert Path("piped.rows").read_bytes() == Path("rows.rows").read_bytes()
+
+
+def test_flags_of_text_go_with_a_budget(run):
+    Path("bad.svm").write_text(Path("rows.svm").read_text() + "what\n")
+    flags = "--zero-based --format libsvm --max-bad-lines 1 --task binary"
+    run(f"train bad.svm --valid valid.svm {flags} -o a.st")
+    run(f"train bad.svm --valid valid.svm {flags} --memory-budget 300000000 -o b.st")
+    a, b = fm.load("a.st"), fm.load("b.st")
+    np.testing.assert_array_equal(a.V, b.V)
+    assert a.history[-1].val_loss == b.history[-1].val_loss
+    run("train bad.svm --task binary --memory-budget 300000000 -o b.st", code=1)
 
 
 def test_training_on_text_goes_on_with_the_indices_of_the_model(run):
@@ -299,6 +314,38 @@ def test_a_file_of_rows_is_predicted(run):
     for model in ("m.st", "c.st"):
         assert run(f"predict {model} new.rows").stdout == run(f"predict {model} new.svm").stdout
         assert run(f"evaluate {model} new.rows --json") == run(f"evaluate {model} new.svm --json")
+
+
+def test_a_file_of_rows_stays_in_it_while_it_is_predicted(run):
+    n_rows, width = 150_000, 8  # more entries than are in memory at a time
+    columns = np.arange(n_rows * width, dtype=np.int32) * 7 % 40
+    ones, ends = np.ones(n_rows * width, np.float32), np.arange(0, n_rows * width + 1, width)
+    X = sp.csr_matrix((ones, columns, ends))
+    y = (np.arange(n_rows) % 7).astype(float)
+    fm.convert(iter([(X, y)]), "many.rows")
+    model = fm.train(X, y, rank=2, epochs=1)
+    data = Data(("many.rows",))
+    parts = list(of_chunks(data, model, lambda part: (part, model.predict(part))))
+    assert len(parts) == 2
+    assert max(part.nnz for part, _ in parts) <= 1 << 20
+    found = np.concatenate([prediction for _, prediction in parts])
+    np.testing.assert_array_equal(found, model.predict(X))
+    model.save("many.st")
+    lines = run("predict many.st many.rows").stdout.split()
+    assert np.array_equal(np.array(lines, np.float32), found)
+
+
+@pytest.mark.parametrize("kind", ["ffm", "svm"])
+def test_a_file_of_rows_is_refused_as_its_text_is(run, kind):
+    variant = "--variant ffm" if kind == "ffm" else ""
+    run(f"train rows.{kind} --task classification {variant} {FAST} -o c.st")
+    text = Path(f"new.{kind}").read_text()
+    Path("other").write_text(text.replace(" 1:", " 2:") if kind == "ffm" else text + "1 77:1\n")
+    run("convert other -o other.rows --zero-based")
+    told = "is in field 2, but was in field 1 in the training" if kind == "ffm" else "features"
+    for command in ("predict", "evaluate"):
+        assert told in run(f"{command} c.st other.rows", code=1).stderr
+    run("convert other -o one.rows --one-based", code=1)  # there is an index 0
 
 
 def test_fields_of_libffm_must_be_those_of_the_training(run):

@@ -160,6 +160,30 @@ def test_partial_fit_takes_columns_by_name(tmp_path):
     assert len(model.predict("x.csv")) == 30
 
 
+def test_tables_in_chunks_are_as_in_memory():
+    def chunks():
+        return fm.read_table("train.csv", chunk_rows=64)
+
+    whole = fm.read_table("train.csv").drop_columns("weight")
+    model, expected = fm.FMClassifier(rank=2), fm.FMClassifier(rank=2)
+    encoder = fm.TableEncoder()
+    for begin, chunk in zip(range(0, 200, 64), chunks(), strict=True):
+        part = whole[begin : begin + 64]
+        chunk = chunk.drop_columns("weight")
+        for one, rows in ((model, chunk), (expected, part)):
+            one.partial_fit(rows.drop_columns("late"), rows["late"], classes=["no", "yes"])
+        encoder.partial_fit(part.drop_columns("late"))
+    np.testing.assert_array_equal(model.predict_proba("new.csv"), expected.predict_proba("new.csv"))
+
+    def encoded(rows):
+        late = np.array(rows["late"]) == "yes"
+        return encoder.transform(rows.select(COLUMNS)), late.astype(float)
+
+    settings = {"task": "binary", "rank": 2, "epochs": 2}
+    found = fm.train(map(encoded, chunks()), memory_budget=256 << 20, **settings)
+    np.testing.assert_array_equal(found.V, fm.train(*encoded(whole), **settings).V)
+
+
 def test_training_goes_on_and_classes_are_numbers():
     model = fm.FMClassifier(**QUICK, warm_start=True).fit("train.csv", "seat")
     assert model.classes_.tolist() == [0, 1, 2, 3, 4]

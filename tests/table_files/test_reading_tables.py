@@ -125,6 +125,25 @@ def test_text_stays_as_it_is_in_quotes_and_over_lines(write):
     assert fm.read_table(path).to_pydict() == {"a": ['x\ny, "z"', None], "b": [1, 2]}
 
 
+def test_a_table_in_chunks_is_the_table(write, tmp_path):
+    """The type of a column is that of all of its values, also where a chunk would tell another."""
+    paths = [write("id,x\n" + "007,1\n" * 9, "a.csv"), write("id,x\nA12,2.5\n", "b.csv")]
+    whole = fm.read_table(paths)
+    chunks = fm.read_table(paths, chunk_rows=4)
+    assert next(chunks).equals(whole[:4])
+    rest = list(chunks)
+    assert [len(chunk) for chunk in rest] == [4, 1, 1]
+    assert pa.concat_tables(rest).equals(whole[4:])
+    assert next(fm.read_table(paths, columns=["x"], chunk_rows=2)).equals(whole[:2].select(["x"]))
+    parquet(tmp_path / "c.parquet", whole)
+    assert pa.concat_tables(fm.read_table(tmp_path / "c.parquet", chunk_rows=3)).equals(whole)
+    for wrong, error in ((0, ValueError), (1.5, TypeError)):
+        with pytest.raises(error, match="chunk_rows"):
+            fm.read_table(paths, chunk_rows=wrong)
+    with pytest.raises(ValueError, match="no column 'y'"):  # at once, and not when it is used
+        fm.read_table(paths, columns=["y"], chunk_rows=2)
+
+
 @pytest.mark.parametrize("kind", BINARY)
 def test_chunks_have_the_rows_asked_for(tmp_path, kind):
     table = pa.table({"a": range(25), "b": [str(i) for i in range(25)]})

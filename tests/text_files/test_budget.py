@@ -336,7 +336,7 @@ def test_a_malformed_line_leaves_no_file(tmp_path):
 def test_a_feature_of_two_fields_in_two_files(tmp_path):
     (tmp_path / "a").write_text("1 0:1:1 1:2:1\n0 0:1:1 1:3:1\n")
     (tmp_path / "b").write_text("1 1:1:1\n")
-    with pytest.raises(fm.FileFormatError, match="index 1 is in field 1, but in another file in"):
+    with pytest.raises(fm.FileFormatError, match="index 1 is in field 1, but was in field 0 in a"):
         fm.train(str(tmp_path / "a"), X_val=str(tmp_path / "b"), memory_budget=BUDGET)
 
 

@@ -81,7 +81,7 @@ def test_the_fields_of_both_files_agree(tmp_path):
 def test_errors_name_no_argument_that_train_has_not(tmp_path):
     path = tmp_path / "a"
     path.write_text("1 1:x\n")
-    with pytest.raises(fm.FileFormatError, match=r"; read the file with sparsefm\.read: max_bad"):
+    with pytest.raises(fm.FileFormatError, match=r"; max_bad_lines of sparsefm\.SparseText says"):
         fm.train(path)
     path.write_text("1 0:1 2147483647:1\n")
     with pytest.raises(

@@ -8,12 +8,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar
 
 import click
 import numpy as np
 
 from sparsefm.cli.console import warn
+from sparsefm.data.csr import as_scipy
+from sparsefm.data.mapped import pieces
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.sources import (
     has_names,
@@ -23,8 +26,9 @@ from sparsefm.estimators.sources import (
     text_columns,
 )
 from sparsefm.files import SparseData, read
-from sparsefm.files.cache import is_file_of_rows
+from sparsefm.files.cache import is_file_of_rows, open_expected
 from sparsefm.files.chunks import extent, text_chunks
+from sparsefm.files.fields import TRAINING, joined_fields
 from sparsefm.files.paths import as_paths
 from sparsefm.files.reading import check_fields
 from sparsefm.files.rows import Expected
@@ -157,7 +161,7 @@ def of_chunks(data: Data, model: Any, function: Callable[[Any], R]) -> Iterator[
     """Yield what a function returns for the rows as a model takes them, some at a time."""
     if not check_kind(data, model):
         if are_rows(data.paths):
-            yield function(rows_for_model(data, model)[0])
+            yield from map(function, _rows_for_model(data, model))
         else:
             yield from (function(chunk.X) for chunk in _text_for_model(data, model))
         return
@@ -192,21 +196,39 @@ def check_kind(data: Data, model: Any) -> bool:
 
 def _text_for_model(data: Data, model: Any) -> Iterator[SparseData]:
     """Yield sparse text with the features of a model; warn where indices may be off by one."""
-    n_features, dtype = _of_model(model).values()
-    threads = resolve_threads(data.threads)
-    format = None if data.format == "auto" else data.format
-    base = _base(data, model)
+    expected, n_features = _expected(data, model)
+    base, threads = expected.zero_based, resolve_threads(data.threads)
     with local(data.paths) as given:
         paths = as_paths(given, "DATA")
         if base is None:
-            expected = Expected(np.dtype(dtype), None, None, 0)
-            base, largest = extent(paths, expected, threads, format)
+            base, largest = extent(paths, replace(expected, n_features=None), threads)
             warn_of_guess(base is not False, largest, n_features)
-        expected = Expected(np.dtype(dtype), base is not False, n_features, 0)
         known = known_fields(model)
-        for rows in text_chunks(paths, expected, n_features, threads, format):
+        expected = replace(expected, zero_based=base is not False)
+        for rows in text_chunks(paths, expected, n_features, threads):
             check_fields(rows, known)
             yield rows
+
+
+def _rows_for_model(data: Data, model: Any) -> Iterator[Any]:
+    """Yield the rows of a file of rows, which stays mapped, some at a time."""
+    expected, n_features = _expected(data, model)
+    stored, known = open_expected([*data.paths], expected, "DATA"), known_fields(model)
+    X, base = stored.matrix(n_features), 0 if stored.zero_based else 1
+    if expected.zero_based is None and stored.zero_based is False:
+        parts = (int(part.indices.max()) for part in pieces(X) if part.n_nonzeros)
+        warn_of_guess(False, max(parts) + 1, n_features)
+    if known is not None and stored.fields is not None:
+        joined_fields(known, stored.fields, base=base, source=TRAINING)
+    for part in pieces(X):
+        yield as_scipy(part, expected.dtype)
+
+
+def _expected(data: Data, model: Any) -> tuple[Expected, int]:
+    """Return what is expected of text to predict, and the number of features."""
+    width, dtype = _of_model(model).values()
+    format = None if data.format == "auto" else data.format
+    return Expected(np.dtype(dtype), _base(data, model), width, format=format), width
 
 
 def _of_model(model: Any) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from sparsefm.estimators.eval_sets import UNNAMED
 from sparsefm.estimators.labels import as_labels as labels_of
 from sparsefm.estimators.sources import as_targets, has_names, known_fields, tables_to_fit
 from sparsefm.files import SparseData
+from sparsefm.files.fields import TRAINING, joined_fields
 from sparsefm.files.reading import check_fields, occurring_fields
-from sparsefm.files.rows import UNKNOWN
 
 STARTS = ("normal", "uniform")
 
@@ -91,22 +91,22 @@ def train_on_text(job: Job) -> Any:
 def _train_on_files(job: Job, settings: dict[str, Any]) -> Any:
     """Train on rows that stay in files, which `train` reads as they are."""
     options = job.options
-    given = [
-        flag
-        for flag, is_given in (
-            ("--zero-based or --one-based", options["zero_based"] is not None),
-            ("--format", options["format"] != "auto"),
-            ("--max-bad-lines", options["max_bad_lines"] != 0),
-            ("standard input", data.STANDARD in (*job.paths, *options["valid"])),
-        )
-        if is_given
-    ]
-    if given:
+    if data.STANDARD in (*job.paths, *options["valid"]):
         raise click.UsageError(
-            f"{given[0]} cannot go with --memory-budget or a file of rows: run `sparsefm convert` "
-            "with it, and train on the result"
+            "standard input cannot go with --memory-budget or a file of rows: run `sparsefm "
+            "convert` with it, and train on the result"
         )
-    return fm.train(list(job.paths), X_val=list(options["valid"]) or None, **settings)
+
+    def text(paths: tuple[str, ...]) -> fm.SparseText:
+        return fm.SparseText(
+            list(paths),
+            options["format"],
+            zero_based="auto" if options["zero_based"] is None else options["zero_based"],
+            max_bad_lines=options["max_bad_lines"],
+        )
+
+    valid = text(options["valid"]) if options["valid"] else None
+    return fm.train(text(job.paths), X_val=valid, **settings)
 
 
 def _read(
@@ -162,12 +162,10 @@ def _widen(parts: list[SparseData], at_least: int) -> None:
 def _joint_fields(rows: SparseData, known: Any) -> Any:
     """Return the fields of rows, with those that a model to go on from knows."""
     before = None if known is None else known_fields(known)
-    check_fields(rows, before)
-    if before is None:
+    found, base = occurring_fields(rows), 0 if rows.zero_based else 1
+    if before is None or found is None:
         return rows.fields
-    fields = np.array(rows.fields)
-    fields[: len(before)] = np.where(before == UNKNOWN, fields[: len(before)], before)
-    return fields
+    return np.maximum(joined_fields(before, found, base=base, source=TRAINING), 0)
 
 
 def _warn_of_guess(rows: SparseData, valid: SparseData | None, n_features: int) -> None:

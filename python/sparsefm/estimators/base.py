@@ -153,7 +153,8 @@ class FactorizationMachine(
         ----------
         X : table, array-like, sparse matrix of shape (n, m), or path
             See `TableEncoder` for how columns are encoded. A path, a pattern or a list of them
-            names files that `read_table` or `read` can read.
+            names files that `read_table` or `read` can read; a `SparseText` also says how to read
+            them.
         y : array-like of shape (n,), str or None
             Of files: the name of the target column, whose other columns are X; or None if they are
             sparse text, which has the targets.

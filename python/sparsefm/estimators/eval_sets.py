@@ -12,7 +12,7 @@ import numpy.typing as npt
 from sparsefm.data.csr import stacked
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.validation import is_mapping
-from sparsefm.files.paths import names_files
+from sparsefm.files.texts import are_files
 from sparsefm.training.loop import Run
 
 UNNAMED = ""  # the only set
@@ -90,7 +90,7 @@ def named_sets(eval_set: Any) -> dict[str, tuple[Any, Any, Any]]:
         if not isinstance(name, str) or (name == UNNAMED and isinstance(eval_set, Mapping)):
             raise TypeError(f"the names in eval_set must be text, got {name!r:.80}")
         is_pair = isinstance(part, list | tuple) and len(part) in (2, 3)
-        if not is_pair or (part[1] is None and not names_files(part[0])):
+        if not is_pair or (part[1] is None and not are_files(part[0])):
             raise TypeError(f"{ALLOWED}; got {type(part).__name__}{name and f' for {name!r}'}")
     return {name: (*part, None)[:3] for name, part in named.items()}
 
@@ -100,7 +100,7 @@ def _is_set(part: Any) -> bool:
     if not isinstance(part, list | tuple) or len(part) not in (2, 3):
         return False
     X = part[0]
-    if isinstance(part, tuple) and names_files(X):
+    if isinstance(part, tuple) and are_files(X):
         return True
     shape = getattr(X, "shape", None)
     if isinstance(shape, tuple):

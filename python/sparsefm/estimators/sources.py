@@ -18,10 +18,12 @@ from sparsefm.encoding.categories import Categories
 from sparsefm.encoding.multi import Multi
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.eval_sets import UNNAMED, named_sets
-from sparsefm.files.paths import as_paths, names_files
-from sparsefm.files.reading import SparseData, check_fields, joined, parse
-from sparsefm.files.rows import UNKNOWN, Expected, FieldTable, Rows
+from sparsefm.files.cache import MATRIX
+from sparsefm.files.fields import UNKNOWN, FieldTable
+from sparsefm.files.paths import as_paths
+from sparsefm.files.reading import SparseData, check_fields, read_together
 from sparsefm.files.tables import NO_TYPES, Tables
+from sparsefm.files.texts import SparseText, are_files, as_text, expectations
 from sparsefm.threads import resolve_threads
 
 
@@ -49,7 +51,7 @@ def training_rows(
         Whether `owner` is fitted, and training goes on with what it knows of columns.
     """
     sets = {} if eval_set is None else _sets_in_files(eval_set)
-    if not names_files(X):
+    if not are_files(X):
         if sets:
             raise ValueError(
                 "eval_set names files, but X is none: read its files with sparsefm.read_table or "
@@ -59,6 +61,10 @@ def training_rows(
     if eval_set is not None and not sets:
         raise ValueError("X names files, but eval_set has rows: name the files of those, too")
     if isinstance(y, str):
+        if isinstance(X, SparseText):
+            raise TypeError(
+                f"y must be None: X is sparse text, which has the targets; got {y!r:.80}"
+            )
         found = {
             name: (Tables.of(paths), target, weight)
             for name, (paths, target, weight) in sets.items()
@@ -76,7 +82,7 @@ def training_rows(
 
 def scored_rows(owner: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     """Return rows, targets and weights for a fitted estimator; `X` may name files."""
-    if not names_files(X):
+    if not are_files(X):
         return X, y, sample_weight
     check_is_fitted(owner)
     if has_names(owner):
@@ -88,12 +94,12 @@ def scored_rows(owner: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, An
     if y is not None:
         raise TypeError(f"y must be None: the files of X hold the targets; got {y!r:.80}")
     data = _known_text(owner, X)
-    return data.X, as_targets(data), sample_weight
+    return data.X, as_targets(data), _weights_of(data, sample_weight)
 
 
 def rows_in_memory(owner: Any, X: Any) -> Any:
     """Return `X`, or the rows in the files that it names, with the columns of the fit alone."""
-    if not names_files(X):
+    if not are_files(X):
         return X
     check_is_fitted(owner)
     if has_names(owner):
@@ -146,7 +152,7 @@ def is_text(targets: Any) -> bool:
 
 def _sets_in_files(eval_set: Any) -> dict[str, tuple[Any, Any, Any]]:
     """Return the sets, if they name files; if none does, nothing."""
-    if names_files(eval_set) and not isinstance(eval_set, tuple):
+    if are_files(eval_set) and not isinstance(eval_set, tuple):
         raise TypeError(
             "eval_set must be a tuple (path, name of the target column), or (path, None) if the "
             "files are sparse text"
@@ -155,7 +161,7 @@ def _sets_in_files(eval_set: Any) -> dict[str, tuple[Any, Any, Any]]:
         sets = named_sets(eval_set)
     except (TypeError, ValueError):  # said again where it is looked at
         return {}
-    in_files = [names_files(part[0]) for part in sets.values()]
+    in_files = [are_files(part[0]) for part in sets.values()]
     if any(in_files) and not all(in_files):
         raise ValueError("eval_set has some sets in files, and others not")
     return sets if any(in_files) else {}
@@ -228,39 +234,100 @@ def _from_text(
     """Return rows of the same features, by the same rules as `train` has for its files."""
     if isinstance(sample_weight, str):
         raise TypeError("sample_weight names a column, but y none: sparse text has no columns")
-    base, width, fields = None, 0, FieldTable()
-    if go_on:
-        base, width = vars(owner).get("_zero_based"), owner.n_features_in_
-        fields = _known_fields(owner, base)
-    expected = Expected(check_dtype(owner.dtype), base, None, 0, in_train=True)
-    threads = resolve_threads(owner.n_threads)
     for _, target, weight in sets.values():
         if target is not None or weight is not None:
             told = f"got {target!r:.80}" if target is not None else f"got weights {weight!r:.80}"
             raise TypeError(f"eval_set must be (path, None) where X is sparse text, {told}")
-    named = {"": X} | {f"set {name}": part[0] for name, part in sets.items()}
+    named = {"X": X} | {f"eval_set {name}".strip(): part[0] for name, part in sets.items()}
     try:
-        parts = [
-            parse(as_paths(one, "X"), expected, threads, None, fields) for one in named.values()
-        ]
+        data = _read_text(owner, named, owner.dtype, go_on=go_on)
     except FileFormatError as error:
         if go_on:
             raise
         told = f"{error}; for a table, y must be the name of its target column"
         raise FileFormatError(told) from None
-    found = {rows.zero_based for rows in parts} - {None}
-    zero_based = True in found or not found
-    if go_on and base is None and not zero_based:
-        _refuse_guess("X", max(parts, key=lambda rows: rows.largest), width)
-    n_features = max(width, *(rows.n_features(zero_based) for rows in parts))
-    data = [joined(rows, zero_based, n_features, threads) for rows in parts]
+    first, *others = data
     eval_sets = {
-        name: (part.X, as_targets(part), None) for name, part in zip(sets, data[1:], strict=True)
+        name: (part.X, as_targets(part), part.weights)
+        for name, part in zip(sets, others, strict=True)
     }
-    first = data[0]
     return Sources(
-        first.X, as_targets(first), sample_weight, _as_eval_set(eval_sets), first.fields, zero_based
+        first.X,
+        as_targets(first),
+        _weights_of(first, sample_weight),
+        _as_eval_set(eval_sets),
+        first.fields,
+        None if first.format == MATRIX else first.zero_based,
     )
+
+
+def _read_text(
+    owner: Any, named: Mapping[str, Any], dtype: Any, *, go_on: bool, may_grow: bool = True
+) -> list[SparseData]:
+    """Return the rows of text files, with the features of the fit if there was one.
+
+    Parameters
+    ----------
+    owner : FMRegressor or FMClassifier
+    named : mapping of str to path or SparseText
+        By the name of the argument.
+    dtype : str or dtype
+    go_on : bool
+        Whether `owner` is fitted.
+    may_grow : bool
+        Whether there may be more features than in the fit.
+    """
+    base, width, fields = None, 0, FieldTable()
+    texts = {name: as_text(value) for name, value in named.items()}
+    if go_on:
+        base, width = vars(owner).get("_zero_based"), owner.n_features_in_
+        fields = _known_fields(owner, base) if may_grow else fields
+        for text in texts.values():
+            _check_told(text, base, width, may_grow=may_grow)
+    real, exact = check_dtype(dtype), None if may_grow or not go_on else width
+    expected = expectations(texts, real, base, exact)
+    paths = {name: as_paths(text.path, name) for name, text in texts.items()}
+    threads = resolve_threads(owner.n_threads)
+    data = [*read_together(paths, expected, threads, fields, width).values()]
+    if len({one.format == MATRIX for one in data}) > 1:
+        raise ValueError(
+            "eval_set and X must both be text, or both rows of matrices that were converted: only "
+            "a guess would tell which column an index means"
+        )
+    if go_on and all(one.zero_based is None for one in expected.values()):
+        _refuse_guess(data, width)
+    return data
+
+
+def _check_told(text: SparseText, base: bool | None, width: int, *, may_grow: bool) -> None:
+    """Refuse what is told of a text if the fit knows it, and otherwise."""
+    told, count = text._begins_with_zero, text.n_features
+    if None not in (told, base) and told != base:
+        raise ValueError(
+            f"zero_based is {told}, but indices of the fit begin with {0 if base else 1}"
+        )
+    if count is not None and (count < width or (count > width and not may_grow)):
+        raise ValueError(f"n_features is {count}, but the fit had {width}")
+
+
+def _refuse_guess(data: Sequence[SparseData], n_features: int) -> None:
+    """Refuse text whose first index is not told, for an estimator fitted on a matrix."""
+    if any(part.zero_based for part in data):
+        return
+    largest = max((int(part.X.indices.max()) + 1 for part in data if part.X.nnz), default=-1)
+    if largest < n_features:
+        raise ValueError(
+            "X names files of text, but the estimator was fitted on a matrix, and no index is 0, "
+            "so only a guess would tell which of its columns an index means: pass "
+            "sparsefm.SparseText(path, zero_based=...)"
+        )
+
+
+def _weights_of(data: SparseData, sample_weight: Any) -> Any:
+    """Return the weights of rows, of which there may be only one kind."""
+    if data.weights is not None and sample_weight is not None:
+        raise ValueError("sample_weight must be None: the file of X has the weights of its rows")
+    return sample_weight if data.weights is None else data.weights
 
 
 def known_fields(model: Any) -> npt.NDArray[Any] | None:
@@ -288,16 +355,6 @@ def _known_fields(owner: Any, zero_based: bool | None) -> FieldTable:
     return FieldTable(fields)
 
 
-def _refuse_guess(name: str, rows: Rows, n_features: int) -> None:
-    """Refuse text whose first index is not told, for an estimator fitted on a matrix."""
-    if rows.zero_based is False and rows.largest < n_features:
-        raise ValueError(
-            f"{name} names files of text, but the estimator was fitted on a matrix, and no index "
-            "is 0, so only a guess would tell which of its columns an index means: read them with "
-            f"sparsefm.read, with n_features={n_features} and zero_based"
-        )
-
-
 def _known_text(owner: Any, X: Any) -> SparseData:
     """Return the rows of text files, with the features of the fit."""
     if not owner.encoder_._is_matrix:
@@ -305,13 +362,8 @@ def _known_text(owner: Any, X: Any) -> SparseData:
             f"X names files, but {type(owner).__name__} was fitted on columns without names: read "
             "them with sparsefm.read_table, and pass rows as those of the fit"
         )
-    base, width = vars(owner).get("_zero_based"), owner.n_features_in_
-    expected = Expected(check_dtype(owner.encoder_.dtype), base, width, 0, in_train=True)
-    threads = resolve_threads(owner.n_threads)
-    rows = parse(as_paths(X, "X"), expected, threads)
-    if base is None:
-        _refuse_guess("X", rows, width)
-    data = joined(rows, rows.zero_based is not False, width, threads)
+    dtype = owner.encoder_.dtype
+    (data,) = _read_text(owner, {"X": X}, dtype, go_on=True, may_grow=False)
     check_fields(data, known_fields(owner))
     return data
 

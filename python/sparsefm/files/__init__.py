@@ -3,5 +3,6 @@
 from sparsefm.files.converting import convert
 from sparsefm.files.reading import SparseData, read
 from sparsefm.files.tables import read_table
+from sparsefm.files.texts import SparseText
 
-__all__ = ["SparseData", "convert", "read", "read_table"]
+__all__ = ["SparseData", "SparseText", "convert", "read", "read_table"]

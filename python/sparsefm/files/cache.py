@@ -19,7 +19,8 @@ import numpy.typing as npt
 from sparsefm import _core
 from sparsefm.data.mapped import scanned
 from sparsefm.errors import FileFormatError
-from sparsefm.files.rows import UNKNOWN
+from sparsefm.files.fields import UNKNOWN
+from sparsefm.files.rows import Expected
 from sparsefm.files.spool import Spool
 from sparsefm.io.container import METADATA, Arrays
 from sparsefm.io.file import read_file
@@ -59,6 +60,11 @@ class Description:
     n_bad_lines: int = 0
     sources: Any = None
 
+    @property
+    def begins_with_zero(self) -> bool | None:
+        """Whether indices of the text began with 0; None: there are none."""
+        return None if self.format == MATRIX or self.lowest < 0 else self.zero_based
+
 
 @dataclass(frozen=True, eq=False)
 class StoredRows:
@@ -86,6 +92,21 @@ class StoredRows:
         """Return the checked rows, with as many features as another file may say."""
         with naming(self.name):
             return scanned(self.indptr, self.indices, self.values, n_features, "X")
+
+    @property
+    def zero_based(self) -> bool | None:
+        """Whether indices of the text began with 0; None: there are none."""
+        return self.description.begins_with_zero
+
+    def n_features(self, zero_based: bool) -> int:
+        """Return the number of features; indices of files beside this one must begin alike."""
+        if self.zero_based not in (None, zero_based):
+            raise ValueError(
+                f"{self.name} is a file of rows in which indices begin with "
+                f"{0 if self.zero_based else 1}, but those of the other file do not: convert both "
+                "with the same zero_based"
+            )
+        return self.description.n_features
 
 
 def is_file_of_rows(path: str) -> bool:
@@ -171,13 +192,36 @@ def open_rows(path: str, *, mapped: bool = True, name: str | None = None) -> Sto
         return _stored_rows(name or path, content.header, content.arrays)
 
 
-def check_type(stored: StoredRows, dtype: np.dtype[Any]) -> None:
-    """Raise `ValueError` if a file has values of another type."""
-    if stored.values is not None and stored.values.dtype != dtype:
+def open_expected(
+    paths: list[str], expected: Expected, name: str, *, mapped: bool = True
+) -> StoredRows:
+    """Return the rows of a file that an argument names, which must be what is expected.
+
+    Raises
+    ------
+    ValueError
+        If they are something else, or there are other files beside it.
+    """
+    path = paths[0]
+    if len(paths) > 1:
         raise ValueError(
-            f"{stored.name} holds values of {stored.values.dtype}: pass that as dtype, or convert "
-            f"the data with dtype={dtype.name!r}"
+            f"{name} names several files, one of which is a file of rows: name it alone"
         )
+    stored = open_rows(path, mapped=mapped)
+    about, width = stored.description, expected.n_features
+    if stored.values is not None and stored.values.dtype != expected.dtype:
+        raise ValueError(
+            f"{path} holds values of {stored.values.dtype}: pass that as dtype, or convert "
+            f"the data with dtype={expected.dtype.name!r}"
+        )
+    if expected.format not in (None, about.format):
+        raise ValueError(f"{path} was converted from the format {about.format!r}")
+    if width is not None and width < about.n_features:
+        raise ValueError(f"n_features is {width}, but {path} has {about.n_features} features")
+    if expected.zero_based not in (None, about.zero_based):
+        begin = 0 if about.zero_based else 1
+        raise ValueError(f"{path} was converted from indices that begin with {begin}")
+    return stored
 
 
 def _stored_rows(name: str, header: dict[str, Any], arrays: Arrays) -> StoredRows:

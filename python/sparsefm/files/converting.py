@@ -4,12 +4,12 @@ import os
 from contextlib import ExitStack
 from typing import Any
 
-from sparsefm.data.validation import check_choice
+from sparsefm.data.validation import check_dtype
 from sparsefm.files.cache import is_file_of_rows
-from sparsefm.files.detecting import FORMATS, Form
-from sparsefm.files.paths import as_paths, names_files
-from sparsefm.files.reading import expected_of
+from sparsefm.files.paths import as_paths
+from sparsefm.files.rows import Expected
 from sparsefm.files.storing import draft_of, is_stream, text_draft
+from sparsefm.files.texts import SparseText, are_files
 from sparsefm.io.replacing import FilePath, find_target
 from sparsefm.threads import resolve_threads
 
@@ -71,14 +71,15 @@ def convert(
     """
     find_target(path)  # before the work
     threads = resolve_threads(n_threads)
-    expected = expected_of(dtype, zero_based, n_features, max_bad_lines)
-    given = check_choice(format, "format", FORMATS)
-    if not (names_files(source) or is_stream(source)):
+    options: dict[str, Any] = {"zero_based": zero_based, "n_features": n_features}
+    text = SparseText("", format, max_bad_lines=max_bad_lines, **options)
+    expected = text._expected(check_dtype(dtype))
+    if not (are_files(source) or is_stream(source)):
         raise TypeError(
             f"source must be a path, a pattern, a list of them, or a stream, got {source!r:.80}"
         )
     with ExitStack() as opened:
-        if names_files(source):
+        if are_files(source):
             paths = as_paths(source, "source")
             if any(map(is_file_of_rows, paths)):
                 raise ValueError("source is a file of rows already: pass its path to train or read")
@@ -87,10 +88,9 @@ def convert(
                 for one in paths
             ):
                 raise ValueError(f"path is source, {os.fspath(path)!r}: name another file")
-            form = Form(None if given == "auto" else given)
-            draft = text_draft(paths, form, expected, threads, opened)
+            draft = text_draft(paths, expected, threads, opened)
         else:
-            if given != "auto" or expected.zero_based is not None or expected.max_bad_lines:
+            if expected != Expected(expected.dtype, n_features=expected.n_features):
                 raise ValueError(
                     "format, zero_based and max_bad_lines are for text: a stream has none"
                 )

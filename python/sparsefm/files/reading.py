@@ -1,5 +1,6 @@
 """`read`: from sparse text files to a matrix with targets."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from sparsefm.data.csr import MAX_FEATURES, as_scipy
-from sparsefm.data.validation import check_choice, check_dtype, check_integer
-from sparsefm.errors import FileFormatError
-from sparsefm.files.cache import check_type, is_file_of_rows, open_rows
-from sparsefm.files.detecting import FORMATS, Form
+from sparsefm.data.csr import as_scipy
+from sparsefm.data.validation import check_dtype
+from sparsefm.files.cache import StoredRows, is_file_of_rows, open_expected
+from sparsefm.files.fields import TRAINING, UNKNOWN, FieldTable, joined_fields
 from sparsefm.files.paths import as_paths
-from sparsefm.files.rows import UNKNOWN, Expected, FieldTable, Rows
+from sparsefm.files.rows import Expected, Rows
+from sparsefm.files.texts import SparseText
 from sparsefm.threads import resolve_threads
 
 
@@ -124,37 +125,72 @@ def read(
     >>> model = fm.train(data.X, data.y, task="binary")
     """
     paths, threads = as_paths(path, "path"), resolve_threads(n_threads)
-    expected = expected_of(dtype, zero_based, n_features, max_bad_lines)
-    given = check_choice(format, "format", FORMATS)
-    if any(map(is_file_of_rows, paths)):
-        return _read_rows(paths, expected, given)
-    rows = parse(paths, expected, threads, None if given == "auto" else given)
-    begins_with_zero = rows.zero_based is not False
-    return joined(rows, begins_with_zero, rows.n_features(begins_with_zero), threads)
-
-
-def expected_of(dtype: Any, zero_based: Any, n_features: Any, max_bad_lines: Any) -> Expected:
-    """Check the arguments of `read` that say what is expected."""
-    return Expected(
-        check_dtype(dtype),
-        _check_base(zero_based),
-        None if n_features is None else _check_width(n_features),
-        check_integer(max_bad_lines, "max_bad_lines", 0),
+    real = check_dtype(dtype)
+    text = SparseText(
+        path,
+        format,
+        zero_based=zero_based,
+        n_features=n_features,
+        max_bad_lines=max_bad_lines,
     )
+    (data,) = read_together({"path": paths}, {"path": text._expected(real)}, threads).values()
+    return data
 
 
-def parse(
-    paths: list[str],
-    expected: Expected,
+def read_together(
+    paths: Mapping[str, list[str]],
+    expected: Mapping[str, Expected],
     threads: int,
-    format: str | None = None,
     fields: FieldTable | None = None,
-) -> Rows:
-    """Return the rows of files, which are not joined yet; `fields` may know some fields."""
-    rows = Rows(expected, Form(format), fields or FieldTable())
-    for path in paths:
-        rows.add_file(path, threads)
-    return rows
+    at_least: int = 0,
+) -> dict[str, SparseData]:
+    """Return the rows of several arguments, which have the same features.
+
+    Those are as many as the largest index of all says. Indices begin with 0 in all or with 1 in
+    all, and a feature has the same field in all.
+
+    Parameters
+    ----------
+    paths, expected : mapping
+        By the name of the argument.
+    threads : int
+    fields : FieldTable, optional
+        What is known of fields.
+    at_least : int
+        Number of features, if no index says that there are more.
+    """
+    fields = FieldTable() if fields is None else fields
+    parts: dict[str, Rows | StoredRows] = {}
+    for name, files in paths.items():
+        if any(map(is_file_of_rows, files)):
+            parts[name] = stored = open_expected(files, expected[name], name, mapped=False)
+            if stored.fields is not None:
+                zero_based = stored.description.zero_based
+                fields.join(stored.fields, zero_based=zero_based, name=files[0])
+        else:
+            parts[name] = rows = Rows(expected[name], fields)
+            for path in files:
+                rows.add_file(path, threads)
+    zero_based = begin_with_zero(part.zero_based for part in parts.values())
+    widths = [part.n_features(zero_based) for part in parts.values()]
+    told = [one.n_features or 0 for one in expected.values()]
+    n_features = max(at_least, *told, *widths)
+    found = {}
+    for name, part in parts.items():
+        if isinstance(part, Rows):
+            found[name] = joined(part, zero_based, n_features, threads)
+        else:
+            known = None
+            if part.fields is not None:
+                known = fields.of_features(n_features, zero_based=zero_based)
+            found[name] = _read_rows(part, n_features, expected[name].dtype, known)
+    return found
+
+
+def begin_with_zero(known: Iterable[bool | None]) -> bool:
+    """Return whether indices begin with 0, given what some texts tell; None: nothing."""
+    found = set(known) - {None}
+    return True in found or not found
 
 
 def joined(rows: Rows, zero_based: bool, n_features: int, threads: int) -> SparseData:
@@ -175,52 +211,18 @@ def occurring_fields(data: SparseData) -> npt.NDArray[np.int32] | None:
 def check_fields(data: SparseData, known: npt.NDArray[Any] | None) -> None:
     """Refuse rows of libffm with features in other fields than `known`, which may be `UNKNOWN`."""
     fields = occurring_fields(data)
-    if fields is None or known is None:
-        return
-    count = min(len(fields), len(known))
-    fields, known = fields[:count], known[:count]
-    wrong = np.flatnonzero((fields != known) & (fields != UNKNOWN) & (known != UNKNOWN))
-    if len(wrong):
-        feature = int(wrong[0])
-        raise FileFormatError(
-            f"index {feature + (not data.zero_based)} is in field {fields[feature]}, but was in "
-            f"field {known[feature]} in the training; a feature must have one field"
-        )
+    if fields is not None and known is not None:
+        joined_fields(known, fields, base=0 if data.zero_based else 1, source=TRAINING)
 
 
-def _read_rows(paths: list[str], expected: Expected, format: str) -> SparseData:
-    """Return the rows of a file that `convert` wrote."""
-    if len(paths) > 1:
-        raise ValueError("path names several files, one of which is a file of rows: name it alone")
-    stored = open_rows(paths[0], mapped=False)
-    about, width = stored.description, expected.n_features
-    check_type(stored, expected.dtype)
-    if format not in ("auto", about.format):
-        raise ValueError(f"{paths[0]} was converted from the format {about.format!r}")
-    if width is not None and width < about.n_features:
-        raise ValueError(f"n_features is {width}, but {paths[0]} has {about.n_features} features")
-    if expected.zero_based not in (None, about.zero_based):
-        begin = 0 if about.zero_based else 1
-        raise ValueError(f"{paths[0]} was converted from indices that begin with {begin}")
-    X = as_scipy(stored.matrix(width or about.n_features), expected.dtype)
-    fields = None
-    if stored.fields is not None:
-        fields = np.zeros(X.shape[1], np.int32)
-        fields[: len(stored.fields)] = np.maximum(stored.fields, 0)
+def _read_rows(
+    stored: StoredRows,
+    n_features: int,
+    dtype: np.dtype[Any],
+    fields: npt.NDArray[np.int32] | None,
+) -> SparseData:
+    """Return the rows of a file that `convert` wrote, with so many features."""
+    about = stored.description
     rest = about.format, about.zero_based, about.n_bad_lines, stored.weights
+    X = as_scipy(stored.matrix(n_features), dtype)
     return SparseData(X, stored.y, stored.qid, fields, *rest)
-
-
-def _check_base(zero_based: Any) -> bool | None:
-    if isinstance(zero_based, str) and zero_based == "auto":
-        return None
-    if not isinstance(zero_based, bool | np.bool_):
-        raise ValueError(f"zero_based must be True, False or 'auto', got {zero_based!r:.80}")
-    return bool(zero_based)
-
-
-def _check_width(n_features: Any) -> int:
-    count = check_integer(n_features, "n_features", 1)
-    if count > MAX_FEATURES:
-        raise ValueError(f"n_features must be at most {MAX_FEATURES}, got {count}")
-    return count

@@ -2,11 +2,10 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm import _core
@@ -14,11 +13,11 @@ from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.data.memory import total_memory
 from sparsefm.errors import FileFormatError
 from sparsefm.files.detecting import Form
+from sparsefm.files.fields import FieldTable
 from sparsefm.files.lines import Text, pieces
 from sparsefm.files.spool import Block
 
 SHOWN = 40  # bytes of a text in an error
-UNKNOWN = -1  # field
 MOST_OF_MEMORY = 0.75  # that rows may take
 
 logger = logging.getLogger("sparsefm")
@@ -36,19 +35,18 @@ class Expected:
         None: the smallest index will tell.
     n_features : int or None
     max_bad_lines : int
-    in_train : bool
-        Whether the files are arguments of `train`, which has no arguments for the above.
+    format : {"libsvm", "libffm"} or None
+        None: the first entry will tell.
+    owner : str
+        What the above are options of, for errors; empty: they are arguments of the function.
     """
 
     dtype: np.dtype[Any]
-    zero_based: bool | None
-    n_features: int | None
-    max_bad_lines: int
-    in_train: bool = False
-
-    def advise(self, what: str) -> str:
-        """Return what to do about an error, with arguments that the caller has."""
-        return f"; read the file with sparsefm.read: {what}" if self.in_train else f"; {what}"
+    zero_based: bool | None = None
+    n_features: int | None = None
+    max_bad_lines: int = 0
+    format: str | None = None
+    owner: str = ""
 
     @property
     def least(self) -> int:
@@ -62,27 +60,6 @@ class Expected:
         return max(count - (self.zero_based is True), self.least)
 
 
-@dataclass(eq=False)
-class FieldTable:
-    """The field of each index that has occurred; several rows may have one table together.
-
-    Attributes
-    ----------
-    of : ndarray of int32
-        By index; `UNKNOWN` where there is none.
-    """
-
-    of: npt.NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
-
-    def grow(self, size: int) -> None:
-        """Make room for so many indices."""
-        if size > len(self.of):
-            larger = np.empty(size, np.int32)
-            larger[: len(self.of)] = self.of
-            larger[len(self.of) :] = UNKNOWN
-            self.of = larger
-
-
 @dataclass
 class Rows:
     """The rows of files, as the core has parsed them, piece by piece.
@@ -90,8 +67,9 @@ class Rows:
     Attributes
     ----------
     expected : Expected
-    form : Form
     field_table : FieldTable
+    form : Form, optional
+        What earlier rows have told. Default: what is expected.
     n_bad_lines : int
         Lines that were left out.
     n_rows, n_entries : int
@@ -99,8 +77,8 @@ class Rows:
     """
 
     expected: Expected
-    form: Form
     field_table: FieldTable = field(default_factory=FieldTable)
+    form: Form = field(default_factory=lambda: Form(None))
     n_bad_lines: int = 0
     n_rows: int = 0
     n_entries: int = 0
@@ -109,6 +87,10 @@ class Rows:
     _first_bad: str = ""  # of the file
     _smallest: int = MAX_FEATURES
     _largest: int = -1
+
+    def __post_init__(self) -> None:
+        if self.form.format is None:
+            self.form = replace(self.form, format=self.expected.format)
 
     def add_file(self, path: str, threads: int) -> None:
         """Read a file to its end."""
@@ -146,7 +128,10 @@ class Rows:
         X.data, X.indices = rows.values, rows.indices
         X.indptr = rows.indptr.astype(np.int32 if narrow else np.int64)
         X.has_sorted_indices = X.has_canonical_format = True
-        return X, rows.y, rows.qid, self._fields(zero_based, n_features)
+        fields = None
+        if self.form.format == "libffm":
+            fields = self.field_table.of_features(n_features, zero_based=zero_based)
+        return X, rows.y, rows.qid, fields
 
     def drain(self, threads: int) -> Block:
         """Return the rows since the last call, with indices as in the file, and forget them."""
@@ -247,23 +232,14 @@ class Rows:
                 f"{needed / 2**30:.1f} of {total_memory() / 2**30:.1f} GiB of memory"
             )
 
-    def _fields(self, zero_based: bool, n_features: int) -> npt.NDArray[np.int32] | None:
-        if self.form.format != "libffm":
-            return None
-        known = self.field_table.of[0 if zero_based else 1 :][:n_features]
-        np.maximum(known, 0, out=known)
-        if len(known) == n_features:
-            return known
-        fields = np.zeros(n_features, np.int32)
-        fields[: len(known)] = known
-        return fields
-
     def _advice(self) -> str:
         allowed, width = self.expected.max_bad_lines, self.expected.n_features
         if allowed == 0 and width is not None and "an index must be" in self._first_bad:
-            return self.expected.advise(f"n_features is {width}")
+            return f"; n_features is {width}"
         if allowed == 0:
-            return self.expected.advise("max_bad_lines says how many such lines to leave out")
+            owner = self.expected.owner
+            option = f"max_bad_lines of {owner}" if owner else "max_bad_lines"
+            return f"; {option} says how many such lines to leave out"
         return f"; so far {self.n_bad_lines} lines are bad, and max_bad_lines={allowed}"
 
 

@@ -24,15 +24,15 @@ from sparsefm.files.cache import (
     MATRIX,
     Description,
     StoredRows,
-    check_type,
     is_file_of_rows,
+    open_expected,
     open_rows,
     write_rows,
 )
-from sparsefm.files.detecting import Form
-from sparsefm.files.paths import SUFFIX, as_paths, names_files
-from sparsefm.files.rows import UNKNOWN, Expected, Rows
+from sparsefm.files.paths import SUFFIX, as_paths
+from sparsefm.files.rows import Expected, Rows
 from sparsefm.files.spool import Block, Spool
+from sparsefm.files.texts import are_files, as_text
 from sparsefm.io.replacing import FilePath
 
 logger = logging.getLogger("sparsefm")
@@ -55,7 +55,7 @@ class Draft:
         What errors call the rows.
     about : Description
         What is known of them. Where indices of a text begin is decided when other files are
-        known, so there is a feature 0.
+        known.
     folder : str
         Of temporary files.
     paths : list of str
@@ -64,7 +64,8 @@ class Draft:
         Whether the rows of a text are kept in a file beside it.
     stored : StoredRows or None
     spool : Spool or None
-    fields : ndarray or None
+    rows : Rows or None
+        Of a text: what is known of its indices.
     """
 
     name: str
@@ -74,7 +75,7 @@ class Draft:
     keep: bool = False
     stored: StoredRows | None = None
     spool: Spool | None = None
-    fields: Array | None = None
+    rows: Rows | None = None
 
     @property
     def is_text(self) -> bool:
@@ -93,8 +94,9 @@ class Draft:
             return self.stored
         if self.keep:
             if zero_based != self.about.zero_based:  # the other file tells
-                dtype, _, *files = self.about.sources
-                self.about = replace(self.about, sources=[dtype, zero_based, *files])
+                way, *files = self.about.sources
+                way = {**way, "zero_based": zero_based}
+                self.about = replace(self.about, sources=[way, *files])
             path = _path_beside(self.paths, self.about.sources)
             mode = _common_mode(self.paths)
             try:
@@ -111,12 +113,12 @@ class Draft:
     ) -> StoredRows:
         """Write the rows of the spool to a file; None: one without a name."""
         assert self.spool is not None
-        about, fields = self.about, self.fields
-        if self.is_text:
-            shift = 0 if zero_based else 1
-            n_features = max(about.n_features - shift, 0)
+        about, fields = self.about, None
+        if self.rows is not None:
+            n_features = self.rows.n_features(zero_based)
             about = replace(about, zero_based=zero_based, n_features=n_features)
-            fields = None if fields is None else fields[shift:]
+            if about.format == "libffm":
+                fields = self.rows.field_table.of[0 if zero_based else 1 :]
         return write_rows(
             path, self.spool, about, fields, name=self.name, folder=self.folder, mode=mode
         )
@@ -139,24 +141,20 @@ def draft_of(
     keep : bool
         Whether the rows of text are kept in a file beside it, or are there already.
     """
-    if not names_files(value):
+    if not are_files(value):
         folder = tempfile.gettempdir()
         spool = opened.enter_context(Spool(folder, expected.dtype))
         width = _spool_chunks(spool, value, name, expected)
         return Draft(name, Description(width), folder, spool=spool)
-    paths = as_paths(value, name)
+    paths = as_paths(as_text(value).path, name)
     if any(map(is_file_of_rows, paths)):
-        if len(paths) > 1:
-            raise ValueError(f"{name} names several files, one of which is a file of rows: name it")
-        stored = open_rows(paths[0])
-        check_type(stored, expected.dtype)
+        stored = open_expected(paths, expected, name)
         return Draft(paths[0], stored.description, _folder_of(paths[0]), stored=stored)
-    return text_draft(paths, Form(None), expected, threads, opened, keep=keep)
+    return text_draft(paths, expected, threads, opened, keep=keep)
 
 
 def text_draft(
     paths: list[str],
-    form: Form,
     expected: Expected,
     threads: int,
     opened: ExitStack,
@@ -174,25 +172,27 @@ def text_draft(
         path = _path_beside(paths, sources)
         with suppress(FileFormatError, OSError):  # then it is made anew
             stored = open_rows(path, name=name)
-            if stored.description.sources == sources:
+            bad = stored.description.n_bad_lines
+            if stored.description.sources == sources and bad <= expected.max_bad_lines:
                 logger.info("the rows of %s are read from %s", name, path)
+                if bad:
+                    logger.warning("%d bad lines of %s are left out", bad, name)
                 return Draft(name, stored.description, folder, paths, keep=True, stored=stored)
     spool = opened.enter_context(Spool(folder, expected.dtype))
-    rows = Rows(expected, form)
+    rows = Rows(expected)
     for one in paths:
         for _ in rows.read(one, threads):
             spool.append(rows.drain(threads))
     zero_based = rows.zero_based is not False
     about = Description(
-        rows.n_features(zero_based) + (not zero_based),
+        rows.n_features(zero_based),
         rows.form.format or "libsvm",
         zero_based,
         rows.lowest,
         rows.n_bad_lines,
         sources,
     )
-    fields = rows.field_table.of if rows.form.format == "libffm" else None
-    return Draft(name, about, folder, paths, keep, spool=spool, fields=fields)
+    return Draft(name, about, folder, paths, keep, spool=spool, rows=rows)
 
 
 def _spool_chunks(spool: Spool, value: Any, name: str, expected: Expected) -> int:
@@ -231,40 +231,14 @@ def _called(function: Any, name: str) -> Any:
     return function()
 
 
-def joint_fields(stored: Iterable[StoredRows], n_features: int) -> Array | None:
-    """Return the field of each feature in any of some files; 0 for one that has none.
-
-    Raises
-    ------
-    FileFormatError
-        If a feature has two fields.
-    """
-    known = None
-    for one in stored:
-        if one.fields is None:
-            continue
-        if known is None:
-            known = np.full(n_features, UNKNOWN, np.int32)
-        here, before = one.fields, known[: len(one.fields)]
-        bad = np.flatnonzero((here != UNKNOWN) & (before != UNKNOWN) & (here != before))
-        if len(bad):
-            index = int(bad[0])
-            raise FileFormatError(
-                f"{one.name}: index {index + (not one.description.zero_based)} is in field "
-                f"{here[index]}, but in another file in field {before[index]}; a feature must have "
-                "one field"
-            )
-        known[: len(here)] = np.maximum(here, before)
-    return None if known is None else np.maximum(known, 0)
-
-
 # --- the file beside a text -------------------------------------------------------------------
 
 
 def _state_of(paths: list[str], expected: Expected) -> Any:
     """Return what a file of rows depends on, as JSON values."""
     folder = _folder_of(paths[0])
-    found: list[Any] = [expected.dtype.name, expected.zero_based]
+    way = {name: getattr(expected, name) for name in ("zero_based", "n_features", "format")}
+    found: list[Any] = [{"dtype": expected.dtype.name, **way}]
     for path in paths:
         status = os.stat(path)
         times = status.st_mtime_ns, status.st_ctime_ns
@@ -274,10 +248,10 @@ def _state_of(paths: list[str], expected: Expected) -> Any:
 
 def _path_beside(paths: list[str], sources: Any) -> str:
     """Return the path of the file beside texts: one for each way to read them."""
-    dtype, zero_based, *files = sources
-    usual = len(files) == 1 and dtype == "float32" and zero_based is None
-    way = json.dumps([dtype, zero_based, [file[0] for file in files]])
-    return paths[0] + ("" if usual else f".{zlib.crc32(way.encode()):08x}") + SUFFIX
+    way, *files = sources
+    usual = len(files) == 1 and way == {**dict.fromkeys(way), "dtype": "float32"}
+    told = json.dumps([way, [file[0] for file in files]])
+    return paths[0] + ("" if usual else f".{zlib.crc32(told.encode()):08x}") + SUFFIX
 
 
 def _may_replace(path: str) -> bool:

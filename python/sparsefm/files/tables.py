@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sparsefm.data.validation import check_choice
+from sparsefm.data.validation import check_choice, check_integer
 from sparsefm.errors import FileFormatError
 from sparsefm.files.columnar import ARROW, PARQUET, STREAM, Columnar
 from sparsefm.files.delimited import (
@@ -29,6 +29,7 @@ def read_table(
     columns: Sequence[str] | None = None,
     *,
     names: str | Sequence[str] = HEADER,
+    chunk_rows: int | None = None,
 ) -> Any:
     """Read a table from CSV, TSV, Parquet or Arrow files, with PyArrow.
 
@@ -52,10 +53,13 @@ def read_table(
     names : {"header", "numbered"} or sequence of str
         What names the columns of CSV and TSV: the first line; or, if that is a row like others,
         their numbers ("x0", "x1", ...) or these names.
+    chunk_rows : int, optional
+        Return an iterator of tables of so many rows instead; the last of each file has fewer. One
+        is in memory at a time. All have the same types, for which CSV and TSV are read twice.
 
     Returns
     -------
-    pyarrow.Table
+    pyarrow.Table, or iterator of pyarrow.Table
 
     Raises
     ------
@@ -79,9 +83,16 @@ def read_table(
     >>> table = fm.read_table("rides.csv", columns=["city", "km"])
     >>> table.to_pylist()
     [{'city': 'Oslo', 'km': 2.5}, {'city': 'Rome', 'km': None}]
+    >>> [chunk["late"].to_pylist() for chunk in fm.read_table("rides.csv", chunk_rows=1)]
+    [['no'], ['yes']]
     """
+    n_rows = None if chunk_rows is None else check_integer(chunk_rows, "chunk_rows", 1)
     tables = Tables.of(path, format, names)
-    return tables.read(tables.all_columns if columns is None else _as_names(columns, "columns"))
+    chosen = tables.all_columns if columns is None else _as_names(columns, "columns")
+    if n_rows is None:
+        return tables.read(chosen)
+    tables.check(chosen)
+    return (chunk for _, _, chunk in tables.chunks(n_rows, chosen))
 
 
 @dataclass(frozen=True, eq=False)

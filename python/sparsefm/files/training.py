@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsefm.files.cache import MATRIX, StoredRows, is_file_of_rows
-from sparsefm.files.detecting import Form
-from sparsefm.files.paths import as_paths, names_files
-from sparsefm.files.reading import joined, parse
-from sparsefm.files.rows import Expected, FieldTable
-from sparsefm.files.storing import Draft, draft_of, is_stream, joint_fields, text_draft
+from sparsefm.files.fields import FieldTable
+from sparsefm.files.paths import as_paths
+from sparsefm.files.reading import begin_with_zero, read_together
+from sparsefm.files.rows import Expected
+from sparsefm.files.storing import draft_of, is_stream, text_draft
+from sparsefm.files.texts import are_files, as_text, expectations
+
+Array = npt.NDArray[Any]
 
 
 class Sources(NamedTuple):
@@ -59,13 +64,13 @@ def read_sources(
         Whether the rows of files are read into memory. Otherwise they are mapped, as those of
         streams are.
     """
-    outside = {"X": names_files(X) or is_stream(X), "X_val": names_files(X_val) or is_stream(X_val)}
+    outside = {"X": are_files(X) or is_stream(X), "X_val": are_files(X_val) or is_stream(X_val)}
     arguments = ("X", X, "y", y), ("X_val", X_val, "y_val", y_val)
     for name, value, target, given in arguments:
         if outside[name] and given is not None:
-            what = "names files: they hold" if names_files(value) else "is a stream: it yields"
+            what = "names files: they hold" if are_files(value) else "is a stream: it yields"
             raise ValueError(f"{target} must be None if {name} {what} the targets")
-    if names_files(X_val) and not names_files(X):
+    if are_files(X_val) and not are_files(X):
         raise ValueError(
             "X_val names files, but X is a matrix or a stream, so only a guess would tell which of "
             "its columns an index means: read both with sparsefm.read, with the same n_features "
@@ -79,17 +84,23 @@ def read_sources(
     if not any(outside.values()):
         return Sources(X, y, X_val, y_val)
     files = {name: value for name, value, _, _ in arguments if outside[name]}
-    expected = Expected(dtype, None, None, 0, in_train=True)
-    if in_memory and not any(_is_stored(value, name) for name, value in files.items()):
-        return _in_memory(files, y, X_val, y_val, expected, threads)
+    texts = {name: as_text(value) for name, value in files.items() if are_files(value)}
+    expected = {**dict.fromkeys(files, Expected(dtype)), **expectations(texts, dtype)}
+    paths = {name: as_paths(text.path, name) for name, text in texts.items()}
+    are_stored = any(map(is_file_of_rows, (path for found in paths.values() for path in found)))
+    if in_memory and len(texts) == len(files) and not are_stored:
+        data = read_together(paths, expected, threads)
+        if "X_val" in data:
+            X_val, y_val = data["X_val"].X, data["X_val"].y
+        return Sources(data["X"].X, data["X"].y, X_val, y_val, data["X"].fields)
     stored = _in_files(files, expected, threads, keep=not in_memory)
     widths = {name: one.description.n_features for name, one in stored.items()}
     exact = any(one.description.format == MATRIX for one in stored.values())
     if exact and len(set(widths.values())) > 1:
         raise ValueError(f"X has {widths['X']} features, but X_val has {widths['X_val']}")
-    n_features = max(widths.values())
+    n_features = max(*widths.values(), *(one.n_features or 0 for one in expected.values()))
     matrices = {name: one.matrix(n_features) for name, one in stored.items()}
-    fields = joint_fields(stored.values(), n_features)
+    fields = _joint_fields(stored, n_features)
     if "X_val" in stored:
         if stored["X_val"].weights is not None:
             raise ValueError("X_val yields weights, but validation rows have none: leave them out")
@@ -97,38 +108,17 @@ def read_sources(
     if "X" not in stored:
         return Sources(X, y, X_val, y_val)
     training = stored["X"]
-    found = as_paths(X, "X") if names_files(X) else []
-    folder = os.path.dirname(os.path.abspath(found[0])) if found else None
+    folder = os.path.dirname(os.path.abspath(paths["X"][0])) if "X" in paths else None
     return Sources(matrices["X"], training.y, X_val, y_val, fields, training.weights, folder)
 
 
-def _is_stored(value: Any, name: str) -> bool:
-    """Return whether an argument is a stream, or names a file of rows."""
-    return is_stream(value) or any(map(is_file_of_rows, as_paths(value, name)))
-
-
-def _in_memory(
-    given: dict[str, Any], y: Any, X_val: Any, y_val: Any, expected: Expected, threads: int
-) -> Sources:
-    """Return the rows of text, read into memory."""
-    paths = {name: as_paths(value, name) for name, value in given.items()}
-    table = FieldTable()
-    parts = {name: parse(found, expected, threads, None, table) for name, found in paths.items()}
-    zero_based = _begin_with_zero([rows.zero_based for rows in parts.values()])
-    n_features = max(rows.n_features(zero_based) for rows in parts.values())
-    data = {name: joined(rows, zero_based, n_features, threads) for name, rows in parts.items()}
-    if "X_val" in data:
-        X_val, y_val = data["X_val"].X, data["X_val"].y
-    return Sources(data["X"].X, data["X"].y, X_val, y_val, data["X"].fields)
-
-
 def _in_files(
-    given: dict[str, Any], expected: Expected, threads: int, *, keep: bool
+    given: Mapping[str, Any], expected: Mapping[str, Expected], threads: int, *, keep: bool
 ) -> dict[str, StoredRows]:
     """Return the rows in files, which are made if they are not there."""
     with ExitStack() as opened:
         drafts = {
-            name: draft_of(value, name, expected, threads, opened, keep=keep)
+            name: draft_of(value, name, expected[name], threads, opened, keep=keep)
             for name, value in given.items()
         }
         X_val = drafts.get("X_val")
@@ -137,32 +127,23 @@ def _in_files(
                 "X_val is text, but X holds rows of matrices, so only a guess would tell which of "
                 "their columns an index means: convert both from text, or both from matrices"
             )
-        zero_based = _begin_with_zero([_where_indices_begin(draft) for draft in drafts.values()])
+        zero_based = begin_with_zero(draft.about.begins_with_zero for draft in drafts.values())
         for name, draft in drafts.items():
-            others = draft.is_text and draft.about.lowest >= 0
-            if draft.stored is None or not others or draft.about.zero_based == zero_based:
+            if draft.stored is None or draft.about.begins_with_zero in (None, zero_based):
                 continue
             if not draft.paths:
-                raise ValueError(
-                    f"{name} is a file of rows in which indices begin with "
-                    f"{0 if draft.about.zero_based else 1}, but those of the other file do not: "
-                    "convert both with the same zero_based"
-                )
-            known = replace(expected, zero_based=zero_based)
-            drafts[name] = text_draft(draft.paths, Form(None), known, threads, opened, keep=keep)
+                draft.stored.n_features(zero_based)  # raises
+            known = replace(expected[name], zero_based=zero_based)
+            drafts[name] = text_draft(draft.paths, known, threads, opened, keep=keep)
         return {name: draft.finish(zero_based=zero_based) for name, draft in drafts.items()}
 
 
-def _where_indices_begin(draft: Draft) -> bool | None:
-    """Return whether indices begin with 0, as far as these rows tell; None: there is no index."""
-    about = draft.about
-    if not draft.is_text or about.lowest < 0:
-        return None
-    if draft.stored is not None and not draft.paths:  # as it was converted
-        return about.zero_based
-    return about.lowest == 0
-
-
-def _begin_with_zero(known: list[bool | None]) -> bool:
-    found = set(known) - {None}
-    return True in found or not found
+def _joint_fields(stored: Mapping[str, StoredRows], n_features: int) -> Array | None:
+    """Return the field of each feature in any of some files; 0 for one that has none."""
+    table, fields = FieldTable(), None
+    for one in stored.values():
+        if one.fields is not None:
+            zero_based = one.description.zero_based
+            table.join(one.fields, zero_based=zero_based, name=one.name)
+            fields = table.of_features(n_features, zero_based=zero_based)
+    return fields

@@ -70,10 +70,10 @@ def train(
         A CSR matrix with int32 indices and values of `dtype` (or all one) is used without a copy.
         Anything else is converted once. Callbacks must not change X meanwhile: that is an error.
         Nor must other threads, which nobody notices. A path, a pattern or a list of them is read as
-        by `read`, with its defaults; then `y` must be None, for the files hold the targets. So it
-        must for a stream, an iterator (or a function without arguments that returns one) of chunks
-        ``(X, y)`` or ``(X, y, sample_weight)``: their rows go to a temporary file, and are read
-        from there as needed.
+        by `read`, a `SparseText` with what it tells of them; then `y` must be None, for the files
+        hold the targets. So it must for a stream, an iterator (or a function without arguments that
+        returns one) of chunks ``(X, y)`` or ``(X, y, sample_weight)``: their rows go to a temporary
+        file, and are read from there as needed.
     y : array-like of shape (n,), optional
         Targets; for task "binary" the classes 0 and 1, or -1 and 1; for task "ordinal" the numbers
         of ordered classes, 0, 1, 2 and so on, of which each must occur.
