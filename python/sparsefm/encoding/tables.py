@@ -27,13 +27,13 @@ class Numbers:
         NaN where missing.
     exact : ndarray of int, shape (n,), optional
         The same, if they are integers that float64 does not tell apart.
-    is_time : bool
-        Whether they are seconds: durations or times of day.
+    kind : {"numbers", "durations", "times of day"}
+        What they are; the last two are in seconds.
     """
 
     values: npt.NDArray[np.float64]
     exact: npt.NDArray[Any] | None = None
-    is_time: bool = False
+    kind: str = "numbers"
 
     @property
     def n_rows(self) -> int:
@@ -43,7 +43,7 @@ class Numbers:
     def take(self, rows: npt.NDArray[np.bool_]) -> "Numbers":
         """Return the column of some of the rows."""
         exact = None if self.exact is None else self.exact[rows]
-        return Numbers(self.values[rows], exact, self.is_time)
+        return Numbers(self.values[rows], exact, self.kind)
 
     def show(self, row: int) -> str:
         """Return what a row holds, for an error message."""
