@@ -2,6 +2,7 @@
 
 import datetime as dt
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -114,6 +115,7 @@ def check_refusal(call, new, fitted, given, library):
         was, found = (
             "numbers" if in_array(kind, library) == "0 and 1" else kind for kind in (fitted, given)
         )
+        was = "text or categories" if was == "text" else was
         assert f"held {was} in training, but holds {found} now" in str(caught.value)
         assert str(caught.value).endswith(f": convert it to {was}")
 
@@ -173,7 +175,7 @@ def test_files_know_and_older_ones_do_not():
         loaded.transform(X.assign(c=1.0))
     old = {key: value for key, value in header.items() if key != "held"}
     assert read_encoder(Reader(old, arrays)).transform(X.assign(c=1.0)).shape == (4, 2)
-    for damaged in (["durations"], ["durations", "hours"], ["durations", 3], "durations"):
+    for damaged in (["durations"], ["durations", "hours"], ["durations", 3], ["durations", []], "durations"):
         with pytest.raises(FileFormatError):
             read_encoder(Reader(header | {"held": damaged}, arrays))
 
@@ -203,3 +205,54 @@ def test_times_come_back_as_times(options, library):
         cells = back["c"] if library == "pandas" else pd.Series(back[:, 0])
         assert cells.iloc[:4].tolist() == KINDS[kind]
         assert pd.isna(cells.iloc[4])
+
+
+# --- categories -----------------------------------------------------------------------------------
+
+DAYS = ["2024-01-02 03:00:00", "2024-07-01 00:00:00"]
+NANO = [1, 3_600_000_000_001, -1]
+CATEGORIES = {
+    "durations": [dt.timedelta(hours=1), dt.timedelta(-1, 0, 5), dt.timedelta(400), dt.timedelta()],
+    "durations in nanoseconds": pd.to_timedelta(NANO, unit="ns"),
+    "durations in seconds": np.array([1, 90_061, -1], "m8[s]"),
+    "dates with a time": [dt.datetime(2024, 1, 2), dt.datetime(1969, 1, 1, 1, 1, 1, 500_000)],
+    "dates in nanoseconds": pd.to_datetime(NANO, unit="ns"),
+    "dates in a zone": pd.to_datetime(DAYS).tz_localize("Europe/Oslo"),
+    "dates in UTC": pd.to_datetime(DAYS).tz_localize("UTC"),
+    "dates": [dt.date(2024, 1, 2), dt.date(1800, 1, 1)],
+    "times of day": [dt.time(3), dt.time(3, 4, 5, 600)],
+    "decimals": [Decimal("1.50"), Decimal("2")],
+    "integers": [1, 2, -(2**62) - 1],
+    "numbers": [1.0, 2.5, 1e-300],
+    "small numbers": np.array([0.1, 2], "f4"),
+    "truth values": [True, False],
+    "text": ["a", "7"],
+}
+
+
+@pytest.mark.parametrize("few", [200, 0])
+@pytest.mark.parametrize("kind", CATEGORIES)
+def test_categories_are_equal_in_all_libraries(kind, few, monkeypatch):
+    monkeypatch.setattr("sparsefm.encoding.objects.FEW_ROWS", few)
+    values = pd.Categorical(CATEGORIES[kind])
+    first = pd.DataFrame({"c": values[[*range(len(values)), 0, 1]]})
+    arrow = pa.Table.from_pandas(first)
+    assert pa.types.is_dictionary(arrow["c"].type)
+    of_arrow = arrow.to_pandas(types_mapper=pd.ArrowDtype)
+    polars = pl.from_pandas(first)  # which has categories of text alone
+    options = {"categorical": ["c"]} if kind == "integers" else {}
+    tables = [first, arrow, of_arrow]
+    for X in tables:
+        encoder = TableEncoder(**options).fit(X)
+        expected = encoder.transform(X).toarray()
+        assert expected.shape[1] == len(values.categories)
+        assert (expected.sum(axis=1) == 1).all()
+        for new in (first, arrow, of_arrow):
+            np.testing.assert_array_equal(encoder.transform(new).toarray(), expected)
+        try:
+            found = encoder.transform(polars).toarray()
+        except TypeError as error:
+            assert "column 'c' held text or categories in training, but holds" in str(error)
+            assert kind.partition(" ")[0] in ("durations", "dates", "times")
+        else:
+            np.testing.assert_array_equal(found, expected)

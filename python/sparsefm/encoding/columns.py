@@ -178,7 +178,7 @@ def check_kind(known: str | None, column: Column, name: str) -> None:
         return
     found = kind_of_column(column)
     if found != known and not TIMES.isdisjoint((found, known)):
-        raise changed(name, known, found)
+        raise changed(name, "text or categories" if known == "text" else known, found)
 
 
 def all_missing(column: Column) -> bool:

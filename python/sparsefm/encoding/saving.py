@@ -123,7 +123,9 @@ def _read_weights(reader: Reader, n_fields: int) -> dict[int, int]:
 def _read_held(reader: Reader, n_fields: int) -> list[str | None]:
     """Return what each column held; of older files it is not known."""
     held = reader.entry("held", list) if reader.has_entry("held") else []
-    if len(held) not in (0, n_fields) or not all(one is None or one in HELD for one in held):
+    if len(held) not in (0, n_fields) or any(
+        one is not None and (type(one) is not str or one not in HELD) for one in held
+    ):
         raise FileFormatError(f"has an encoder with damaged kinds of columns: {shown(held)}")
     return held
 

@@ -361,6 +361,8 @@ def _plain(value: Any, name: str) -> Value:
         return str.__str__(value)
     if isinstance(value, bool | np.bool_):
         return bool(value)
+    if type(value) is timedelta:
+        return _duration_text(value)
     if kind_of(value, name) in ("date", "interval"):
         return str(value)
     if not isinstance(value, Integral):
@@ -374,6 +376,13 @@ def _plain(value: Any, name: str) -> Value:
     if not -(2**63) <= int(value) < 2**64:
         raise ValueError(f"column {name!r} holds {value}, beyond 64 bits: make the column text")
     return int(value)
+
+
+def _duration_text(value: timedelta) -> str:
+    """Return a duration as pandas writes its own, so that categories of all libraries are equal."""
+    minutes, second = divmod(value.seconds, 60)
+    clock = time(minutes // 60, minutes % 60, second, value.microseconds)
+    return f"{value.days} days {'+' if value.days < 0 else ''}{clock}"
 
 
 def _distinct(codes: Integers, values: list[Value]) -> tuple[Integers, list[Value]]:
