@@ -119,6 +119,15 @@ class Input:
         """Return the same, its columns read once for all."""
         return self if self.is_sparse else replace(self, kept=list(self.columns()))
 
+    def only(self, row: int) -> "Input":
+        """Return the same with one row alone; the others are not read."""
+        data: Any = self.data
+        if isinstance(data, _core.Csr):
+            data = _as_csr(as_scipy(data)[[row]])
+        else:
+            data = data.only(row) if isinstance(data, Table) else data[[row]]
+        return replace(self, data=data, shape=(1, self.shape[1]))
+
     def as_csr(self) -> _core.Csr:
         """Return the numbers as they are, in a sparse matrix."""
         if isinstance(self.data, _core.Csr):
