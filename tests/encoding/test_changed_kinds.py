@@ -175,7 +175,13 @@ def test_files_know_and_older_ones_do_not():
         loaded.transform(X.assign(c=1.0))
     old = {key: value for key, value in header.items() if key != "held"}
     assert read_encoder(Reader(old, arrays)).transform(X.assign(c=1.0)).shape == (4, 2)
-    for damaged in (["durations"], ["durations", "hours"], ["durations", 3], ["durations", []], "durations"):
+    for damaged in (
+        ["durations"],
+        ["durations", "hours"],
+        ["durations", 3],
+        ["durations", []],
+        "durations",
+    ):
         with pytest.raises(FileFormatError):
             read_encoder(Reader(header | {"held": damaged}, arrays))
 
@@ -249,10 +255,8 @@ def test_categories_are_equal_in_all_libraries(kind, few, monkeypatch):
         assert (expected.sum(axis=1) == 1).all()
         for new in (first, arrow, of_arrow):
             np.testing.assert_array_equal(encoder.transform(new).toarray(), expected)
-        try:
-            found = encoder.transform(polars).toarray()
-        except TypeError as error:
-            assert "column 'c' held text or categories in training, but holds" in str(error)
-            assert kind.partition(" ")[0] in ("durations", "dates", "times")
+        if kind.partition(" ")[0] in ("durations", "dates", "times"):
+            with pytest.raises(TypeError, match="column 'c' held text or categories in training"):
+                encoder.transform(polars)
         else:
-            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(encoder.transform(polars).toarray(), expected)

@@ -172,7 +172,7 @@ def check_kind(known: str | None, column: Column, name: str) -> None:
 
     As numbers they would be in another unit. Encodings tell all others apart.
     """
-    if known is None or isinstance(column, Numbers) and column.kind == known:
+    if known is None or (isinstance(column, Numbers) and column.kind == known):
         return
     if all_missing(column) or (isinstance(column, Lists) and not column.items.values):
         return

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
-from itertools import pairwise, repeat
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -90,8 +90,9 @@ class InverseMixin:
         eps = float(np.finfo(check_dtype(self.dtype)).eps)
         parts = _by_field(matrix, self.fields_, len(self._encodings), eps)
         names, cells = self._column_names, dict[int, Cells]()
+        kinds = self._held or [None] * len(self._encodings)
         for position, encoding, entries, held in zip(
-            self._field_positions, self._encodings, parts, self._held or repeat(None)
+            self._field_positions, self._encodings, parts, kinds, strict=True
         ):
             if position in self._weights:
                 pair = weighted_cells(encoding, entries, names[position])
