@@ -206,7 +206,7 @@ def test_what_is_not_on_the_same_clock_is_refused():
             rome,
             "held dates in the time zone Europe/Oslo in training, but holds dates in Europe/Rome",
         ),
-        (utc, "holds dates in UTC now: convert it as it was"),
+        (utc, "holds dates in UTC now: convert it to dates in the time zone Europe/Oslo"),
         (pd.DataFrame({"when": ["a"]}), "held dates in training, but holds text"),
         (pd.DataFrame({"when": [1.5]}), "held dates in training, but holds numbers"),
         (pd.DataFrame({"when": [["a"]]}), "held dates in training, but holds lists"),
@@ -219,7 +219,7 @@ def test_what_is_not_on_the_same_clock_is_refused():
     assert fitted.transform(pd.DataFrame({"when": [np.nan]})).nnz == 0
     with pytest.raises(TypeError, match="held dates without a time zone in training"):
         TableEncoder().fit(naive).transform(oslo)
-    for other, was in (([1.0, 2.0], "numbers"), (["a", "b"], "categories")):
+    for other, was in (([1.0, 2.0], "numbers"), (["a", "b"], "text or categories")):
         with pytest.raises(TypeError, match=f"held {was} in training, but holds dates now"):
             TableEncoder().fit(pd.DataFrame({"when": other})).transform(naive)
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from sparsefm import TableEncoder
+from sparsefm import Adam, FMRegressor, TableEncoder
 from sparsefm.encoding.following import POINTS, Seen
 from sparsefm.encoding.intervals import Bins, Spline
+from sparsefm.encoding.moves import moves
 from sparsefm.encoding.numeric import Logarithm, Number
 from sparsefm.encoding.saving import encoder_to_content, read_encoder
 from sparsefm.encoding.statistics import Distribution
@@ -236,3 +237,43 @@ def test_sparse_matrices_keep_the_scales_of_the_first_rows():
     before = encoder._scales.values
     encoder.partial_fit(X * 3)
     assert encoder._scales.values.tolist() == before.tolist()
+
+
+@pytest.mark.parametrize("numeric", ["standardize", "log"])
+@pytest.mark.parametrize("value", [5.0, 0.0, 21.0, 400.0])
+@pytest.mark.parametrize("size", [10, 500])
+def test_a_column_that_stands_still_keeps_its_unit(numeric, value, size):
+    rng = np.random.default_rng(0)
+    X = column(rng.normal(20, 4, 5000))
+    still = column(np.full(60 * size + 3500, value))
+    sizes = [500] * 10 + [size] * (len(still) // size)
+    encoder = fed(np.r_[X, still], sizes, numeric=numeric)
+    assert encoder.transform(still[:5]).nnz == 0
+    quiet = encoder._encodings[0]
+    encoder.partial_fit(X[:size])
+    for _, _, factor, offset in moves([quiet], encoder._encodings):
+        assert 0.3 < factor < 5  # what was learned is not begun anew
+        assert abs(offset) < 5
+    for begin in [*range(0, 5000, 500)] * 3:
+        encoder.partial_fit(X[begin : begin + 500])
+    features = encoder.transform(X).toarray()
+    assert features.std() == pytest.approx(1, abs=0.15)
+    assert features.mean() == pytest.approx(0, abs=0.15)
+
+
+def test_predictions_do_not_jump_when_a_still_sensor_moves_again():
+    rng = np.random.default_rng(0)
+
+    def rows(n, *, is_still):
+        X = np.c_[np.full(n, 5.0) if is_still else rng.normal(20, 4, n), rng.normal(size=n)]
+        return X, X @ [0.5, 1.0]
+
+    model = FMRegressor(solver=Adam(), rank=2, search=None, random_state=0)
+    for _ in range(40):
+        model.partial_fit(*rows(250, is_still=False))
+    for _ in range(60):
+        model.partial_fit(*rows(500, is_still=True))
+    X, y = rows(500, is_still=False)
+    for n in (1, 100):
+        model.partial_fit(*rows(n, is_still=False))
+        assert np.sqrt(np.mean((model.predict(X) - y) ** 2)) < 0.5  # was 4.6 and 2.8

@@ -183,8 +183,8 @@ def test_dates_come_back(parts):
     back = encoder.inverse_transform(X)
     assert back["when"].dtype == "M8[s]"
     np.testing.assert_array_equal(back["when"].to_numpy(), DATES)
-    np.testing.assert_array_equal(back["stay"], (DATES - DATES[0]) / np.timedelta64(1, "s"))
-    assert (encoder.transform(back[["when"]].join(table[["city", "stay"]])) != X).nnz == 0
+    np.testing.assert_array_equal(back["stay"], DATES - DATES[0])
+    assert (encoder.transform(back) != X).nnz == 0
     encoder, X = encoded(table, dates=parts)
     found = encoder.inverse_transform(X)["when"].to_numpy()
     np.testing.assert_array_equal(np.isnat(found), np.isnat(DATES))

@@ -7,6 +7,7 @@ from fitted import draw_fitted, draw_table, fit_known
 from scipy import sparse
 
 import sparsefm as fm
+from sparsefm.encoding import TableEncoder
 from sparsefm.inspection.field_explanation import Background
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -94,6 +95,13 @@ def test_a_row_that_is_the_average(fitted):
 def test_only_one_row_is_explained(monkeypatch):
     pa, pl = pytest.importorskip("pyarrow"), pytest.importorskip("polars")
     n, row = 3, 1
+    read = []
+    encode = TableEncoder._features
+
+    def counted(self, data, *learned):
+        read.append(data.shape[0])
+        return encode(self, data, *learned)
+
     X = np.random.default_rng(0).normal(size=(40, 4)).round(2)
     y, split = X[:, 0] * X[:, 1], Background.split
     explained = []
@@ -110,8 +118,11 @@ def test_only_one_row_is_explained(monkeypatch):
     for table in tables:
         model = fm.FMRegressor(rank=2, epochs=1, search=None, solver=fm.Adam()).fit(table, y)
         some = table[:n]
-        axes = plots.waterfall(model, some, row)
-        assert explained == [1]
+        with monkeypatch.context() as patch:
+            patch.setattr(TableEncoder, "_features", counted)
+            axes = plots.waterfall(model, some, row)
+        assert (read, explained) == ([1], [1])
+        read.clear()
         whole = model.explain_fields(some)
         order = np.argsort(-np.abs(whole.contributions[row]), kind="stable")
         lengths = [length for _, length, _ in bars(axes)]

@@ -86,7 +86,9 @@ def _read_arrow_times(column: Any, name: str) -> Column:
         return read_durations(column.to_numpy(), name)
     if pa.types.is_time(kind):
         ticks = column.cast(pa.time64("ns")).cast(pa.int64())
-        return as_seconds(ticks.cast(pa.float64(), safe=False).to_numpy() / 1e9, name)
+        return as_seconds(
+            ticks.cast(pa.float64(), safe=False).to_numpy() / 1e9, name, "times of day"
+        )
     if not (pa.types.is_date(kind) or pa.types.is_timestamp(kind)):
         raise temporal(name, kind)
     if pa.types.is_date(kind) or kind.tz is None:

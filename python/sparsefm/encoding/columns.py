@@ -14,6 +14,7 @@ import numpy.typing as npt
 from sparsefm.encoding.tables import Column, Dates, Labels, Lists, Numbers, Value
 
 NOTHING, UNKNOWN = -1, -2  # instead of an output column: the value zero, one never seen before
+TIMES = {"dates", "durations", "times of day"}  # of what a column may hold
 
 Codes = npt.NDArray[np.int32]
 Values = npt.NDArray[np.float64]
@@ -158,7 +159,26 @@ def kind_of_column(column: Column) -> str:
     """Return what a column holds that is not empty."""
     if isinstance(column, Lists | Dates):
         return "lists" if isinstance(column, Lists) else "dates"
-    return "numbers" if isinstance(column, Numbers) else kind(column.values[0])
+    return column.kind if isinstance(column, Numbers) else kind(column.values[0])
+
+
+def kind_so_far(known: str | None, column: Column) -> str | None:
+    """Return what a column holds and has held, None as long as all of it is missing."""
+    return known if known or all_missing(column) else kind_of_column(column)
+
+
+def check_kind(known: str | None, column: Column, name: str) -> None:
+    """Refuse dates, durations and times of day where there was something else, and the reverse.
+
+    As numbers they would be in another unit. Encodings tell all others apart.
+    """
+    if known is None or (isinstance(column, Numbers) and column.kind == known):
+        return
+    if all_missing(column) or (isinstance(column, Lists) and not column.items.values):
+        return
+    found = kind_of_column(column)
+    if found != known and not TIMES.isdisjoint((found, known)):
+        raise changed(name, "text or categories" if known == "text" else known, found)
 
 
 def all_missing(column: Column) -> bool:
@@ -175,5 +195,5 @@ def all_missing(column: Column) -> bool:
 def changed(name: str, was: str, found: str) -> TypeError:
     """Return the error that a column is of another kind than in training."""
     return TypeError(
-        f"column {name!r} held {was} in training, but holds {found} now: convert it as it was"
+        f"column {name!r} held {was} in training, but holds {found} now: convert it to {was}"
     )

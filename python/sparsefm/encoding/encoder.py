@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,8 @@ from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.encoding.streams import Watch, warn_of_few_rows
 from sparsefm.io.values import register
 from sparsefm.snapshots import aside, consistent
+
+Learned: TypeAlias = tuple[list[Encoding] | None, Scales, Sequence[str | None]]
 
 
 @register("encoder")
@@ -140,6 +142,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
     _names: Names | None = None  # also those that are not text
     _warns: bool | None = None  # of identifiers; None: if `numeric` is "auto"
     _follows = False  # whether statistics follow the rows of a stream
+    _held: Sequence[str | None] = ()  # what the columns that are fields held; older files: ()
 
     def __init__(
         self,
@@ -185,7 +188,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         """
         self._follows = False
         data = self._read(X, self, anew=True)
-        self._remember(data, *self._learn(data, sample_weight, anew=True), self)
+        self._remember(data, self._learn(data, sample_weight, anew=True), self)
         return self
 
     @aside
@@ -199,7 +202,7 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         anew = not hasattr(self, "n_features_in_")
         self._follows = True
         data = self._read(X, self, anew=anew)
-        self._remember(data, *self._learn(data, sample_weight, anew=anew), self)
+        self._remember(data, self._learn(data, sample_weight, anew=anew), self)
         if anew:
             warn_of_few_rows(self, data.shape[0])
         return self
@@ -238,7 +241,10 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
             Names of the input columns, if they were fitted without.
         """
         check_is_fitted(self)
-        fields = self._input_names(input_features)
+        fields = self._column_names
+        if input_features is not None:
+            known = getattr(self, "feature_names_in_", None)
+            fields = input_names(input_features, known, self.n_features_in_)
         if self._encodings is None:
             return np.array(fields, object)
         names = np.empty(self.n_features_out_, object)
@@ -324,24 +330,23 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
     def _read_known(self, X: Any, owner: Any) -> Input:
         """Return a table like that of the fit, checked."""
         data, separators = read(X, owner, self._names), separators_of(self)
-        return replace(data, weights=self._weights, separators=separators)
+        return replace(data, weights=self._weights, separators=separators, held=self._held)
 
     def _learn_encode(self, X: Any, sample_weight: Any, owner: Any, *, anew: bool) -> _core.Csr:
         data = self._read(X, owner, anew=anew).keeping()
-        encodings, scales = self._learn(data, sample_weight, anew=anew)
-        encoded = self._features(data, encodings, scales)
-        self._remember(data, encodings, scales, owner)
+        learned = self._learn(data, sample_weight, anew=anew)
+        encoded = self._features(data, *learned[:2])
+        self._remember(data, learned, owner)
         return encoded
 
     def _read(self, X: Any, owner: Any, *, anew: bool) -> Input:
         check_settings(self)
         data = read(X, owner, self._names, reset=anew, extend=not anew)
+        data = replace(data, held=() if anew else self._held)
         return data if data.is_sparse else with_lists(data, self, anew=anew)
 
-    def _learn(
-        self, data: Input, sample_weight: Any, *, anew: bool
-    ) -> tuple[list[Encoding] | None, Scales]:
-        """Return the encodings of all columns, or the scales of a sparse matrix."""
+    def _learn(self, data: Input, sample_weight: Any, *, anew: bool) -> Learned:
+        """Return the encodings of all columns, the scales of a sparse matrix, and the kinds."""
         weights = scaled_weights(sample_weight, data.shape[0], stream=self._follows)
         if anew or "_watch" not in vars(self):
             self._watch = Watch()
@@ -354,17 +359,17 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
             check_width(data.shape[1], 0, np.dtype(np.float64).itemsize)  # the scales
             grown = scales.grown(data.as_csr(), weights)
             self._watch.check_matrix(data.as_csr(), weights, scales, data.names)
-            return None, grown
+            return None, grown, ()
         check_has_no_fields(self)
         settings = Settings.of(self, data.column_names, data.weights)
         warns = settings.others == "auto" if self._warns is None else self._warns
-        return learn(data, weights, encodings, settings, self._watch, warns=warns), scales
+        learned, held = learn(data, weights, encodings, settings, self._watch, warns=warns)
+        return learned, scales, held
 
-    def _remember(
-        self, data: Input, encodings: list[Encoding] | None, scales: Scales, owner: Any
-    ) -> None:
-        self._encodings, self._scales, self._names = encodings, scales, data.names
-        self._weights = data.weights
+    def _remember(self, data: Input, learned: Learned, owner: Any) -> None:
+        self._encodings, self._scales, self._held = learned
+        self._names, self._weights = data.names, data.weights
+        encodings, scales, _ = learned
         self._fields = (
             None if encodings is not None else fields_of_columns(self.fields, len(scales))
         )
@@ -384,12 +389,6 @@ class TableEncoder(FieldsMixin, InverseMixin, TransformerMixin, BaseEstimator): 
         lengths = [encoding.n_entries for encoding in encodings]
         encoded = encode(data, encodings, dtype, strict=self.unknown == "error")
         return assemble(encoded, shape, lengths, dtype)
-
-    def _input_names(self, given: Any) -> list[str]:
-        """Return the names of the input columns, which may be given if there are none."""
-        if given is None:
-            return self._column_names
-        return input_names(given, getattr(self, "feature_names_in_", None), self.n_features_in_)
 
 
 # Around what scikit-learn puts around them: names in tables are those of the same state.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -14,8 +14,11 @@ from sparsefm.io.reader import Reader
 
 MOVED = 0.1  # standard deviations, or the logarithm of their ratio, that make new statistics
 FARTHEST = 1e6  # standard deviations; beyond, a line through the first rows says nothing
+STILL = 0.95  # of the weight, of one value: what else there is says nothing of the deviation
 FORGOTTEN = 1e-9  # of the weight: a value of so few, and so old, rows counts no more
 POINTS = 512  # of a sample, at most; then every other is left out
+
+Moments: TypeAlias = tuple[int, float, float]  # exponent, and mean and deviation in its unit
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +62,30 @@ class Seen:
         moments = distribution.clipped(low, high).moments()
         return cls(_thinned(distribution), rows, weight, *moments, memory)._recent()
 
-    def has_moved(self, exponent: int, mean: float, std: float) -> bool:
-        """Return whether mean and deviation differ from others so much that it matters."""
+    def moved(self, exponent: int, mean: float, std: float) -> Moments | None:
+        """Return exponent, mean and deviation if they differ from others so much that it matters.
+
+        A column that stands still keeps its deviation, and its value becomes the mean, which is
+        encoded as nothing. So what was learned is there once it moves again. A deviation that goes
+        to zero would make values of millions of that.
+        """
         if self.std == 0:
-            return False
+            return None
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
-            own_mean, own_std = np.ldexp([self.mean, self.std], self.exponent - exponent)
-            grown = abs(np.log(own_std / std))
-            return bool(abs(own_mean - mean) > MOVED * std or grown > MOVED)
+            own_mean, own_std = np.ldexp([self.mean, self.std], self.exponent - exponent).tolist()
+            if own_std < std and (value := self._still_value()) is not None:
+                still = float(scale_down(np.array(value), exponent))
+                return None if still == mean else (exponent, still, std)
+            has_grown = bool(abs(np.log(own_std / std)) > MOVED)
+        has_moved = has_grown or abs(own_mean - mean) > MOVED * std
+        return (self.exponent, self.mean, self.std) if has_moved else None
+
+    def _still_value(self) -> float | None:
+        """Return the value of nearly all of the last rows, if there is one."""
+        weights = self.sample.weights
+        heaviest = int(np.argmax(weights))
+        is_still = weights[heaviest] > STILL * weights.sum()
+        return float(self.sample.values[heaviest]) if is_still else None
 
     def joined(
         self, more: Distribution, rows: int, low: float = -LARGEST, high: float = LARGEST
@@ -122,7 +141,7 @@ class Seen:
         return replace(self, sample=sample, rows=self.memory, weight=self.weight * share)
 
 
-def line(old: tuple[int, float, float], new: tuple[int, float, float]) -> tuple[float, float]:
+def line(old: Moments, new: Moments) -> tuple[float, float]:
     """Return factor and offset: the old value is the factor times the new one, plus the offset.
 
     The values are the same numbers, standardised by two sets of exponent, mean and deviation. Zero

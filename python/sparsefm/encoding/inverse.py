@@ -1,6 +1,6 @@
 """From features back to cells: what `TableEncoder.inverse_transform` returns."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 from itertools import pairwise
@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.data.validation import check_dtype
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import Encoding, Values, kind
+from sparsefm.encoding.columns import Encoding, Values
 from sparsefm.encoding.dates import Calendar
 from sparsefm.encoding.intervals import Bins, Spline, places_of
 from sparsefm.encoding.multi import Multi
@@ -22,7 +22,7 @@ from sparsefm.encoding.names import Names
 from sparsefm.encoding.numeric import Logarithm, Number
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.statistics import LARGEST
-from sparsefm.encoding.times import FARTHEST
+from sparsefm.encoding.times import FARTHEST, as_times
 from sparsefm.snapshots import consistent
 
 Cells = npt.NDArray[Any]
@@ -42,6 +42,7 @@ class InverseMixin:
         _scales: Scales
         _names: Names | None
         _weights: Mapping[int, int]
+        _held: Sequence[str | None]
 
         @property
         def _column_names(self) -> list[str]: ...
@@ -59,7 +60,7 @@ class InverseMixin:
         and unknown categories are None or NaN. Values of a list with weights are a dict; weights
         that have a column of their own are there, divided as `combiner` says. Dates come back in
         whole seconds, as exactly as `dtype` allows, those with a time zone in UTC; missing ones are
-        NaT. Durations and times of day come back as numbers of seconds.
+        NaT. Durations and times of day come back as such, up to rounding; in bins as seconds.
 
         Parameters
         ----------
@@ -89,14 +90,16 @@ class InverseMixin:
         eps = float(np.finfo(check_dtype(self.dtype)).eps)
         parts = _by_field(matrix, self.fields_, len(self._encodings), eps)
         names, cells = self._column_names, dict[int, Cells]()
-        for position, encoding, entries in zip(
-            self._field_positions, self._encodings, parts, strict=True
+        kinds = self._held or [None] * len(self._encodings)
+        for position, encoding, entries, held in zip(
+            self._field_positions, self._encodings, parts, kinds, strict=True
         ):
             if position in self._weights:
                 pair = weighted_cells(encoding, entries, names[position])
                 cells[position], cells[self._weights[position]] = pair
             else:
-                cells[position] = cells_of(encoding, entries, names[position])
+                found = cells_of(encoding, entries, names[position])
+                cells[position] = found if isinstance(encoding, Bins) else as_times(found, held)
         columns = [cells[position] for position in range(self.n_features_in_)]
         if self._names is None:
             return _stacked(columns)
@@ -318,8 +321,8 @@ def _by_field(
 
 
 def _stacked(columns: list[Cells]) -> Cells:
-    """Return columns as an array, of objects if there are dates beside others."""
-    if len({cells.dtype.kind == "M" for cells in columns}) > 1:
+    """Return columns as an array, of objects if there are dates or durations beside others."""
+    if len({cells.dtype.kind if cells.dtype.kind in "mM" else "" for cells in columns}) > 1:
         columns = [cells.astype(object) for cells in columns]
     return np.column_stack(columns)
 
@@ -346,6 +349,4 @@ def _typed(cells: Cells) -> Any:
     if cells.dtype != object:
         return cells
     found = next((cell for cell in cells if cell is not None), None)
-    if found is None or isinstance(found, list | dict) or kind(found) != "numbers":
-        return cells
-    return pd.Categorical(cells)
+    return pd.Categorical(cells) if type(found) in (int, float) else cells

@@ -1,6 +1,6 @@
 """Learning the encodings of all columns of a table, and what is new to those that are known."""
 
-from sparsefm.encoding.columns import Encoding, Values, n_outputs
+from sparsefm.encoding.columns import Encoding, Values, kind_so_far, n_outputs
 from sparsefm.encoding.reading import Input
 from sparsefm.encoding.settings import Settings
 from sparsefm.encoding.size import check_size
@@ -15,8 +15,10 @@ def learn(
     watch: Watch,
     *,
     warns: bool,
-) -> list[Encoding]:
+) -> tuple[list[Encoding], list[str | None]]:
     """Return the encodings of all columns, with what is new to those that are known.
+
+    The second list has what each column holds, None where all of it is missing.
 
     Parameters
     ----------
@@ -36,10 +38,13 @@ def learn(
         weights = weights[counted]
     end = n_outputs(known)
     encodings: list[Encoding] = []
+    held: list[str | None] = []
     for position, column in zip(data.field_positions, data.columns(), strict=True):
         name, field = settings.names[position], len(encodings)
         if counted is not None:
             column = column.take(counted)
+        before_now = data.held[field] if field < len(data.held) else None
+        held.append(kind_so_far(before_now, column))
         if field < len(known):
             encoding, before = known[field], known[field].n_outputs
             encoding = awakened(encoding, position, column, weights, end, settings)
@@ -52,4 +57,4 @@ def learn(
         end += encoding.n_outputs - before
         check_size(encoding, before, name, end)
         encodings.append(encoding)
-    return encodings
+    return encodings, held

@@ -218,7 +218,7 @@ def _read_polars_times(series: Any, name: str) -> Column:
     if dtype == pl.Duration:
         return read_durations(series.to_numpy(), name)
     if dtype == pl.Time:
-        return as_seconds(series.cast(pl.Int64).to_numpy() / 1e9, name)
+        return as_seconds(series.cast(pl.Int64).to_numpy() / 1e9, name, "times of day")
     if dtype == pl.Date or dtype.time_zone is None:
         return read_dates(series.to_numpy(), name)
     clock = series.dt.replace_time_zone(None).to_numpy()

@@ -17,7 +17,7 @@ from sparsefm.encoding.columns import (
     missing_name,
     with_missing,
 )
-from sparsefm.encoding.following import Seen
+from sparsefm.encoding.following import Moments, Seen
 from sparsefm.encoding.statistics import LARGEST, Distribution, scale_down
 from sparsefm.encoding.tables import Column, Numbers
 
@@ -99,11 +99,15 @@ class Number:
             low, high = seen.sample.usual_range()
             new = replace(new, low=low, high=high)
             seen = Seen.of(seen.sample, seen.rows, low, high, MEMORY)
-        elif not seen.has_moved(self.exponent, self.mean, self.std):
+            moments: Moments | None = (seen.exponent, seen.mean, seen.std)
+        else:
+            moments = seen.moved(self.exponent, self.mean, self.std)
+        if moments is None:
             return new
         if seen.std == 0:
             return replace(self, followed=seen)
-        return replace(new, exponent=seen.exponent, mean=seen.mean, std=seen.std, followed=seen)
+        exponent, mean, std = moments
+        return replace(new, exponent=exponent, mean=mean, std=std, followed=seen)
 
     def scaled(self, distribution: Distribution) -> Distribution:
         """Return the distribution of what is standardised."""

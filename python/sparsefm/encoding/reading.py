@@ -4,7 +4,7 @@ scikit-learn's own checks take longer than a row of a table. They run when somet
 new, and find the words.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from sklearn.utils import check_array
 from sparsefm import _core
 from sparsefm.data.csr import as_csr, as_scipy
 from sparsefm.data.validation import read_array, unmasked
-from sparsefm.encoding.columns import as_numbers
+from sparsefm.encoding.columns import as_numbers, check_kind
 from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.names import Names, check_names, made_up
 from sparsefm.encoding.objects import array_table, list_parts, no_lists, record_table
@@ -42,6 +42,8 @@ class Input:
         From the positions of columns of lists to those of the columns of their weights.
     separators : mapping of int to str
         What divides text into lists, in the columns at these positions.
+    held : sequence of str or None
+        What the first columns that are fields held in training, None where it is not known.
     kept : list of Column, optional
         The columns, if they have been read already.
     """
@@ -51,6 +53,7 @@ class Input:
     names: Names | None
     weights: Mapping[int, int] = field(default_factory=dict)
     separators: Mapping[int, str] = field(default_factory=dict)
+    held: Sequence[str | None] = ()
     kept: list[Column] | None = None
 
     @property
@@ -78,12 +81,26 @@ class Input:
         """Yield the columns that are fields, one at a time; lists have their weights with them.
 
         The last time, none of them is kept any longer.
+
+        Raises
+        ------
+        TypeError
+            If one holds something else than in training, in another unit.
         """
         if self.kept is not None:
             while last and self.kept:
                 yield self.kept.pop(0)
             yield from self.kept
-        elif self.is_sparse:
+            return
+        names = self.field_names
+        for place, column in enumerate(self._read()):
+            if place < len(self.held):
+                check_kind(self.held[place], column, names[place])
+            yield column
+
+    def _read(self) -> Iterator[Column]:
+        """Yield the columns that are fields, as they are."""
+        if self.is_sparse:
             by_column = as_scipy(self.data).tocsc()
             for position in range(self.shape[1]):
                 yield Numbers(by_column[:, [position]].toarray().ravel())
@@ -101,6 +118,15 @@ class Input:
     def keeping(self) -> "Input":
         """Return the same, its columns read once for all."""
         return self if self.is_sparse else replace(self, kept=list(self.columns()))
+
+    def only(self, row: int) -> "Input":
+        """Return the same with one row alone; the others are not read."""
+        data: Any = self.data
+        if isinstance(data, _core.Csr):
+            data = _as_csr(as_scipy(data)[[row]])
+        else:
+            data = data.only(row) if isinstance(data, Table) else data[[row]]
+        return replace(self, data=data, shape=(1, self.shape[1]))
 
     def as_csr(self) -> _core.Csr:
         """Return the numbers as they are, in a sparse matrix."""

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sparsefm.data.csr import MAX_FEATURES
 from sparsefm.encoding.categories import Categories, Hashed
-from sparsefm.encoding.columns import UNKNOWN, Encoding, Values
+from sparsefm.encoding.columns import TIMES, UNKNOWN, Encoding, Values
 from sparsefm.encoding.dates import CATEGORIES, PARTS, WEEKDAYS, Calendar, Cycle, Part
 from sparsefm.encoding.encoder import TableEncoder
 from sparsefm.encoding.fields import fields_of_columns
@@ -31,6 +31,7 @@ from sparsefm.io.strings import read_strings, strings_to_arrays
 from sparsefm.io.values import parameters_from_json, shown, to_json
 
 KINDS = {Number: "number", Logarithm: "log", Bins: "bins", Spline: "spline", Hashed: "hashed"}
+HELD = {"numbers", "text", "truth values", "lists", *TIMES}  # what columns may hold
 NUMBERS = {bool: "bool", int: "int64", float: "float64"}  # of categories that are not text
 
 
@@ -51,6 +52,7 @@ def encoder_to_content(encoder: TableEncoder) -> tuple[dict[str, Any], Arrays]:
         "text_names": names is not None and names.are_text,
         "columns": None,
         "weights": [list(pair) for pair in encoder._weights.items()],
+        "held": list(encoder._held),
     }
     if encoder._encodings is None:
         return header, {"scales": encoder._scales.values}
@@ -81,6 +83,7 @@ def read_encoder(reader: Reader) -> TableEncoder:
         encoder._encodings = [_read_encoding(reader.part(str(j), header)) for j, header in columns]
         encoder._scales = Scales(np.empty(0))
         encoder._weights = _read_weights(reader, len(encoder._encodings))
+        encoder._held = _read_held(reader, len(encoder._encodings))
         encoder.n_features_in_ = len(encoder._encodings) + len(encoder._weights)
         encoder.n_features_out_ = _count_features(encoder._encodings)
     else:
@@ -115,6 +118,16 @@ def _read_weights(reader: Reader, n_fields: int) -> dict[int, int]:
     ):
         raise FileFormatError(f"has an encoder with damaged weights of lists: {shown(pairs)}")
     return dict(pairs)
+
+
+def _read_held(reader: Reader, n_fields: int) -> list[str | None]:
+    """Return what each column held; of older files it is not known."""
+    held = reader.entry("held", list) if reader.has_entry("held") else []
+    if len(held) not in (0, n_fields) or any(
+        one is not None and (type(one) is not str or one not in HELD) for one in held
+    ):
+        raise FileFormatError(f"has an encoder with damaged kinds of columns: {shown(held)}")
+    return held
 
 
 def _read_fields(fields: Any, n_columns: int) -> npt.NDArray[np.intp] | None:

@@ -33,6 +33,8 @@ class Distribution:
         """Return the distribution of a column, its missing values (NaN) left out."""
         present = ~np.isnan(values)
         values = values[present] + 0.0  # 0.0 and -0.0 are one value
+        if len(values) == 1:  # as in streams of single rows
+            return cls(values, np.ones(1) if weights is None else weights[present])
         if weights is None:
             distinct, counts = np.unique(values, return_counts=True)
             return cls(distinct, counts.astype(np.float64))
@@ -91,6 +93,8 @@ class Distribution:
             return 0, 0.0, 0.0
         exponent = int(np.frexp(np.abs(self.values).max())[1])
         scaled = scale_down(self.values, exponent)
+        if len(scaled) == 1:
+            return exponent, float(scaled[0]), 0.0
         share = self.weights / self.weights.sum()
         near = scaled[len(scaled) // 2]  # the mean of distances from it keeps more digits
         mean = near + np.sum(share * (scaled - near))

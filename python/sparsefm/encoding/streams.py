@@ -171,7 +171,7 @@ class Watch:
 
     def check_identifier(self, column: Column, name: str) -> None:
         """Warn if numbers look like identifiers."""
-        if not isinstance(column, Numbers) or column.is_time:
+        if not isinstance(column, Numbers) or column.kind != "numbers":
             return
         why = reason(column.values, name)
         if why is not None:

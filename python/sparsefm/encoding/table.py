@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from numbers import Real
 from types import MappingProxyType
@@ -101,6 +101,11 @@ class Table:
                 if position in separators:
                     lists = self._divided(series, name, separators[position])
                 yield self.read_column(series, name) if lists is None else lists
+
+    def only(self, row: int) -> "Table":
+        """Return a table of one row."""
+        series = [rows_of(one, row, row + 1) for one in self.series]
+        return replace(self, series=series, shape=(1, self.shape[1]))
 
     def _divided(self, series: Any, name: str, separator: str) -> Lists | None:
         """Return a column of text as lists; None if it holds something else."""

@@ -27,13 +27,13 @@ class Numbers:
         NaN where missing.
     exact : ndarray of int, shape (n,), optional
         The same, if they are integers that float64 does not tell apart.
-    is_time : bool
-        Whether they are seconds: durations or times of day.
+    kind : {"numbers", "durations", "times of day"}
+        What they are; the last two are in seconds.
     """
 
     values: npt.NDArray[np.float64]
     exact: npt.NDArray[Any] | None = None
-    is_time: bool = False
+    kind: str = "numbers"
 
     @property
     def n_rows(self) -> int:
@@ -43,7 +43,7 @@ class Numbers:
     def take(self, rows: npt.NDArray[np.bool_]) -> "Numbers":
         """Return the column of some of the rows."""
         exact = None if self.exact is None else self.exact[rows]
-        return Numbers(self.values[rows], exact, self.is_time)
+        return Numbers(self.values[rows], exact, self.kind)
 
     def show(self, row: int) -> str:
         """Return what a row holds, for an error message."""
@@ -361,6 +361,8 @@ def _plain(value: Any, name: str) -> Value:
         return str.__str__(value)
     if isinstance(value, bool | np.bool_):
         return bool(value)
+    if type(value) is timedelta:
+        return _duration_text(value)
     if kind_of(value, name) in ("date", "interval"):
         return str(value)
     if not isinstance(value, Integral):
@@ -374,6 +376,13 @@ def _plain(value: Any, name: str) -> Value:
     if not -(2**63) <= int(value) < 2**64:
         raise ValueError(f"column {name!r} holds {value}, beyond 64 bits: make the column text")
     return int(value)
+
+
+def _duration_text(value: timedelta) -> str:
+    """Return a duration as pandas writes its own, so that categories of all libraries are equal."""
+    minutes, second = divmod(value.seconds, 60)
+    clock = time(minutes // 60, minutes % 60, second, value.microseconds)
+    return f"{value.days} days {'+' if value.days < 0 else ''}{clock}"
 
 
 def _distinct(codes: Integers, values: list[Value]) -> tuple[Integers, list[Value]]:

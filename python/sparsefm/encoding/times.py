@@ -46,12 +46,32 @@ def read_durations(values: npt.NDArray[Any], name: str) -> Numbers:
     # In floats, for int64 overflows where days become seconds.
     ticks = values.astype(np.int64).astype(np.float64) * steps
     seconds = ticks * SECONDS.get(unit, 1) / PARTS.get(unit, 1)
-    return as_seconds(np.where(missing, np.nan, seconds), name)
+    return as_seconds(np.where(missing, np.nan, seconds), name, "durations")
 
 
-def as_seconds(values: Any, name: str) -> Numbers:
-    """Return the column of durations or times of day that have been read as numbers of seconds."""
-    return replace(as_finite(values, name), is_time=True)
+def as_seconds(values: Any, name: str, kind: str) -> Numbers:
+    """Return the column of "durations" or "times of day" that have been read as seconds."""
+    return replace(as_finite(values, name), kind=kind)
+
+
+def as_times(cells: npt.NDArray[Any], kind: str | None) -> npt.NDArray[Any]:
+    """Return seconds as the "durations" or "times of day" that they were; others as they are."""
+    if kind not in ("durations", "times of day"):
+        return cells
+    seconds = cells.astype(np.float64)  # None becomes NaN
+    missing = np.isnan(seconds)
+    seconds[missing] = 0
+    if kind == "durations":
+        unit = "ns" if (np.abs(seconds) < 2**63 / 1e9).all() else "us"
+        most = 2.0**62  # ticks
+        durations = np.clip(np.round(seconds * PARTS[unit]), -most, most).astype(f"m8[{unit}]")
+        durations[missing] = np.timedelta64("NaT")
+        return durations
+    ticks = np.round(np.clip(seconds, 0, 86_400 - 1e-6) * 1e6).astype("M8[us]").tolist()
+    times = np.empty(len(ticks), object)
+    times[:] = [moment.time() for moment in ticks]
+    times[missing] = None
+    return times
 
 
 def zone_name(zone: Any) -> str:
@@ -87,11 +107,15 @@ def read_temporal(rows: Sequence[Any], name: str) -> Column:
     missing = np.fromiter(map(is_missing, rows), bool, len(rows))
     found = [value for value, lost in zip(rows, missing, strict=True) if not lost]
     kinds = set(map(type, found))
-    for family, read in ((timedelta, _seconds), (np.timedelta64, _seconds), (time, _clock)):
+    for family, read, what in (
+        (timedelta, _seconds, "durations"),
+        (np.timedelta64, _seconds, "durations"),
+        (time, _clock, "times of day"),
+    ):
         if all(issubclass(kind, family) for kind in kinds):
             seconds = np.full(len(rows), np.nan)
             seconds[~missing] = [read(value, name) for value in found]
-            return as_seconds(seconds, name)
+            return as_seconds(seconds, name, what)
     if not all(map(_is_date, kinds)):
         listed = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise TypeError(

@@ -63,9 +63,11 @@ class Numbers:
             return replace(self, followed=Seen.of(distribution, len(y)))
         seen = self.followed.joined(distribution, len(y))
         new = replace(self, followed=seen)
-        if not seen.has_moved(self.exponent, self.mean, self.std):
+        moments = seen.moved(self.exponent, self.mean, self.std)
+        if moments is None:
             return new
-        return replace(new, exponent=seen.exponent, mean=seen.mean, std=seen.std)
+        exponent, mean, std = moments
+        return replace(new, exponent=exponent, mean=mean, std=std)
 
     def line(self, new: Numbers) -> tuple[float, float]:
         """Return factor and offset: these codes are factor times the new ones, plus offset."""

@@ -151,20 +151,20 @@ class InsightMixin:
         )
 
         formula, encoder = self._formula(target), self.encoder_
-        data = encoder._read_known(self._in_memory(X), self).keeping()
-        chosen = np.ones(data.shape[0], bool)
+        data = encoder._read_known(self._in_memory(X), self)
         if row is not None:
-            check_row(row, len(chosen))
-            chosen = np.arange(len(chosen)) == row
+            check_row(row, data.shape[0])
+            data = data.only(row)
+        data = data.keeping()
         rows = self._rows(background, "background")
         names = np.array(encoder.field_names_, object)
         split = Background(formula, rows)
         columns: Iterable[Column] = data.columns()
         if encoder._fields is not None:
             columns = active_columns(as_scipy(data.as_csr()), encoder.fields_, self._names())
-        cells = [column if chosen.all() else column.take(chosen) for column in columns]
+        cells = list(columns)
         features = as_scipy(encoder._features(data, encoder._encodings, encoder._scales))
-        parts = split.split(features[chosen])
+        parts = split.split(features)
         return FieldExplanation(split.average, *parts, names, cells)
 
     @consistent
