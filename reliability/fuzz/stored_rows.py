@@ -19,7 +19,7 @@ TEXTS = {
     "queries": "1 qid:3 1:1\n0 qid:4 2:1\n",
     "fields": "1 0:1:1 1:4:0.5\n0 0:2:1 2:5:1\n",
 }
-REFUSALS = (ValueError, MemoryError)  # of rows that no model can be trained on
+REFUSALS = (ValueError, MemoryError, fm.DivergenceError)  # of rows that train no model
 
 
 @cache
