@@ -191,6 +191,26 @@ def test_text_that_was_all_missing(tmp_path):
     assert_encoded(encoder, nothing, feed, tmp_path / "columns.onnx")
 
 
+# --- categories ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gaps", [True, False])
+def test_missing_text_beside_empty_text(gaps, tmp_path):
+    encoder = fitted(table(g=["", "a", None if gaps else "b", "b"] * 10))
+    new = table(g=["", None, "a", "new", "b"])
+    feed = {"g": np.array(["", "no category", "a", "new", "b"], object)}
+    if gaps:
+        feed |= {"g": new["g"].fillna("").to_numpy(object), "g:missing": new["g"].isna().to_numpy()}
+    assert_encoded(encoder, new, feed, tmp_path / "columns.onnx")
+
+
+def test_categories_that_are_whole_numbers_as_floats(tmp_path):
+    encoder = fitted(pd.DataFrame({"g": pd.Categorical([1.0, -2.0, np.nan, 5.0] * 10)}))
+    given = np.array([5.0, np.nan, 1.0, -2.0, 3.0, 1.5, 2.0**60])
+    new = pd.DataFrame({"g": pd.Categorical(given)})
+    assert_encoded(encoder, new, {"g": given}, tmp_path / "columns.onnx")
+
+
 # --- hashed columns ------------------------------------------------------------------------------
 
 
@@ -287,12 +307,15 @@ def test_dates_with_a_time_zone(zone, parts, tmp_path):
     assert_encoded(encoder, new, feed, tmp_path / "columns.onnx")
 
 
+@pytest.mark.parametrize("parts", ["auto", "month", ("dayofyear", "day")], ids=str)
 @pytest.mark.parametrize("value", ["NaT", "2024-02-29 12:30"])
-def test_dates_of_one_value(value, tmp_path):
+def test_dates_of_one_value(value, parts, tmp_path):
     train = pd.DataFrame({"when": np.array([value] * 40, "M8[us]"), "x": [1.5, 2.5] * 20})
-    encoder = fitted(train)
-    feed = {"when": train["when"].to_numpy().astype(np.int64), "x": train["x"].to_numpy()}
-    assert_encoded(encoder, train, feed, tmp_path / "columns.onnx")
+    encoder = fitted(train, dates=parts)
+    new = train.assign(when=np.array(["1969-07-20", "NaT"] * 20, "M8[us]"))
+    for X in (train, new):
+        feed = {"when": X["when"].to_numpy().astype(np.int64), "x": X["x"].to_numpy()}
+        assert_encoded(encoder, X, feed, tmp_path / "columns.onnx")
 
 
 def test_periods_durations_and_times_of_day(tmp_path):

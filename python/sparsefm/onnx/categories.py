@@ -35,7 +35,8 @@ def codes_of(
     kinds = set(map(type, encoding.values))
     if kinds <= {str}:
         return _texts(graph, encoding, name, shape, missing)
-    if float in kinds or max(abs(int(value)) for value in encoding.values) >= EXACT:
+    numbers = list(map(float, encoding.values))
+    if not all(number.is_integer() and abs(number) < EXACT for number in numbers):
         raise refused(
             name,
             "its categories are numbers that are no whole ones, or too large: make them text, "
@@ -72,10 +73,16 @@ def _texts(
         raise refused(
             name, "a category is no text that other programs can hold: replace it, and fit"
         )
+    is_ambiguous = "" in known and missing != UNKNOWN
+    doc = "text" if is_ambiguous else "text; empty where it is missing"
+    given = graph.input(name, np.str_, shape, doc)
     known = {"": missing, **known}
-    given = graph.input(name, np.str_, shape, "text; empty where it is missing")
     keys = [text.encode() for text in known]
-    return _found(graph, given, list(known.values()), keys_strings=keys)
+    codes = _found(graph, given, list(known.values()), keys_strings=keys)
+    if not is_ambiguous:
+        return codes
+    doc = f"whether {name!r} is missing, which empty text is not"
+    return graph.add("Where", graph.input(f"{name}:missing", np.bool_, shape, doc), missing, codes)
 
 
 def _whole_numbers(

@@ -112,6 +112,14 @@ def _add_estimator(graph: Graph, estimator: Any) -> None:
     graph.output("predictions", bounded, np.float64, ("rows",))
 
 
+def _log_sigmoid(graph: Graph, z: str) -> str:
+    """Add log(1 / (1 + exp(-z))); ONNX Runtime has no Softplus of float64."""
+    one = graph.add("CastLike", 1.0, z)
+    rest = graph.add("Exp", graph.add("Neg", graph.add("Abs", z)))
+    low = graph.add("Min", z, graph.add("CastLike", 0.0, z))
+    return graph.add("Sub", low, graph.add("Log", graph.add("Add", rest, one)))
+
+
 def _row_inputs(graph: Graph, dtype: np.dtype[Any]) -> tuple[str, str]:
     shape = ("rows", "entries")
     return graph.input(IDS, np.int64, shape), graph.input(VALUES, dtype, shape)
@@ -133,7 +141,7 @@ def _add_classes(graph: Graph, scores: str, loss: Loss, classes: Any, dtype: np.
         if single:
             logits = graph.add("Concat", graph.add("Neg", scores), scores, axis=1)
         if not loss.is_of_all_classes:
-            logits = graph.add("Neg", graph.add("Softplus", graph.add("Neg", logits)))
+            logits = _log_sigmoid(graph, logits)
         probabilities = graph.add("Softmax", logits, axis=1)
         graph.output("probabilities", probabilities, dtype, ("rows", n_classes))
     labels = np.asarray(classes)
