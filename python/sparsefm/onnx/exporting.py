@@ -32,9 +32,10 @@ def export(model: Any, path: FilePath) -> None:
     count from the last feature. An estimator that was fitted on a
     table has inputs for each column, named as in ``encoder_.field_names_``: text for categories
     that are text, int64 for dates (microseconds since 1970), float64 for all others, of shape
-    (n,). A missing number is NaN, a missing date the least int64, missing text is empty. Lists are
-    (n, m), filled up with what is no value of theirs; ``name:missing`` says which are missing, and
-    ``name:weights``, or the column of the weights, has their weights. A hashed column has
+    (n,). A missing number is NaN, a missing date the least int64, missing text is empty, or is what
+    ``name:missing`` says where empty text is a category. Lists are (n, m), filled up with what is
+    no value of theirs; ``name:missing`` says which are missing, and ``name:weights``, or the column
+    of the weights, has their weights. A hashed column has
     ``name:hash``, int64: MurmurHash3 of its values, the least int64 where missing. Dates of a time
     zone have ``name:local``, too. A column of categories that was all missing in training has no
     input, and counts as missing. The file describes each input.

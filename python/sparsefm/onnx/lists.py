@@ -38,8 +38,7 @@ def lists(graph: Graph, encoding: Multi, name: str, weights: str | None) -> list
             codes = graph.add("Where", flag, UNKNOWN, codes)
             codes = graph.add("Concat", codes, item, axis=1)
         if given is not None:
-            ones = graph.cast(graph.add("Or", flag, graph.add("Not", flag)), np.float64)
-            given = graph.add("Concat", given, ones, axis=1)
+            given = graph.add("Concat", given, graph.add("Where", flag, 1.0, 1.0), axis=1)
     return [] if codes is None else [_combined(graph, codes, given, encoding.combiner)]
 
 
