@@ -1,5 +1,7 @@
 """Columns of lists, dates and hashes: ONNX Runtime encodes them as encoders do."""
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -238,6 +240,17 @@ def test_hashed_lists(combiner, weighted, tmp_path):
         X["much"], later["much"] = numbers_for(train, 2), numbers_for(new, 3)
         feed["much"] = padded(later["much"].where(later["much"].notna(), None), 0, np.float64)
     assert_encoded(fitted(X, **settings), later, feed, tmp_path / "columns.onnx")
+
+
+@pytest.mark.parametrize("combiner", COMBINERS)
+def test_weights_of_a_bucket_that_cancel(combiner, tmp_path):
+    rows = [list(row) for row in permutations([-1.5, 2.75, -1.25])] + [[0.75, -0.5, 1e308]]
+    train = table(g=[["a", "b", "c"]] * len(rows), much=rows)
+    encoder = fitted(train, hashed={"g": 1}, list_weights={"g": "much"}, combiner=combiner)
+    assert encoder.transform(train).nnz == 1  # of the last row
+    feed = {"g:hash": np.array([hashes(row) for row in train["g"]]), "much": np.array(rows)}
+    feed["g:missing"] = np.zeros(len(rows), bool)
+    assert_encoded(encoder, train, feed, tmp_path / "columns.onnx")
 
 
 # --- dates ---------------------------------------------------------------------------------------
