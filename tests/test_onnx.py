@@ -58,6 +58,21 @@ def test_estimators_of_sparse_matrices(tmp_path):
     assert_like(run(tmp_path / "model.onnx", padded(new, "f4")), model, new)
 
 
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [("two", "logistic"), ("two", "hinge"), ("three", "logistic"), ("three", "softmax")],
+)
+def test_classifiers_of_float64(kind, loss, tmp_path):
+    settings = {"rank": 3, "epochs": 2, "search": None, "solver": fm.Adam()}
+    train, y = rows()
+    model = fm.FMClassifier(**settings, loss=loss, dtype="float64").fit(train, y[kind])
+    fm.onnx.export(model, tmp_path / "model.onnx")
+    found = run(tmp_path / "model.onnx", columns(X))
+    if loss != "hinge":
+        assert_like(found, model, X)
+    np.testing.assert_allclose(found["scores"], model.decision_function(X), rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("loss", [None, "ordinal"])
 def test_scores_and_labels_far_out(loss, tmp_path):
     model = fm.FMClassifier(rank=2, solver=fm.Gibbs(burn_in=1, samples=3), loss=loss, n_threads=1)

@@ -1,5 +1,7 @@
 """Columns of lists, dates and hashes: ONNX Runtime encodes them as encoders do."""
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -191,6 +193,26 @@ def test_text_that_was_all_missing(tmp_path):
     assert_encoded(encoder, nothing, feed, tmp_path / "columns.onnx")
 
 
+# --- categories ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gaps", [True, False])
+def test_missing_text_beside_empty_text(gaps, tmp_path):
+    encoder = fitted(table(g=["", "a", None if gaps else "b", "b"] * 10))
+    new = table(g=["", None, "a", "new", "b"])
+    feed = {"g": np.array(["", "no category", "a", "new", "b"], object)}
+    if gaps:
+        feed |= {"g": new["g"].fillna("").to_numpy(object), "g:missing": new["g"].isna().to_numpy()}
+    assert_encoded(encoder, new, feed, tmp_path / "columns.onnx")
+
+
+def test_categories_that_are_whole_numbers_as_floats(tmp_path):
+    encoder = fitted(pd.DataFrame({"g": pd.Categorical([1.0, -2.0, np.nan, 5.0] * 10)}))
+    given = np.array([5.0, np.nan, 1.0, -2.0, 3.0, 1.5, 2.0**60])
+    new = pd.DataFrame({"g": pd.Categorical(given)})
+    assert_encoded(encoder, new, {"g": given}, tmp_path / "columns.onnx")
+
+
 # --- hashed columns ------------------------------------------------------------------------------
 
 
@@ -218,6 +240,17 @@ def test_hashed_lists(combiner, weighted, tmp_path):
         X["much"], later["much"] = numbers_for(train, 2), numbers_for(new, 3)
         feed["much"] = padded(later["much"].where(later["much"].notna(), None), 0, np.float64)
     assert_encoded(fitted(X, **settings), later, feed, tmp_path / "columns.onnx")
+
+
+@pytest.mark.parametrize("combiner", COMBINERS)
+def test_weights_of_a_bucket_that_cancel(combiner, tmp_path):
+    rows = [list(row) for row in permutations([-1.5, 2.75, -1.25])] + [[0.75, -0.5, 1e308]]
+    train = table(g=[["a", "b", "c"]] * len(rows), much=rows)
+    encoder = fitted(train, hashed={"g": 1}, list_weights={"g": "much"}, combiner=combiner)
+    assert encoder.transform(train).nnz == 1  # of the last row
+    feed = {"g:hash": np.array([hashes(row) for row in train["g"]]), "much": np.array(rows)}
+    feed["g:missing"] = np.zeros(len(rows), bool)
+    assert_encoded(encoder, train, feed, tmp_path / "columns.onnx")
 
 
 # --- dates ---------------------------------------------------------------------------------------
@@ -287,12 +320,15 @@ def test_dates_with_a_time_zone(zone, parts, tmp_path):
     assert_encoded(encoder, new, feed, tmp_path / "columns.onnx")
 
 
+@pytest.mark.parametrize("parts", ["auto", "month", ("dayofyear", "day")], ids=str)
 @pytest.mark.parametrize("value", ["NaT", "2024-02-29 12:30"])
-def test_dates_of_one_value(value, tmp_path):
+def test_dates_of_one_value(value, parts, tmp_path):
     train = pd.DataFrame({"when": np.array([value] * 40, "M8[us]"), "x": [1.5, 2.5] * 20})
-    encoder = fitted(train)
-    feed = {"when": train["when"].to_numpy().astype(np.int64), "x": train["x"].to_numpy()}
-    assert_encoded(encoder, train, feed, tmp_path / "columns.onnx")
+    encoder = fitted(train, dates=parts)
+    new = train.assign(when=np.array(["1969-07-20", "NaT"] * 20, "M8[us]"))
+    for X in (train, new):
+        feed = {"when": X["when"].to_numpy().astype(np.int64), "x": X["x"].to_numpy()}
+        assert_encoded(encoder, X, feed, tmp_path / "columns.onnx")
 
 
 def test_periods_durations_and_times_of_day(tmp_path):

@@ -183,11 +183,14 @@ def _rows(indptr: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
 
 
 def _scaled(weights: Values, indptr: npt.NDArray[np.int64]) -> Values:
-    """Return weights in units of the largest of their row: sums of them do not overflow."""
+    """Return weights in units near the largest of their row: sums of them do not overflow.
+
+    Units are powers of two, so weights that cancel still do.
+    """
     lengths = np.diff(indptr)
     lengths, begins = lengths[lengths > 0], indptr[:-1][lengths > 0]
     if len(begins) == 0:
         return weights
     with np.errstate(under="ignore"):
-        largest = np.maximum.reduceat(np.abs(weights), begins)
-        return np.asarray(weights / np.repeat(largest, lengths))
+        _, exponents = np.frexp(np.maximum.reduceat(np.abs(weights), begins))
+        return np.asarray(np.ldexp(weights, -np.repeat(exponents, lengths)))

@@ -35,7 +35,8 @@ def codes_of(
     kinds = set(map(type, encoding.values))
     if kinds <= {str}:
         return _texts(graph, encoding, name, shape, missing)
-    if float in kinds or max(abs(int(value)) for value in encoding.values) >= EXACT:
+    numbers = list(map(float, encoding.values))
+    if not all(number.is_integer() and abs(number) < EXACT for number in numbers):
         raise refused(
             name,
             "its categories are numbers that are no whole ones, or too large: make them text, "
@@ -66,22 +67,29 @@ def missing_of(encoding: Categories | Hashed) -> int:
 def _texts(
     graph: Graph, encoding: Categories, name: str, shape: tuple[str, ...], missing: int
 ) -> str:
-    """Look up text; what is missing is an empty one, unless that is a category."""
+    """Look up text; what is missing is an empty one, or has an input if that is a category."""
     known = {str(value): column for value, column in _columns(encoding)}
     if any("\0" in text or not is_utf8(text) for text in known):
         raise refused(
             name, "a category is no text that other programs can hold: replace it, and fit"
         )
+    has_flag = "" in known and missing != UNKNOWN
+    rest = "any that is no category" if "" in known else "empty"
+    doc = "text" if has_flag else f"text; {rest} {_absent(shape)}"
+    given = graph.input(name, np.str_, shape, doc)
     known = {"": missing, **known}
-    given = graph.input(name, np.str_, shape, "text; empty where it is missing")
     keys = [text.encode() for text in known]
-    return _found(graph, given, list(known.values()), keys_strings=keys)
+    codes = _found(graph, given, list(known.values()), keys_strings=keys)
+    if not has_flag:
+        return codes
+    doc = f"whether {name!r} is missing, which empty text is not"
+    return graph.add("Where", graph.input(f"{name}:missing", np.bool_, shape, doc), missing, codes)
 
 
 def _whole_numbers(
     graph: Graph, encoding: Categories, name: str, shape: tuple[str, ...], missing: int
 ) -> str:
-    given = graph.input(name, np.float64, shape, "whole numbers; NaN where missing")
+    given = graph.input(name, np.float64, shape, f"whole numbers; NaN {_absent(shape)}")
     is_missing = graph.add("IsNaN", given)
     numbers = graph.add("Where", is_missing, 0.0, given)
     codes = looked_up(graph, graph.cast(numbers, np.int64), encoding)
@@ -94,13 +102,18 @@ def _whole_numbers(
 def _hashed(graph: Graph, encoding: Hashed, name: str, shape: tuple[str, ...], missing: int) -> str:
     """Find the buckets of hashes, which no operator of ONNX computes."""
     doc = (
-        "MurmurHash3 (x86, 32 bits, seed 0) of the UTF-8 of text, or of the decimal digits of a "
-        "whole number; the least int64 where it is missing"
+        "MurmurHash3 (x86, 32 bits, seed 0) of the UTF-8 of text, of the decimal digits of a whole "
+        f"number, or of True or False; the least int64 {_absent(shape)}"
     )
     given = graph.input(f"{name}:hash", np.int64, shape, doc)
     unsigned = graph.add("Mod", given, 2**32)  # of a hash with a sign, too
     buckets = graph.add("Add", graph.add("Mod", unsigned, encoding.n_buckets), encoding.first)
     return graph.add("Where", graph.add("Equal", given, NOT_A_HASH), missing, buckets)
+
+
+def _absent(shape: tuple[str, ...]) -> str:
+    """Say where an input holds no value."""
+    return "where it is missing" if len(shape) == 1 else "to fill rows up"
 
 
 def _columns(encoding: Categories) -> list[tuple[Any, int]]:

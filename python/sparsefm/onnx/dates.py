@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from sparsefm.encoding.categories import Categories
+from sparsefm.encoding.columns import UNKNOWN
 from sparsefm.encoding.dates import Calendar, Cycle
 from sparsefm.encoding.numeric import Number
 from sparsefm.onnx.categories import looked_up, present
@@ -49,6 +50,8 @@ def dates(graph: Graph, encoding: Calendar, name: str) -> Pairs:
                 found.append((everywhere(graph, column, wave), wave))
         elif isinstance(part, Categories) and part.values:
             found.append(present(graph, looked_up(graph, getattr(local, key), part)))
+    if not found:  # all dates of the training were missing
+        found.append(present(graph, graph.add("Where", missing, UNKNOWN, UNKNOWN)))
     return with_missing(graph, found, missing, encoding.missing)
 
 

@@ -32,9 +32,10 @@ def export(model: Any, path: FilePath) -> None:
     count from the last feature. An estimator that was fitted on a
     table has inputs for each column, named as in ``encoder_.field_names_``: text for categories
     that are text, int64 for dates (microseconds since 1970), float64 for all others, of shape
-    (n,). A missing number is NaN, a missing date the least int64, missing text is empty. Lists are
-    (n, m), filled up with what is no value of theirs; ``name:missing`` says which are missing, and
-    ``name:weights``, or the column of the weights, has their weights. A hashed column has
+    (n,). A missing number is NaN, a missing date the least int64, missing text is empty, or is what
+    ``name:missing`` says where empty text is a category. Lists are (n, m), filled up with what is
+    no value of theirs; ``name:missing`` says which are missing, and ``name:weights``, or the column
+    of the weights, has their weights. A hashed column has
     ``name:hash``, int64: MurmurHash3 of its values, the least int64 where missing. Dates of a time
     zone have ``name:local``, too. A column of categories that was all missing in training has no
     input, and counts as missing. The file describes each input.
@@ -112,6 +113,14 @@ def _add_estimator(graph: Graph, estimator: Any) -> None:
     graph.output("predictions", bounded, np.float64, ("rows",))
 
 
+def _log_sigmoid(graph: Graph, z: str) -> str:
+    """Add log(1 / (1 + exp(-z))); ONNX Runtime has no Softplus of float64."""
+    one = graph.add("CastLike", 1.0, z)
+    rest = graph.add("Exp", graph.add("Neg", graph.add("Abs", z)))
+    low = graph.add("Min", z, graph.add("CastLike", 0.0, z))
+    return graph.add("Sub", low, graph.add("Log", graph.add("Add", rest, one)))
+
+
 def _row_inputs(graph: Graph, dtype: np.dtype[Any]) -> tuple[str, str]:
     shape = ("rows", "entries")
     return graph.input(IDS, np.int64, shape), graph.input(VALUES, dtype, shape)
@@ -133,7 +142,7 @@ def _add_classes(graph: Graph, scores: str, loss: Loss, classes: Any, dtype: np.
         if single:
             logits = graph.add("Concat", graph.add("Neg", scores), scores, axis=1)
         if not loss.is_of_all_classes:
-            logits = graph.add("Neg", graph.add("Softplus", graph.add("Neg", logits)))
+            logits = _log_sigmoid(graph, logits)
         probabilities = graph.add("Softmax", logits, axis=1)
         graph.output("probabilities", probabilities, dtype, ("rows", n_classes))
     labels = np.asarray(classes)

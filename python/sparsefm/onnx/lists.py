@@ -38,8 +38,7 @@ def lists(graph: Graph, encoding: Multi, name: str, weights: str | None) -> list
             codes = graph.add("Where", flag, UNKNOWN, codes)
             codes = graph.add("Concat", codes, item, axis=1)
         if given is not None:
-            ones = graph.cast(graph.add("Or", flag, graph.add("Not", flag)), np.float64)
-            given = graph.add("Concat", given, ones, axis=1)
+            given = graph.add("Concat", given, graph.add("Where", flag, 1.0, 1.0), axis=1)
     return [] if codes is None else [_combined(graph, codes, given, encoding.combiner)]
 
 
@@ -50,9 +49,8 @@ def _combined(graph: Graph, codes: str, given: str | None, combiner: str) -> tup
     if given is not None:
         usable = graph.add("And", known, graph.add("Not", graph.add("IsNaN", given)))
         weights = graph.add("Where", usable, given, 0.0)
-        if combiner != "sum":  # in units of the largest, whose squares do not overflow
-            sizes = graph.add("ReduceMax", graph.add("Abs", weights), axes=[1], keepdims=1)
-            weights = _divided(graph, weights, sizes)
+        if combiner != "sum":
+            weights = _scaled(graph, weights)
     same = graph.add("Equal", graph.unsqueeze(codes, 2), graph.unsqueeze(codes, 1))
     same = graph.cast(same, np.float64)
     values = graph.add("MatMul", same, graph.unsqueeze(weights, 2))
@@ -66,6 +64,14 @@ def _combined(graph: Graph, codes: str, given: str | None, combiner: str) -> tup
         squares = _sum(graph, graph.add("Mul", values, values))
         values = _divided(graph, values, graph.add("Sqrt", squares))
     return graph.add("Where", known, codes, 0), values
+
+
+def _scaled(graph: Graph, weights: str) -> str:
+    """Divide by a power of two near the largest, as `multi` does: squares do not overflow."""
+    sizes = graph.add("ReduceMax", graph.add("Abs", weights), axes=[1], keepdims=1)
+    exponents = graph.add("Floor", graph.add("Mul", graph.add("Log", sizes), 1 / np.log(2)))
+    powers = graph.add("Pow", 2.0, graph.add("Min", exponents, 1023.0))
+    return _divided(graph, weights, powers)
 
 
 def _sum(graph: Graph, values: str) -> str:
