@@ -22,7 +22,6 @@ from sparsefm.estimators.sources import (
     tables_to_fit,
 )
 from sparsefm.files import SparseData
-from sparsefm.files.fields import OTHER
 from sparsefm.files.reading import check_fields, occurring_fields
 
 STARTS = ("normal", "uniform")
@@ -108,9 +107,7 @@ def _train_on_files(job: Job, settings: dict[str, Any]) -> Any:
         )
 
     begins, init, width = options["zero_based"], settings.get("init"), None
-    if begins is not None and isinstance(
-        init, fm.Model
-    ):  # else that is a guess
+    if begins is not None and isinstance(init, fm.Model):
         width = init.n_features
 
     def text(paths: tuple[str, ...]) -> fm.SparseText:
@@ -162,7 +159,7 @@ def _read(
         rows = read(job.paths, True)
     _widen([rows, valid], at_least)
     check_one_kind([rows, valid], "DATA and --valid")
-    check_fields(valid, occurring_fields(rows), OTHER)
+    check_fields(valid, occurring_fields(rows))
     return rows, valid
 
 

@@ -19,7 +19,7 @@ from sparsefm.encoding.multi import Multi
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.eval_sets import UNNAMED, named_sets
 from sparsefm.files.cache import MATRIX
-from sparsefm.files.fields import OTHER, TRAINING, UNKNOWN
+from sparsefm.files.fields import UNKNOWN
 from sparsefm.files.paths import as_paths
 from sparsefm.files.reading import SparseData, check_fields, read_together
 from sparsefm.files.tables import NO_TYPES, Tables
@@ -359,7 +359,7 @@ def joint_fields(owner: Any, data: Sequence[SparseData]) -> npt.NDArray[Any] | N
     """
     known = None if owner is None else known_fields(owner)
     for part in data:
-        known = check_fields(part, known, OTHER if owner is None else TRAINING)
+        known = check_fields(part, known)
     return None if data[0].fields is None or known is None else np.maximum(known, 0)
 
 

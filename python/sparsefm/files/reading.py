@@ -205,9 +205,7 @@ def occurring_fields(data: SparseData) -> npt.NDArray[np.int32] | None:
     return fields
 
 
-def check_fields(
-    data: SparseData, known: npt.NDArray[Any] | None, source: str = TRAINING
-) -> npt.NDArray[Any] | None:
+def check_fields(data: SparseData, known: npt.NDArray[Any] | None) -> npt.NDArray[Any] | None:
     """Return the fields that are known, with those of the rows; either may be None.
 
     Raises
@@ -218,7 +216,7 @@ def check_fields(
     fields = occurring_fields(data)
     if fields is None or known is None:
         return known if fields is None else fields
-    return joined_fields(known, fields, base=0 if data.zero_based else 1, source=source)
+    return joined_fields(known, fields, base=0 if data.zero_based else 1, source=TRAINING)
 
 
 def _read_rows(
