@@ -116,7 +116,7 @@ def test_new_features_and_fields_join_in_partial_fit(tmp_path):
     assert model.n_features_in_ == 15
     assert model.encoder_.fields_.tolist() == [0] * 5 + [1] * 6 + [0, 2, 0, 2]
     (tmp_path / "other.ffm").write_text("1 0:7:1\n")
-    with pytest.raises(fm.FileFormatError, match="index 7 is in field 0, but before in field 1"):
+    with pytest.raises(fm.FileFormatError, match="index 7 is in field 0, but was in field 1"):
         model.partial_fit("other.ffm")
 
 

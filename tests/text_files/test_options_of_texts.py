@@ -6,6 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.base import clone
 
 import sparsefm as fm
@@ -244,6 +245,66 @@ def test_fields_of_files_of_rows_are_those_of_libffm():
                 call(other)
         with pytest.raises(fm.FileFormatError, match=r"index [14] is in field"):
             clone(kind).fit("a.rows", eval_set=(other, None))
+
+
+@pytest.mark.parametrize("later", ["moved", "moved.rows"])
+def test_a_feature_of_field_0_stays_there(later):
+    """Features that have not occurred are in field 0, too, and may be in another one later."""
+    for name, line in (("a", "0:1:1 1:3:1"), ("new", "1:2:1 1:3:1"), ("moved", "1:1:1 1:3:1")):
+        with open(name, "w") as file:
+            file.write(f"1 {line}\n0 1:3:2\n" * 9)
+    fm.convert("moved", "moved.rows", zero_based=False)
+    kind = fm.FMClassifier(**QUICK, variant="fwfm")
+    model = clone(kind).fit("a")
+    for call in (model.predict, model.score, model.partial_fit):
+        with pytest.raises(fm.FileFormatError, match="index 1 is in field 1, but was in field 0"):
+            call(later)
+    assert model.partial_fit("new").encoder_.fields_.tolist() == [0, 1, 1]
+    data = fm.read("a")
+    found = sp.csr_matrix(np.eye(4)[[0, 1] * 9] + np.eye(4)[[2, 3] * 9])
+    of_matrix = clone(kind).fit(found, data.y.astype(int))
+    assert of_matrix.encoder_.fields_.tolist() == [0, 0, 1, 1]
+    with pytest.raises(fm.FileFormatError, match="index 1 is in field 1, but was in field 0"):
+        of_matrix.partial_fit(fm.SparseText("moved", zero_based=True))
+    own = kind.set_params(encoder=fm.TableEncoder(fields=[1, 1, 0])).fit("a")
+    assert own.partial_fit("moved").encoder_.fields_.tolist() == [1, 1, 0]
+
+
+def test_fields_beside_rows_without_features():
+    """They do not tell where indices begin."""
+    with open("a", "w") as file:
+        file.write("1 0:1:1 1:6:1\n0 0:3:1 1:7:1\n" * 9)
+    with open("none", "w") as file:
+        file.write("1\n0\n" * 9)
+    a, none = (fm.SparseText(name, "libffm", n_features=7) for name in ("a", "none"))
+    fm.train(none, **SETTINGS, memory_budget=BUDGET)  # keeps a file
+    for way in ({}, {"memory_budget": BUDGET}):
+        model = fm.train(a, X_val=none, **SETTINGS | {"variant": "fwfm"}, **way)
+        assert model.fields.tolist() == [0, 0, 0, 0, 0, 1, 1]
+
+
+def test_rows_of_matrices_have_columns_wherever_indices_of_text_begin():
+    data = fm.read("good")
+    fm.convert(iter([(data.X, data.y)]), "matrix.rows")
+    model = fm.FMClassifier(**QUICK).fit(fm.SparseText("tail", zero_based=False, n_features=8))
+    np.testing.assert_array_equal(model.predict("matrix.rows"), model.predict(data.X))
+    wide = fm.SparseText("matrix.rows", n_features=9)
+    chunks = iter([(fm.read("good", n_features=9).X, data.y)])
+    assert fm.train(wide, X_val=chunks, **SETTINGS).n_features == 9
+
+
+def test_text_is_no_table(tmp_path):
+    (tmp_path / "a.csv").write_text("u,y\na,0\nb,1\n" * 9)
+    text = fm.SparseText("good")
+    model = fm.FMClassifier(**QUICK).fit("a.csv", "y")
+    for call in (model.predict, model.score):
+        with pytest.raises(TypeError, match="X is sparse text, but the rows of the fit are those"):
+            call(text)
+    with pytest.raises(TypeError, match="eval_set is sparse text, but"):
+        model.fit("a.csv", "y", eval_set=(text, "y"))
+    with pytest.raises(fm.FileFormatError) as told:
+        model.fit(fm.SparseText("bad"))
+    assert "table" not in str(told.value)
 
 
 def test_estimators_take_the_weights_of_rows_of_a_stream():

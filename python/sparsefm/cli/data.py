@@ -113,8 +113,9 @@ def are_tables(paths: Sequence[str], format: str, *, otherwise: bool) -> bool:
 
 
 def are_rows(paths: Sequence[str]) -> bool:
-    """Return whether there is a file of `sparsefm convert` among some."""
-    return any(path != STANDARD and is_file_of_rows(path) for path in paths)
+    """Return whether there is a file of `sparsefm convert` among some, or those of a pattern."""
+    named = [path for path in paths if path != STANDARD]
+    return bool(named) and any(map(is_file_of_rows, as_paths(named, "DATA")))
 
 
 def suffix_of(path: str) -> str:
@@ -213,7 +214,8 @@ def _text_for_model(data: Data, model: Any) -> Iterator[SparseData]:
 def _rows_for_model(data: Data, model: Any) -> Iterator[Any]:
     """Yield the rows of a file of rows, which stays mapped, some at a time."""
     expected, n_features = _expected(data, model)
-    stored, known = open_expected([*data.paths], expected, "DATA"), known_fields(model)
+    paths, known = as_paths([*data.paths], "DATA"), known_fields(model)
+    stored = open_expected(paths, expected, "DATA")
     X, base = stored.matrix(n_features), 0 if stored.zero_based else 1
     if expected.zero_based is None and stored.zero_based is False:
         parts = (int(part.indices.max()) for part in pieces(X) if part.n_nonzeros)

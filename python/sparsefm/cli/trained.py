@@ -12,9 +12,16 @@ from sparsefm.cli import data
 from sparsefm.cli.console import progress_bars
 from sparsefm.estimators.eval_sets import UNNAMED
 from sparsefm.estimators.labels import as_labels as labels_of
-from sparsefm.estimators.sources import as_targets, has_names, known_fields, tables_to_fit
+from sparsefm.estimators.sources import (
+    as_targets,
+    base_of,
+    check_one_kind,
+    has_names,
+    joint_fields,
+    known_fields,
+    tables_to_fit,
+)
 from sparsefm.files import SparseData
-from sparsefm.files.fields import TRAINING, joined_fields
 from sparsefm.files.reading import check_fields, occurring_fields
 
 STARTS = ("normal", "uniform")
@@ -78,6 +85,8 @@ def train_on_text(job: Job) -> Any:
             _warn_of_guess(rows, valid, model.n_features)
     else:
         rows, valid = _read(job)
+    if valid is not None and valid.weights is not None:
+        raise ValueError("--valid has weights, but validation rows have none: leave them out")
     if "fields" not in settings and (settings.get("variant", "fm") != "fm" or "pairs" in settings):
         settings["fields"] = rows.fields
     return fm.train(
@@ -97,11 +106,16 @@ def _train_on_files(job: Job, settings: dict[str, Any]) -> Any:
             "convert` with it, and train on the result"
         )
 
+    begins, init, width = options["zero_based"], settings.get("init"), None
+    if begins is not None and isinstance(init, fm.Model):
+        width = init.n_features
+
     def text(paths: tuple[str, ...]) -> fm.SparseText:
         return fm.SparseText(
             list(paths),
             options["format"],
-            zero_based="auto" if options["zero_based"] is None else options["zero_based"],
+            zero_based="auto" if begins is None else begins,
+            n_features=width,
             max_bad_lines=options["max_bad_lines"],
         )
 
@@ -144,6 +158,7 @@ def _read(
             raise click.UsageError("indices of --valid begin with 0: say --zero-based for both")
         rows = read(job.paths, True)
     _widen([rows, valid], at_least)
+    check_one_kind([rows, valid], "DATA and --valid")
     check_fields(valid, occurring_fields(rows))
     return rows, valid
 
@@ -157,15 +172,6 @@ def _widen(parts: list[SparseData], at_least: int) -> None:
             fields = np.zeros(width, np.int32)
             fields[: len(part.fields)] = part.fields
             object.__setattr__(part, "fields", fields)
-
-
-def _joint_fields(rows: SparseData, known: Any) -> Any:
-    """Return the fields of rows, with those that a model to go on from knows."""
-    before = None if known is None else known_fields(known)
-    found, base = occurring_fields(rows), 0 if rows.zero_based else 1
-    if before is None or found is None:
-        return rows.fields
-    return np.maximum(joined_fields(before, found, base=base, source=TRAINING), 0)
 
 
 def _warn_of_guess(rows: SparseData, valid: SparseData | None, n_features: int) -> None:
@@ -189,12 +195,14 @@ def train_classes_of_text(job: Job) -> Any:
         if base is None and job.options["zero_based"] is None:
             _warn_of_guess(rows, valid, width)
     y = as_targets(rows)
-    eval_set = None if valid is None else (valid.X, as_targets(valid))
+    eval_set = None if valid is None else (valid.X, as_targets(valid), valid.weights)
+    fields = joint_fields(known, [rows] if valid is None else [rows, valid])
     estimator = _estimator(job, fm.FMClassifier, y, known)
-    if rows.fields is not None:
-        estimator._fields_in_file = _joint_fields(rows, known)
-    estimator.fit(rows.X, y, eval_set=eval_set, resume=job.resume)
-    estimator._zero_based = rows.zero_based
+    if fields is not None:
+        estimator._fields_in_file = fields
+    estimator.fit(rows.X, y, rows.weights, eval_set=eval_set, resume=job.resume)
+    if base_of(rows) is not None:
+        estimator._zero_based = rows.zero_based
     return estimator.set_params(warm_start=False)
 
 

@@ -19,7 +19,7 @@ from sparsefm.encoding.multi import Multi
 from sparsefm.errors import FileFormatError
 from sparsefm.estimators.eval_sets import UNNAMED, named_sets
 from sparsefm.files.cache import MATRIX
-from sparsefm.files.fields import UNKNOWN, FieldTable
+from sparsefm.files.fields import UNKNOWN
 from sparsefm.files.paths import as_paths
 from sparsefm.files.reading import SparseData, check_fields, read_together
 from sparsefm.files.tables import NO_TYPES, Tables
@@ -66,12 +66,10 @@ def training_rows(
                 f"y must be None: X is sparse text, which has the targets; got {y!r:.80}"
             )
         found = {
-            name: (Tables.of(paths), target, weight)
+            name: (_tables(paths, f"eval_set {name}".strip()), target, weight)
             for name, (paths, target, weight) in sets.items()
         }
-        return tables_to_fit(
-            owner, Tables.of(X, argument="X"), y, sample_weight, found, go_on=go_on
-        )
+        return tables_to_fit(owner, _tables(X, "X"), y, sample_weight, found, go_on=go_on)
     if y is not None:
         raise TypeError(
             "y must be the name of a column if X names files of a table, and None if they are "
@@ -86,11 +84,12 @@ def scored_rows(owner: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, An
         return X, y, sample_weight
     check_is_fitted(owner)
     if has_names(owner):
+        files = _tables(X, "X")
         if not isinstance(y, str):
             raise TypeError(f"y must be the name of a column of the files, got {y!r:.80}")
         known = owner.feature_names_in_.tolist()
         types = {**text_columns(owner), **target_type(owner, y)}
-        return table_parts(Tables.of(X, argument="X"), known, y, sample_weight, types)
+        return table_parts(files, known, y, sample_weight, types)
     if y is not None:
         raise TypeError(f"y must be None: the files of X hold the targets; got {y!r:.80}")
     data = _known_text(owner, X)
@@ -103,10 +102,15 @@ def rows_in_memory(owner: Any, X: Any) -> Any:
         return X
     check_is_fitted(owner)
     if has_names(owner):
-        return Tables.of(X, argument="X").read(
-            owner.feature_names_in_.tolist(), text_columns(owner)
-        )
+        return _tables(X, "X").read(owner.feature_names_in_.tolist(), text_columns(owner))
     return _known_text(owner, X).X
+
+
+def _tables(value: Any, name: str) -> Tables:
+    """Return the files of a table that an argument names."""
+    if isinstance(value, SparseText):
+        raise TypeError(f"{name} is sparse text, but the rows of the fit are those of a table")
+    return Tables.of(value, argument=name)
 
 
 def has_names(owner: Any) -> bool:
@@ -242,10 +246,12 @@ def _from_text(
     try:
         data = _read_text(owner, named, owner.dtype, go_on=go_on)
     except FileFormatError as error:
-        if go_on:
+        if go_on or isinstance(X, SparseText):
             raise
         told = f"{error}; for a table, y must be the name of its target column"
         raise FileFormatError(told) from None
+    check_one_kind(data, "eval_set and X")
+    fields = joint_fields(owner if go_on else None, data)
     first, *others = data
     eval_sets = {
         name: (part.X, as_targets(part), part.weights)
@@ -256,8 +262,8 @@ def _from_text(
         as_targets(first),
         _weights_of(first, sample_weight),
         _as_eval_set(eval_sets),
-        first.fields,
-        None if first.format == MATRIX else first.zero_based,
+        fields,
+        base_of(first),
     )
 
 
@@ -277,23 +283,17 @@ def _read_text(
     may_grow : bool
         Whether there may be more features than in the fit.
     """
-    base, width, fields = None, 0, FieldTable()
+    base, width = None, 0
     texts = {name: as_text(value) for name, value in named.items()}
     if go_on:
         base, width = vars(owner).get("_zero_based"), owner.n_features_in_
-        fields = _known_fields(owner, base) if may_grow else fields
         for text in texts.values():
             _check_told(text, base, width, may_grow=may_grow)
     real, exact = check_dtype(dtype), None if may_grow or not go_on else width
     expected = expectations(texts, real, base, exact)
     paths = {name: as_paths(text.path, name) for name, text in texts.items()}
     threads = resolve_threads(owner.n_threads)
-    data = [*read_together(paths, expected, threads, fields, width).values()]
-    if len({one.format == MATRIX for one in data}) > 1:
-        raise ValueError(
-            "eval_set and X must both be text, or both rows of matrices that were converted: only "
-            "a guess would tell which column an index means"
-        )
+    data = [*read_together(paths, expected, threads, width).values()]
     if go_on and all(one.zero_based is None for one in expected.values()):
         _refuse_guess(data, width)
     return data
@@ -333,7 +333,8 @@ def _weights_of(data: SparseData, sample_weight: Any) -> Any:
 def known_fields(model: Any) -> npt.NDArray[Any] | None:
     """Return the field of each feature, as files of the training had it; None: there were none.
 
-    Features that have not occurred are in field 0, too, which therefore is `UNKNOWN`.
+    Features that have not occurred are in field 0, too. They have no scale, or no parameters, and
+    are `UNKNOWN`.
     """
     if not hasattr(model, "encoder_"):
         fields = getattr(model, "fields", None)
@@ -341,18 +342,39 @@ def known_fields(model: Any) -> npt.NDArray[Any] | None:
         return None  # the user's own
     else:
         fields = model.encoder_._fields
-    return None if fields is None else np.where(fields == 0, UNKNOWN, fields)
+    if fields is None:
+        return None
+    if hasattr(model, "encoder_"):
+        occurs = model.encoder_._scales.values != 0
+    else:
+        occurs = np.any(model.w, axis=tuple(range(1, model.w.ndim)))
+        occurs |= np.any(model.V, axis=tuple(range(1, model.V.ndim)))
+    return np.where((fields == 0) & ~occurs, UNKNOWN, fields)
 
 
-def _known_fields(owner: Any, zero_based: bool | None) -> FieldTable:
-    """Return the fields that the fit has learnt from files, by the index that files have."""
-    known = owner.encoder_._fields
-    if known is None or zero_based is None:
-        return FieldTable()
-    offset = 0 if zero_based else 1
-    fields = np.append(np.zeros(offset, np.int32), known.astype(np.int32))
-    fields[fields == 0] = UNKNOWN  # features that have not occurred are in field 0, too
-    return FieldTable(fields)
+def joint_fields(owner: Any, data: Sequence[SparseData]) -> npt.NDArray[Any] | None:
+    """Return the fields of training rows, the first, with those that others and `owner` know.
+
+    That is the estimator to go on from, if there is one.
+    """
+    known = None if owner is None else known_fields(owner)
+    for part in data:
+        known = check_fields(part, known)
+    return None if data[0].fields is None or known is None else np.maximum(known, 0)
+
+
+def base_of(data: SparseData) -> bool | None:
+    """Return whether indices of text begin with 0; None: rows of matrices have no text."""
+    return None if data.format == MATRIX else data.zero_based
+
+
+def check_one_kind(data: Sequence[SparseData], names: str) -> None:
+    """Refuse text beside rows of matrices."""
+    if len({one.format == MATRIX for one in data}) > 1:
+        raise ValueError(
+            f"{names} must both be text, or both rows of matrices that were converted: only a "
+            "guess would tell which column an index means"
+        )
 
 
 def _known_text(owner: Any, X: Any) -> SparseData:

@@ -218,8 +218,10 @@ def open_expected(
         raise ValueError(f"{path} was converted from the format {about.format!r}")
     if width is not None and width < about.n_features:
         raise ValueError(f"n_features is {width}, but {path} has {about.n_features} features")
-    if expected.zero_based not in (None, about.zero_based):
-        begin = 0 if about.zero_based else 1
+    if None not in (expected.zero_based, stored.zero_based) and (
+        expected.zero_based != stored.zero_based
+    ):
+        begin = 0 if stored.zero_based else 1
         raise ValueError(f"{path} was converted from indices that begin with {begin}")
     return stored
 

@@ -141,7 +141,6 @@ def read_together(
     paths: Mapping[str, list[str]],
     expected: Mapping[str, Expected],
     threads: int,
-    fields: FieldTable | None = None,
     at_least: int = 0,
 ) -> dict[str, SparseData]:
     """Return the rows of several arguments, which have the same features.
@@ -154,12 +153,10 @@ def read_together(
     paths, expected : mapping
         By the name of the argument.
     threads : int
-    fields : FieldTable, optional
-        What is known of fields.
     at_least : int
         Number of features, if no index says that there are more.
     """
-    fields = FieldTable() if fields is None else fields
+    fields = FieldTable()
     parts: dict[str, Rows | StoredRows] = {}
     for name, files in paths.items():
         if any(map(is_file_of_rows, files)):
@@ -208,11 +205,18 @@ def occurring_fields(data: SparseData) -> npt.NDArray[np.int32] | None:
     return fields
 
 
-def check_fields(data: SparseData, known: npt.NDArray[Any] | None) -> None:
-    """Refuse rows of libffm with features in other fields than `known`, which may be `UNKNOWN`."""
+def check_fields(data: SparseData, known: npt.NDArray[Any] | None) -> npt.NDArray[Any] | None:
+    """Return the fields that are known, with those of the rows; either may be None.
+
+    Raises
+    ------
+    FileFormatError
+        If a feature of the rows is in another field than `known`, where it is not `UNKNOWN`.
+    """
     fields = occurring_fields(data)
-    if fields is not None and known is not None:
-        joined_fields(known, fields, base=0 if data.zero_based else 1, source=TRAINING)
+    if fields is None or known is None:
+        return known if fields is None else fields
+    return joined_fields(known, fields, base=0 if data.zero_based else 1, source=TRAINING)
 
 
 def _read_rows(

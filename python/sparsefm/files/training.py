@@ -94,11 +94,14 @@ def read_sources(
             X_val, y_val = data["X_val"].X, data["X_val"].y
         return Sources(data["X"].X, data["X"].y, X_val, y_val, data["X"].fields)
     stored = _in_files(files, expected, threads, keep=not in_memory)
-    widths = {name: one.description.n_features for name, one in stored.items()}
+    widths = {
+        name: max(one.description.n_features, expected[name].n_features or 0)
+        for name, one in stored.items()
+    }
     exact = any(one.description.format == MATRIX for one in stored.values())
     if exact and len(set(widths.values())) > 1:
         raise ValueError(f"X has {widths['X']} features, but X_val has {widths['X_val']}")
-    n_features = max(*widths.values(), *(one.n_features or 0 for one in expected.values()))
+    n_features = max(widths.values())
     matrices = {name: one.matrix(n_features) for name, one in stored.items()}
     fields = _joint_fields(stored, n_features)
     if "X_val" in stored:
@@ -140,10 +143,10 @@ def _in_files(
 
 def _joint_fields(stored: Mapping[str, StoredRows], n_features: int) -> Array | None:
     """Return the field of each feature in any of some files; 0 for one that has none."""
-    table, fields = FieldTable(), None
+    table, found = FieldTable(), False
     for one in stored.values():
         if one.fields is not None:
-            zero_based = one.description.zero_based
-            table.join(one.fields, zero_based=zero_based, name=one.name)
-            fields = table.of_features(n_features, zero_based=zero_based)
-    return fields
+            table.join(one.fields, zero_based=one.description.zero_based, name=one.name)
+            found = True
+    zero_based = begin_with_zero(one.zero_based for one in stored.values())
+    return table.of_features(n_features, zero_based=zero_based) if found else None
