@@ -213,6 +213,32 @@ def test_times_come_back_as_times(options, library):
         assert pd.isna(cells.iloc[4])
 
 
+@pytest.mark.parametrize(
+    "durations",
+    [
+        [dt.timedelta(seconds=7.5), dt.timedelta(-3), None, dt.timedelta(microseconds=12)],
+        [np.timedelta64(12_345, "ns"), np.timedelta64(3, "s"), None, np.timedelta64(7, "ns")],
+    ],
+)
+def test_durations_come_back_beside_other_columns(durations):
+    rows = np.empty((4, 3), object)
+    rows[:, 0], rows[:, 1], rows[:, 2] = ["a", "b", "c", "a"], [1.5, 2.5, 4.0, 8.0], durations
+    encoder = TableEncoder(dtype="float64", numeric={2: "spline"})
+    features = encoder.fit_transform(rows)
+    back = encoder.inverse_transform(features)
+    assert [back[row, 2] for row in (0, 1, 3)] == [durations[row] for row in (0, 1, 3)]
+    assert pd.isna(back[2, 2])
+    np.testing.assert_allclose(encoder.transform(back).toarray(), features.toarray(), atol=1e-12)
+
+
+def test_features_far_out_become_the_farthest_durations():
+    X = LIBRARIES["pandas"](KINDS["durations"])
+    encoder = TableEncoder(dtype="float64", clip=False)
+    features = encoder.fit_transform(X)
+    features.data[:2] = [1e305, -1e305]
+    assert abs(encoder.inverse_transform(features)["c"].iloc[:2].dt.days).min() > 50_000_000
+
+
 # --- categories -----------------------------------------------------------------------------------
 
 DAYS = ["2024-01-02 03:00:00", "2024-07-01 00:00:00"]

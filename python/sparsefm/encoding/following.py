@@ -14,7 +14,7 @@ from sparsefm.io.reader import Reader
 
 MOVED = 0.1  # standard deviations, or the logarithm of their ratio, that make new statistics
 FARTHEST = 1e6  # standard deviations; beyond, a line through the first rows says nothing
-STILL = 0.95  # of the weight, of one value: what else there is says nothing of the deviation
+RARE = 0.005  # of the weight: other values than one count as so many at least
 FORGOTTEN = 1e-9  # of the weight: a value of so few, and so old, rows counts no more
 POINTS = 512  # of a sample, at most; then every other is left out
 
@@ -65,27 +65,34 @@ class Seen:
     def moved(self, exponent: int, mean: float, std: float) -> Moments | None:
         """Return exponent, mean and deviation if they differ from others so much that it matters.
 
-        A column that stands still keeps its deviation, and its value becomes the mean, which is
-        encoded as nothing. So what was learned is there once it moves again. A deviation that goes
-        to zero would make values of millions of that.
+        Of a column that stands still the one value is the mean, which is encoded as nothing, and
+        the deviation is what it would be if `RARE` of the rows were others, as the last others
+        were. So what was learned is there once it moves again: a deviation that goes to zero would
+        make values of millions of that. If all others are forgotten the deviation stays.
         """
         if self.std == 0:
             return None
+        value, others = self._commonest()
+        is_still = others < RARE
         with np.errstate(over="ignore", under="ignore", divide="ignore"):
-            own_mean, own_std = np.ldexp([self.mean, self.std], self.exponent - exponent).tolist()
-            if own_std < std and (value := self._still_value()) is not None:
-                still = float(scale_down(np.array(value), exponent))
-                return None if still == mean else (exponent, still, std)
-            has_grown = bool(abs(np.log(own_std / std)) > MOVED)
-        has_moved = has_grown or abs(own_mean - mean) > MOVED * std
-        return (self.exponent, self.mean, self.std) if has_moved else None
+            to_own, from_own = exponent - self.exponent, self.exponent - exponent
+            own_mean, own_std = self.mean, self.std
+            if is_still:
+                own_mean = float(scale_down(np.array(value), self.exponent))
+                own_std = float(np.hypot(self.std, self.mean - own_mean))
+                own_std = (
+                    own_std * (RARE / others) ** 0.5 if others else float(np.ldexp(std, to_own))
+                )
+            found_mean, found_std = np.ldexp([own_mean, own_std], from_own).tolist()
+            has_grown = bool(abs(np.log(found_std / std)) > MOVED)
+        has_moved = has_grown or abs(found_mean - mean) > (0 if is_still else MOVED * std)
+        return (self.exponent, own_mean, own_std) if has_moved else None
 
-    def _still_value(self) -> float | None:
-        """Return the value of nearly all of the last rows, if there is one."""
-        weights = self.sample.weights
-        heaviest = int(np.argmax(weights))
-        is_still = weights[heaviest] > STILL * weights.sum()
-        return float(self.sample.values[heaviest]) if is_still else None
+    def _commonest(self) -> tuple[float, float]:
+        """Return the value of most of the last rows, and the share of the weight of all others."""
+        place = int(np.argmax(self.sample.weights))
+        others = np.delete(self.sample.weights, place).sum()
+        return float(self.sample.values[place]), float(others / self.sample.weights.sum())
 
     def joined(
         self, more: Distribution, rows: int, low: float = -LARGEST, high: float = LARGEST

@@ -22,7 +22,7 @@ from sparsefm.encoding.names import Names
 from sparsefm.encoding.numeric import Logarithm, Number
 from sparsefm.encoding.scales import Scales
 from sparsefm.encoding.statistics import LARGEST
-from sparsefm.encoding.times import FARTHEST, as_times
+from sparsefm.encoding.times import FARTHEST, as_objects, as_times
 from sparsefm.snapshots import consistent
 
 Cells = npt.NDArray[Any]
@@ -323,7 +323,7 @@ def _by_field(
 def _stacked(columns: list[Cells]) -> Cells:
     """Return columns as an array, of objects if there are dates or durations beside others."""
     if len({cells.dtype.kind if cells.dtype.kind in "mM" else "" for cells in columns}) > 1:
-        columns = [cells.astype(object) for cells in columns]
+        columns = [as_objects(cells) for cells in columns]
     return np.column_stack(columns)
 
 

@@ -63,15 +63,31 @@ def as_times(cells: npt.NDArray[Any], kind: str | None) -> npt.NDArray[Any]:
     seconds[missing] = 0
     if kind == "durations":
         unit = "ns" if (np.abs(seconds) < 2**63 / 1e9).all() else "us"
-        most = 2.0**62  # ticks
-        durations = np.clip(np.round(seconds * PARTS[unit]), -most, most).astype(f"m8[{unit}]")
+        most = 2.0**62 / PARTS[unit]
+        ticks = np.round(np.clip(seconds, -most, most) * PARTS[unit])
+        durations = ticks.astype(f"m8[{unit}]")
         durations[missing] = np.timedelta64("NaT")
         return durations
-    ticks = np.round(np.clip(seconds, 0, 86_400 - 1e-6) * 1e6).astype("M8[us]").tolist()
-    times = np.empty(len(ticks), object)
-    times[:] = [moment.time() for moment in ticks]
+    moments = np.round(np.clip(seconds, 0, 86_400 - 1e-6) * 1e6).astype("M8[us]").tolist()
+    times = np.empty(len(moments), object)
+    times[:] = [moment.time() for moment in moments]
     times[missing] = None
     return times
+
+
+def as_objects(cells: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return cells as Python's objects; durations finer than those as NumPy's.
+
+    NumPy would make whole numbers of nanoseconds.
+    """
+    if cells.dtype.kind != "m":
+        return cells.astype(object)
+    durations = cells.astype("m8[us]")
+    if (durations == cells)[~np.isnat(cells)].all():
+        return durations.astype(object)  # NaT becomes None
+    objects = np.empty(len(cells), object)
+    objects[:] = list(cells)
+    return objects
 
 
 def zone_name(zone: Any) -> str:
