@@ -49,3 +49,17 @@ def test_a_pattern_of_a_file_of_rows(run):
     run("train rows.svm --task binary -o m.st --quiet")
     run("convert rows.svm -o kept.rows")
     assert run("predict m.st kep*.rows").stdout == run("predict m.st rows.svm").stdout
+
+
+@pytest.mark.parametrize("how", ["binary", "regression", f"classification {FAST}"])
+def test_rows_are_evaluated_by_their_weights(run, how):
+    """A row of weight 3 counts as three rows."""
+    data = fm.read("rows.svm")
+    weights = np.arange(len(data.y)) % 3 + 1
+    fm.convert(iter([(data.X, data.y, weights.astype(float))]), "weighted.rows")
+    repeated = np.repeat(np.arange(len(weights)), weights)
+    fm.convert(iter([(data.X[repeated], data.y[repeated])]), "repeated.rows")
+    run(f"train repeated.rows --task {how} --quiet -o m.st")
+    one, other = (run(f"evaluate m.st {kind}.rows --json") for kind in ("weighted", "repeated"))
+    assert one.pop("rows") < other.pop("rows")
+    assert one == pytest.approx(other)

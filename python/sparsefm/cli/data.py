@@ -141,21 +141,21 @@ def read_text(data: Data, **options: Any) -> SparseData:
         return read(paths, data.format, zero_based=zero_based, n_threads=data.threads, **options)
 
 
-def rows_for_model(data: Data, model: Any, target: str | None = None) -> tuple[Any, Any]:
-    """Return all rows as a model takes them, and the targets: those of text, or of a column."""
+def rows_for_model(data: Data, model: Any, target: str | None = None) -> tuple[Any, Any, Any]:
+    """Return all rows as a model takes them, the targets, of text or of a column, and weights."""
     if not check_kind(data, model):
         base = _base(data, model)
         rows = read_text(data._replace(zero_based=base), **_of_model(model))
         if base is None and rows.X.nnz:
             warn_of_guess(rows.zero_based, rows.X.indices.max() + 1, rows.X.shape[1])
         check_fields(rows, known_fields(model))
-        return rows.X, rows.y
+        return rows.X, rows.y, rows.weights
     with tables(data) as files:
         columns, types = model.feature_names_in_.tolist(), text_columns(model)
         if target is None:
-            return files.read(columns, types), None
+            return files.read(columns, types), None, None
         types |= target_type(model, target)
-        return table_parts(files, columns, target, types=types)[:2]
+        return *table_parts(files, columns, target, types=types)[:2], None
 
 
 def of_chunks(data: Data, model: Any, function: Callable[[Any], R]) -> Iterator[R]:

@@ -36,7 +36,7 @@ def evaluate_(
     """Print metrics of the model of a file on the rows of DATA.
 
     Regression: rmse, mae and r2. Two classes: log loss, accuracy and auc. More classes: log loss
-    and accuracy.
+    and accuracy. They are means over the rows, by the weights of a file of rows if it has some.
 
     \b
     sparsefm evaluate model.safetensors valid.svm
@@ -47,32 +47,35 @@ def evaluate_(
         where = "needs --target" if target is None else "of text takes its targets from the text"
         raise click.UsageError(f"this model {where}")
     given = data.Data(paths, format, names, zero_based, threads)
-    X, y = data.rows_for_model(given, loaded, target)
+    X, y, weights = data.rows_for_model(given, loaded, target)
     if isinstance(loaded, fm.Model):
-        metrics = _of_model(loaded, X, y, threads)
+        metrics = _of_model(loaded, X, y, weights, threads)
     else:
         loaded.set_params(n_threads=threads)
-        metrics = _of_estimator(loaded, X, y)
+        metrics = _of_estimator(loaded, X, y, weights)
     show({"rows": len(y), **metrics}, in_json)
 
 
-def _of_model(model: fm.Model, X: Any, y: Any, threads: int | None) -> dict[str, float]:
+def _of_model(
+    model: fm.Model, X: Any, y: Any, weights: Any, threads: int | None
+) -> dict[str, float]:
     if model.task == "regression":
-        return _errors(y, model.predict(X, n_threads=threads))
+        return _errors(y, model.predict(X, n_threads=threads), weights)
     loss = LOSSES[model.loss]()
     if model.task == "ordinal":
         probabilities = model.predict(X, n_threads=threads)
         codes = as_classes(y, "the targets", probabilities.shape[1])
         with np.errstate(divide="ignore"):
-            return metrics_of(loss, codes, np.log(probabilities), None)
-    return metrics_of(loss, as_labels(y, "the targets"), model.score(X, n_threads=threads), None)
+            return metrics_of(loss, codes, np.log(probabilities), weights)
+    scores = model.score(X, n_threads=threads)
+    return metrics_of(loss, as_labels(y, "the targets"), scores, weights)
 
 
-def _of_estimator(model: Any, X: Any, y: Any) -> dict[str, float]:
+def _of_estimator(model: Any, X: Any, y: Any, weights: Any) -> dict[str, float]:
     from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
     if not hasattr(model, "classes_"):
-        return _errors(np.asarray(y, np.float64), model.predict(X))
+        return _errors(np.asarray(y, np.float64), model.predict(X), weights)
     y, classes = labels_of(y, "the targets"), model.classes_
     unknown = [label for label in y.tolist() if label not in set(classes.tolist())]
     if unknown:
@@ -80,22 +83,26 @@ def _of_estimator(model: Any, X: Any, y: Any) -> dict[str, float]:
     metrics = {}
     if hasattr(model, "predict_proba"):
         probabilities = model.predict_proba(X)
-        metrics["log_loss"] = float(log_loss(y, probabilities, labels=classes))
-    metrics["accuracy"] = float(accuracy_score(y, model.predict(X)))
+        metrics["log_loss"] = float(
+            log_loss(y, probabilities, labels=classes, sample_weight=weights)
+        )
+    metrics["accuracy"] = float(accuracy_score(y, model.predict(X), sample_weight=weights))
     if len(classes) == 2:
         both = bool((y == classes[0]).any() and (y == classes[1]).any())
         scores = model.decision_function(X)
-        metrics["auc"] = float(roc_auc_score(y == classes[1], scores)) if both else float("nan")
+        auc = roc_auc_score(y == classes[1], scores, sample_weight=weights) if both else np.nan
+        metrics["auc"] = float(auc)
     return metrics
 
 
-def _errors(y: Any, predicted: Any) -> dict[str, float]:
+def _errors(y: Any, predicted: Any, weights: Any) -> dict[str, float]:
     if not np.isfinite(y).all():
         raise ValueError("the targets must be finite numbers: some are missing or infinite")
     errors = np.asarray(y, np.float64) - np.asarray(predicted, np.float64)
-    spread = float(np.sum((y - np.mean(y)) ** 2))
+    variance = np.average((y - np.average(y, weights=weights)) ** 2, weights=weights)
+    squares = np.average(errors**2, weights=weights)
     return {
-        "rmse": float(np.sqrt(np.mean(errors**2))),
-        "mae": float(np.mean(np.abs(errors))),
-        "r2": 1 - float(np.sum(errors**2)) / spread if spread else float("nan"),
+        "rmse": float(np.sqrt(squares)),
+        "mae": float(np.average(np.abs(errors), weights=weights)),
+        "r2": 1 - float(squares / variance) if variance else float("nan"),
     }
