@@ -7,6 +7,7 @@ import pytest
 from other_threads import different, in_another_thread, watched
 
 import sparsefm as fm
+from sparsefm.encoding import encoder as module
 
 
 def encoded(encoder, X, output):
@@ -58,17 +59,17 @@ def test_transforms_during_refits_are_those_of_one_of_the_states(method, output)
     assert {repr(found) for found in seen} == {repr(one) for one in expected}
 
 
-def during(monkeypatch, name, function):
+def during(monkeypatch, name, function, owner=fm.TableEncoder):
     """Have a method of encoders call a function in another thread, once its work is done."""
-    method = getattr(fm.TableEncoder, name)
+    method = getattr(owner, name)
 
-    def calling(self, *args, **kwargs):
-        result = method(self, *args, **kwargs)
-        monkeypatch.setattr(fm.TableEncoder, name, method)
+    def calling(*args, **kwargs):
+        result = method(*args, **kwargs)
+        monkeypatch.setattr(owner, name, method)
         in_another_thread(function)
         return result
 
-    monkeypatch.setattr(fm.TableEncoder, name, calling)
+    monkeypatch.setattr(owner, name, calling)
 
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "fit_transform"])
@@ -86,7 +87,7 @@ def test_names_and_fields_of_an_encoder_are_those_of_one_state(monkeypatch):
     few, many = different(3, 1)[0], different(3, 4)[0]
     encoder = fm.TableEncoder().fit(few)
     names = encoder.get_feature_names_out().tolist()
-    during(monkeypatch, "_input_names", lambda: encoder.fit(many))
+    during(monkeypatch, "check_is_fitted", lambda: encoder.fit(many), owner=module)
     assert encoder.get_feature_names_out().tolist() == names
     assert len(encoder.get_feature_names_out()) > len(names)
     encoder.fit(few).set_output(transform="pandas")
