@@ -205,7 +205,7 @@ def open_expected(
     path = paths[0]
     if len(paths) > 1:
         raise ValueError(
-            f"{name} names several files, one of which is a file of rows: name it alone"
+            f"{name} names several files, one of which is a file of rows: pass its path alone"
         )
     stored = open_rows(path, mapped=mapped)
     about, width = stored.description, expected.n_features
