@@ -3,7 +3,9 @@
 Nothing here does anything to a matrix in memory.
 """
 
+import ctypes
 import mmap
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -45,6 +47,14 @@ def release_arrays(*arrays: Array | None) -> None:
         mappings = {id(found): found for array in arrays if (found := mapping_of(array))}
         for mapping in mappings.values():
             mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def trim_heap() -> None:
+    """Have the C library give back freed memory that it keeps for later; glibc keeps much."""
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(ctypes.c_size_t(0))
 
 
 def read_ahead(X: _core.Csr, begin: int, end: int) -> None:

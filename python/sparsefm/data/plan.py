@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.dataset import Dataset
-from sparsefm.data.mapped import ENTRIES_AT_ONCE, is_mapped, read_ahead, release
+from sparsefm.data.mapped import ENTRIES_AT_ONCE, is_mapped, read_ahead, release, trim_heap
 from sparsefm.data.shuffled import in_order
 from sparsefm.interrupts import WorkSplitter
 
@@ -79,6 +79,7 @@ class Plan:
         self._X, rows = dataset.X, self.rows
         if random is not None and is_mapped(dataset.X):
             self._X = in_order(dataset.X, rows, self._room.folder, self._room.bucket)
+            trim_heap()  # of what reading and shuffling took
             all_take_part = len(rows) == dataset.X.n_rows  # each once, in order
             rows = dataset.rows if all_take_part else np.arange(len(rows))
         self._moved = self._X is not dataset.X
@@ -114,6 +115,8 @@ class Plan:
             begin += size
             if size < len(order):
                 self.core.forget(segment)
+                if is_mapped(self._X):
+                    trim_heap()
             release(self._X)
 
     def _most_to_transpose(self, batches: BatchNumbers, done: int) -> int:
