@@ -289,3 +289,17 @@ def test_types_of_binary_files_that_cannot_be_joined_are_told(tmp_path, chunked)
     assert read("codes", "text").schema.field("a").type == pa.string()
     with pytest.raises(fm.FileFormatError, match="whole, column 'a': int64 cannot be double"):
         read("half", "whole")
+
+
+def test_sparse_text_is_no_table(write):
+    table = str(write("u,y\na,0\nb,1\n" * 9))
+    good, bad = (fm.SparseText(write(text, text[:1])) for text in ("1 0:1\n", "what\n"))
+    model = fm.FMClassifier(search=None, solver=fm.Adam(), epochs=2).fit(table, "y")
+    for call in (model.predict, model.score):
+        with pytest.raises(TypeError, match="X is sparse text, but the rows of the fit are those"):
+            call(good)
+    with pytest.raises(TypeError, match="eval_set is sparse text, but"):
+        model.fit(table, "y", eval_set=(good, "y"))
+    with pytest.raises(fm.FileFormatError) as told:
+        model.fit(bad)
+    assert "for a table" not in str(told.value)

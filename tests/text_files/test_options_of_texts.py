@@ -293,20 +293,6 @@ def test_rows_of_matrices_have_columns_wherever_indices_of_text_begin():
     assert fm.train(wide, X_val=chunks, **SETTINGS).n_features == 9
 
 
-def test_text_is_no_table(tmp_path):
-    (tmp_path / "a.csv").write_text("u,y\na,0\nb,1\n" * 9)
-    text = fm.SparseText("good")
-    model = fm.FMClassifier(**QUICK).fit("a.csv", "y")
-    for call in (model.predict, model.score):
-        with pytest.raises(TypeError, match="X is sparse text, but the rows of the fit are those"):
-            call(text)
-    with pytest.raises(TypeError, match="eval_set is sparse text, but"):
-        model.fit("a.csv", "y", eval_set=(text, "y"))
-    with pytest.raises(fm.FileFormatError) as told:
-        model.fit(fm.SparseText("bad"))
-    assert "table" not in str(told.value)
-
-
 def test_estimators_take_the_weights_of_rows_of_a_stream():
     data = fm.read("good")
     weights = np.arange(60.0)
