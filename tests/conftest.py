@@ -1,5 +1,7 @@
 """Fixtures that many tests ask for."""
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -15,6 +17,11 @@ from sparsefm.tuning.trials import begin
 # pytest --hypothesis-profile=default
 settings.register_profile("repeatable", derandomize=True)
 settings.load_profile("repeatable")
+
+# Workers of `pytest -n` share the cores; what a test starts does, too.
+workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if workers > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
 @pytest.fixture

@@ -18,13 +18,12 @@ def philox(counter, key):
     ndarray of uint64 of shape (..., 4), below 2^32
 
     """
-    low = np.uint64(0xFFFFFFFF)
-    half = np.uint64(32)
+    low, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    m0, m1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
     c0, c1, c2, c3 = np.moveaxis(np.asarray(counter, dtype=np.uint64), -1, 0)
     k0, k1 = (int(k) for k in key)
     for _ in range(10):
-        p0 = np.uint64(0xD2511F53) * c0
-        p1 = np.uint64(0xCD9E8D57) * c2
+        p0, p1 = m0 * c0, m1 * c2
         c0, c1, c2, c3 = (
             (p1 >> half) ^ c1 ^ np.uint64(k0),
             p1 & low,

@@ -30,7 +30,6 @@ from typing import NamedTuple
 import numpy as np
 from gibbs_random import Random, log_between, normal_between, truncated_normal
 from reference import score, score_brute_force
-from scipy import stats
 
 LATENT, NOISE, BIAS, HYPER, FEATURES, CUTS = 1, 2, 3, 4, 5, 6  # the stages of a sweep
 MEAN_PART = 0x40000000  # the part of normals beside a Gamma: no attempt of that gets so far
@@ -323,7 +322,7 @@ def _log_normal(x, mean, precision):
 
 def _log_students(x, mean, precision):
     xi = np.linalg.cholesky(precision).T @ (x - mean)
-    logs = stats.t(FREEDOM).logpdf(xi)
+    logs = -(FREEDOM + 1) / 2 * np.log1p(xi**2 / FREEDOM)  # up to a constant
     return np.linalg.slogdet(precision)[1] / 2 + logs.sum()
 
 
