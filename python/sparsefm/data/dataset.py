@@ -109,7 +109,7 @@ class Dataset:
         """Type of the arithmetic."""
         return self.targets[0].dtype
 
-    # The next two are made once, not by `functools.cached_property`: before Python 3.12 it has one
+    # The next three are made once, not by `functools.cached_property`: before Python 3.12 it has one
     # lock for all data sets, and a child that is forked while a thread holds it waits for ever.
 
     @property
@@ -121,6 +121,15 @@ class Dataset:
             )
             vars(self)["_total_weight"] = float(total)
         return vars(self)["_total_weight"]  # type: ignore[no-any-return]
+
+    @property
+    def shares(self) -> npt.NDArray[np.float64]:
+        """The share of each of the n rows, whether it takes part or not, in the weight of all."""
+        if "_shares" not in vars(self):
+            weights = np.ones(self.X.n_rows) if self.weights is None else self.weights
+            share = weights.astype(np.float64) / weights.sum(dtype=np.float64)
+            vars(self)["_shares"] = share
+        return vars(self)["_shares"]  # type: ignore[no-any-return]
 
     @property
     def used_features(self) -> npt.NDArray[np.int64]:

@@ -83,6 +83,7 @@ class Plan:
             all_take_part = len(rows) == dataset.X.n_rows  # each once, in order
             rows = dataset.rows if all_take_part else np.arange(len(rows))
         self._moved = self._X is not dataset.X
+        self._is_transposed = False  # all of it, to stay so
         self.core = _core.Plan(
             self._X, rows, dataset.weights_of(self.rows), self.batch_size, dataset.dtype
         )
@@ -100,6 +101,10 @@ class Plan:
         Otherwise there are several, and the transposes of each are freed after use. Where a segment
         ends depends only on the batches, not on how many a call transposes.
         """
+        if self._is_transposed:
+            yield order
+            release(self._X)
+            return
         work = WorkSplitter()
         begin = 0
         while begin < len(order):
@@ -110,6 +115,7 @@ class Plan:
                 if size < end:
                     break
             segment = order[begin : begin + size]
+            self._is_transposed = size == self.n_batches
             self._expect(order[begin + size : begin + 2 * size])
             yield segment
             begin += size
