@@ -115,9 +115,9 @@ class State:
         self.bias[0], self.w[:], self.V[:] = w0, w, V
         self.refresh_norms()
 
-    def refresh_norms(self) -> None:
-        """Compute the norms of the factors, which have changed."""
-        _core.refresh_norms(self.scalars, self.factors, None)
+    def refresh_norms(self, features: Features | None = None) -> None:
+        """Compute the norms of the factors, of all or some features, which have changed."""
+        _core.refresh_norms(self.scalars, self.factors, features)
 
     def draw_factors(
         self, seed: int, output: int, distribution: str, scale: float, features: Features

@@ -31,6 +31,8 @@ class Trainer:
     steps : int
     learning_rate : float
         Learning rate of the following steps.
+    penalties : ndarray of shape (d,) or None
+        Those of the features' factors, if they differ.
     """
 
     def __init__(
@@ -46,10 +48,15 @@ class Trainer:
         self.state, self.loss, self.optimizer, self.steps = state, loss, optimizer, steps
         self.learning_rate = optimizer.learning_rate
         self._core = state.trainer(loss, optimizer, threads)
-        penalties = optimizer._penalties_of(fields, state.bias.dtype)
-        if penalties is not None:
-            self._core.penalise_factors(penalties)
+        self.penalties = optimizer._penalties_of(fields, state.bias.dtype)
+        if self.penalties is not None:
+            self.penalise_factors(self.penalties)
         self._work = WorkSplitter()
+
+    def penalise_factors(self, penalties: Array) -> None:
+        """Give the factors of each feature a penalty of their own, shape (d,)."""
+        self.penalties = penalties  # which the core borrows
+        self._core.penalise_factors(penalties)
 
     def run(self, plan: Plan, targets: Array, segment: BatchNumbers, total: float) -> float:
         """Make a step for each batch of a segment; add their losses to `total` and return it.

@@ -1,0 +1,1 @@
+"""Training on rows that are divided among partitions, whatever engine holds them."""

@@ -1,0 +1,54 @@
+"""What becomes of the joined change of a round."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm.distributed.changes import Change
+from sparsefm.distributed.layout import along, of_all_rows, of_features, refresh
+from sparsefm.distributed.settings import Rounds
+from sparsefm.training.learner import Learner
+
+Array = npt.NDArray[Any]
+
+
+class OuterStep:
+    """Moves the parameters that all share by the joined changes of rounds.
+
+    Parameters
+    ----------
+    learner : Learner
+        Changed in place.
+    rounds : Rounds
+    """
+
+    def __init__(self, learner: Learner, rounds: Rounds) -> None:
+        self._learner, self._rounds = learner, rounds
+        self.velocity: list[list[Array]] = []
+        """Of parameters of features, with momentum."""
+        if rounds.outer_momentum:
+            self.velocity = [
+                [np.zeros_like(part[:, 0]) for part in of_features(state)]
+                for state in learner.states
+            ]
+
+    def apply(self, change: Change) -> None:
+        """Make a step. Moments of optimizers take the mean change as it is."""
+        rate = self._rounds.outer_learning_rate
+        for output, state in enumerate(self._learner.states):
+            for number, part in enumerate(of_features(state)):
+                total = change.of_features[output][number]
+                mean = total / along(change.occurrences.astype(total.dtype), total)
+                mean[:, 0] *= rate
+                if self.velocity:
+                    velocity = self.velocity[output][number]
+                    mean[:, 0] += self._rounds.outer_momentum * velocity[change.features]
+                    velocity[change.features] = mean[:, 0]
+                part[change.features] += mean
+            for part, total in zip(of_all_rows(state), change.of_all_rows[output], strict=True):
+                part += total / part.dtype.type(change.rows)
+            refresh(state, change.features)
+        self._learner.steps += change.steps
