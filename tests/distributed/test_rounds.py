@@ -4,47 +4,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from partitions import SOLVER, begin, one_hot
 from reference import objective_gradients
 from scipy import sparse
 
-import sparsefm as fm
-from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.changes import join
 from sparsefm.distributed.dividing import divide
 from sparsefm.distributed.outer import OuterStep
 from sparsefm.distributed.rounds import Round, occurrences, sharing
 from sparsefm.distributed.settings import Rounds
-from sparsefm.losses import Softmax, find_loss
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.random import stream
 from sparsefm.training.trainer import run_epoch
-
-SOLVER = fm.AdaGrad(learning_rate=0.05, initial_accumulator=0.7, l2_linear=0, l2_factors=0.02)
-
-
-def one_hot(n=600, sizes=(3, 30, 200), loss="logistic", seed=0, dtype="float64", fields=False):
-    """Draw rows of one-hot fields, the values of the last seldom, and targets of a machine."""
-    rng = np.random.default_rng(seed)
-    starts = np.cumsum([0, *sizes[:-1]])
-    columns = np.column_stack([rng.zipf(1.3, n) % size for size in sizes]) + starts
-    indptr = np.arange(0, n * len(sizes) + 1, len(sizes))
-    X = sparse.csr_matrix((np.ones(columns.size), columns.ravel(), indptr), (n, sum(sizes)))
-    w, V = rng.normal(size=X.shape[1]), rng.normal(size=(X.shape[1], 2)) * 0.7
-    s = X @ w / 2 + ((X @ V) ** 2 - X @ V**2).sum(axis=1) / 2
-    y = s + 0.5 * rng.normal(size=n)
-    if loss in ("logistic", "hinge"):
-        y = (y > np.median(s)) * 1.0
-    task = "binary" if loss in ("logistic", "hinge") else "regression"
-    dataset = Dataset.training(X, y, None, np.dtype(dtype), task=task)
-    found = np.repeat(np.arange(len(sizes), dtype=np.int32), sizes) if fields else None
-    return replace(dataset, fields=found), find_loss(task, loss)
-
-
-def begin(dataset, loss, rank=3, **given):
-    chosen = Hyperparameters(rank=rank, solver=SOLVER, batch_size=20, **given)
-    return Learner.begin(chosen, loss, dataset, seed=1)
 
 
 def met(datasets):
@@ -188,81 +161,6 @@ def test_more_cells_than_rows():
     assert sum(cell is not None for cell in cells) == 2
 
 
-# --- all machines -------------------------------------------------------------------------------
-
-
-def distributed(dataset, loss, partitions, blocks, epochs, **given):
-    """Train with rounds, each partition after the other; return the learner."""
-    learner = begin(dataset, loss, **given)
-    cells = divide(dataset, partitions, blocks)
-    outer, number = OuterStep(learner, Rounds(per_epoch=blocks)), 0
-    for _ in range(epochs):
-        for block in range(blocks):
-            present = [(p, of[block]) for p, of in enumerate(cells) if of[block] is not None]
-            counts = met([part for _, part in present])
-            shared = sharing(counts.sum(axis=0), (counts**2).sum(axis=0))
-            told = Round(learner, shared, 20, number)
-            outer.apply(join([told.run(part, p) for p, part in present]))
-            number += 1
-    return learner
-
-
-def alone(dataset, loss, epochs, **given):
-    """Train on one machine; return the learner."""
-    learner, random = begin(dataset, loss, **given), stream(1, "batches", 0)
-    plan = new_planner(1, 1).plan(dataset, 20)
-    trainers = learner.trainers(1, dataset.fields)
-    for _ in range(epochs):
-        run_epoch(trainers, plan, [target[plan.rows] for target in dataset.targets], random)
-    return learner
-
-
-def mean_loss(learner, dataset):
-    scores = learner.states[0].scores(dataset.X)
-    return learner.loss.values(dataset.targets[0], scores).mean()
-
-
-@pytest.mark.parametrize("loss", ["squared", "huber", "logistic", "hinge"])
-@pytest.mark.parametrize("partitions", [2, 8])
-def test_held_out_losses_are_those_of_one_machine(loss, partitions):
-    dataset, found = one_hot(24_000, loss=loss, seed=3)
-    train, held_out = dataset.take(np.arange(20_000)), dataset.take(np.arange(20_000, 24_000))
-    near = mean_loss(distributed(train, found, partitions, 8, 3), held_out)
-    there = mean_loss(alone(train, found, 3), held_out)
-    start = mean_loss(begin(train, found), held_out)
-    assert near < there + 0.03 * (start - there), (near, there, start)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("variant", ["fm", "fwfm", "ffm"])
-def test_variants(variant, dtype):
-    dataset, loss = one_hot(3000, dtype=dtype, fields=True)
-    learner = distributed(dataset, loss, 3, 4, 2, variant=variant)
-    state = learner.states[0]
-    start, there = (
-        mean_loss(of, dataset)
-        for of in (begin(dataset, loss, variant=variant), alone(dataset, loss, 2, variant=variant))
-    )
-    assert mean_loss(learner, dataset) < there + 0.1 * (start - there)
-    norms = (state.factors[:, 0].astype(float) ** 2).sum(axis=1)
-    np.testing.assert_allclose(state.scalars[:, 0], norms, rtol=1e-5)
-    if variant == "fwfm":
-        assert (state.R[np.triu_indices(3, 1)] != 1).all()
-
-
-def test_classes():
-    dataset, _ = one_hot(2000, loss="squared")
-    codes = np.digitize(dataset.y, np.quantile(dataset.y, [0.3, 0.6])).astype(float)
-    dataset = replace(dataset, targets=(codes,), n_classes=3)
-    learner = distributed(dataset, Softmax(), 3, 2, 3)
-
-    def log_loss(of):
-        return of.loss.values(codes, of.states[0].scores(dataset.X)).mean()
-
-    start, there = log_loss(begin(dataset, Softmax())), log_loss(alone(dataset, Softmax(), 3))
-    assert log_loss(learner) < there + 0.2 * (start - there)
-
-
 def test_momentum_adds_a_share_of_the_last_step():
     dataset, loss = one_hot()
     plain, moving = begin(dataset, loss), begin(dataset, loss)
@@ -289,16 +187,3 @@ def test_momentum_adds_a_share_of_the_last_step():
 def test_settings_are_checked(given, named):
     with pytest.raises(ValueError, match=named):
         Rounds(**given)
-
-
-def test_rows_with_values_and_weights():
-    rng = np.random.default_rng(0)
-    X = sparse.csr_matrix(rng.normal(size=(300, 6)) * (rng.random((300, 6)) < 0.6))
-    y = np.asarray(X @ rng.normal(size=6)) + 0.1 * rng.normal(size=300)
-    weights = rng.integers(0, 3, 300).astype(float)
-    dataset = Dataset.training(X, y, weights, np.float64, task="regression")
-    near = distributed(dataset, find_loss("regression", None), 2, 2, 6)
-    there = alone(dataset, find_loss("regression", None), 6)
-    kept = as_csr(X[weights > 0], np.float64)
-    scores = [of.scores(kept, 1)[:, 0] for of in (near, there)]
-    assert np.std(scores[0] - scores[1]) < 0.1 * np.std(y)

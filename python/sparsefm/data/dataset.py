@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 
 from sparsefm import _core
-from sparsefm.data.csr import as_csr, take_rows
+from sparsefm.data.csr import as_csr, as_scipy, take_rows
 from sparsefm.data.mapped import ENTRIES_AT_ONCE, is_mapped, release
 from sparsefm.data.validation import as_array, as_classes, as_labels, as_vector, as_weights
 
@@ -105,11 +106,16 @@ class Dataset:
         return Dataset.of(matrix, targets, (targets,))
 
     @property
+    def n_features(self) -> int:
+        """Number of features d."""
+        return self.X.n_features
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the arithmetic."""
         return self.targets[0].dtype
 
-    # The next three are made once, not by `functools.cached_property`: before Python 3.12 it has one
+    # What follows is made once, not by `functools.cached_property`: before Python 3.12 it has one
     # lock for all data sets, and a child that is forked while a thread holds it waits for ever.
 
     @property
@@ -164,6 +170,31 @@ class Dataset:
             yield rows[:count]
             release(self.X)
             begin += count
+
+    def fields_with_pairs(
+        self, fields: npt.NDArray[np.integer[Any]], n_fields: int
+    ) -> npt.NDArray[np.bool_]:
+        """Return for each field whether some row of the training has two features of it: (F,).
+
+        Parameters
+        ----------
+        fields : ndarray of int, shape (d,)
+            The field of each feature.
+        n_fields : int
+        """
+        d = len(fields)
+        in_field = sp.csr_matrix((np.ones(d, np.int32), fields, np.arange(d + 1)), (d, n_fields))
+        found = np.zeros(n_fields, bool)
+        for rows in self.training_rows():
+            X = as_scipy(rows)
+            present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
+            if X.nnz:
+                found |= (present @ in_field).max(axis=0).toarray().ravel() > 1
+        return found
+
+    def target_means(self) -> list[float]:
+        """Return the weighted mean of the targets of each output."""
+        return [self.mean(target) for target in self.targets]
 
     def mean(self, values: Array) -> float:
         """Return the weighted mean of `values`, one for each of the n rows."""

@@ -90,7 +90,7 @@ def _by_output(
 
 def _total(arrays: Sequence[Array]) -> Array:
     """Return the sum of arrays, from the first to the last."""
-    total = arrays[0].copy()
+    total: Array = arrays[0].copy()
     for array in arrays[1:]:
         total += array
     return total

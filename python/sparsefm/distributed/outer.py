@@ -10,7 +10,9 @@ import numpy.typing as npt
 from sparsefm.distributed.changes import Change
 from sparsefm.distributed.layout import along, of_all_rows, of_features, refresh
 from sparsefm.distributed.settings import Rounds
+from sparsefm.io.reader import Reader
 from sparsefm.training.learner import Learner
+from sparsefm.training.resuming import array_like
 
 Array = npt.NDArray[Any]
 
@@ -52,3 +54,17 @@ class OuterStep:
                 part += total / part.dtype.type(change.rows)
             refresh(state, change.features)
         self._learner.steps += change.steps
+
+    def to_arrays(self) -> dict[str, Array]:
+        """Return what the next step depends on besides the learner, by name."""
+        return {
+            f"velocity.{output}.{number}": part
+            for output, parts in enumerate(self.velocity)
+            for number, part in enumerate(parts)
+        }
+
+    def read(self, reader: Reader) -> None:
+        """Restore what `to_arrays` returned."""
+        for output, parts in enumerate(self.velocity):
+            for number, part in enumerate(parts):
+                part[:] = array_like(reader, f"velocity.{output}.{number}", part)

@@ -17,7 +17,8 @@ from sparsefm.field_model import Fields, own_fields
 from sparsefm.interaction import FieldAware
 from sparsefm.losses import Loss
 from sparsefm.optimizers import Optimizer
-from sparsefm.training.field_state import fields_with_pairs, number_of
+from sparsefm.training.beginning import Beginning
+from sparsefm.training.field_state import number_of
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.parameters import FEATURES_AT_ONCE, Array, Features, State, draw, padded
 
@@ -47,12 +48,12 @@ class FieldAwareState(State):
 
     @classmethod
     def begin_with_fields(
-        cls, rank: int, dataset: Dataset, optimizer: Optimizer
+        cls, rank: int, dataset: Beginning, optimizer: Optimizer
     ) -> FieldAwareState:
         """Return parameters of zero, with the fields of a dataset, which must have some."""
         if dataset.fields is None:
             raise ValueError("there are no fields")
-        within = fields_with_pairs(dataset, dataset.fields)
+        within = dataset.fields_with_pairs(dataset.fields, number_of(dataset.fields))
         check_width(len(dataset.fields), rank, dataset.dtype.itemsize, fields=len(within))
         return cls._zeros(rank, dataset.fields, within, optimizer, dataset.dtype)
 
@@ -180,7 +181,7 @@ class FieldAwareState(State):
 
         Their factors for the field itself are drawn at random.
         """
-        new = fields_with_pairs(dataset, self.fields, len(self.within)) & ~self.within
+        new = dataset.fields_with_pairs(self.fields, len(self.within)) & ~self.within
         if not new.any():
             return self
         drawn = replace(self.copy(), within=self.within | new)

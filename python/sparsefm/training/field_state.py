@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from sparsefm import _core
-from sparsefm.data.csr import as_scipy
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.memory import check_width
 from sparsefm.field_aware_model import FieldAwareModel
@@ -27,6 +25,7 @@ from sparsefm.losses import Loss
 from sparsefm.model import Model
 from sparsefm.optimizers import Optimizer
 from sparsefm.sampling.groups import one_hot_fields_of
+from sparsefm.training.beginning import Beginning
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.pairs import Pairs, chosen_weights
 from sparsefm.training.parameters import Array, Features, State
@@ -68,7 +67,7 @@ class FieldState(State):
 
     @classmethod
     def begin_with_fields(
-        cls, state: State, dataset: Dataset, hyperparameters: Hyperparameters
+        cls, state: State, dataset: Beginning, hyperparameters: Hyperparameters
     ) -> FieldState:
         """Return a state with the fields of a dataset, which must have some."""
         if dataset.fields is None:
@@ -172,7 +171,7 @@ class FieldState(State):
     def with_pairs_within(self, dataset: Dataset, hyperparameters: Hyperparameters) -> FieldState:
         """Return a state in which features of a field interact, if rows now have several of it."""
         may = chosen_weights(hyperparameters.pairs, len(self.R)).diagonal() > 0
-        found = fields_with_pairs(dataset, self.fields, len(self.R))
+        found = dataset.fields_with_pairs(self.fields, len(self.R))
         new = found & may & (self.R.diagonal() == 0) & (self.learned.diagonal() == 0)
         if not new.any():
             return self
@@ -182,30 +181,17 @@ class FieldState(State):
         return changed
 
 
-def first_weights(dataset: Dataset, fields: Fields, pairs: Pairs | None = None) -> Array:
+def first_weights(dataset: Beginning, fields: Fields, pairs: Pairs | None = None) -> Array:
     """Return the weights that training begins with: 1, and 0 for pairs within a one-hot field.
 
     Those of pairs that do not interact are 0, too.
 
     A field of which no row has several features has no pairs within, so there is nothing to learn.
     """
-    within = fields_with_pairs(dataset, fields)
+    within = dataset.fields_with_pairs(fields, number_of(fields))
     weights = chosen_weights(pairs, len(within)).astype(dataset.dtype)
     weights[np.diag_indices(len(within))] *= within
     return weights
-
-
-def fields_with_pairs(dataset: Dataset, fields: Fields, n_fields: int = 0) -> Array:
-    """Return for each field whether some row of the training has two features of it: (F,)."""
-    d, n_fields = len(fields), n_fields or number_of(fields)
-    in_field = sp.csr_matrix((np.ones(d, np.int32), fields, np.arange(d + 1)), (d, n_fields))
-    found = np.zeros(n_fields, bool)
-    for rows in dataset.training_rows():
-        X = as_scipy(rows)
-        present = sp.csr_matrix((np.ones(X.nnz, np.int32), X.indices, X.indptr), X.shape)
-        if X.nnz:
-            found |= (present @ in_field).max(axis=0).toarray().ravel() > 1
-    return found
 
 
 def number_of(fields: Fields) -> int:
@@ -276,7 +262,7 @@ def _weighted(
 
 def _aware(model: Model, dataset: Dataset, fields: Fields) -> FieldAwareModel:
     """Return the model that a factorization machine is where the factors for all fields agree."""
-    within = fields_with_pairs(dataset, fields)
+    within = dataset.fields_with_pairs(fields, number_of(fields))
     V = np.repeat(model.V[:, None], len(within), axis=1)
     V[np.arange(len(fields)), fields] *= within[fields, None]
     return FieldAwareModel(model.w0, model.w, V, model.task, model.loss, fields=fields)

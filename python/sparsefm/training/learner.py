@@ -19,6 +19,7 @@ from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
 from sparsefm.losses import Loss, Softmax
 from sparsefm.model import Model
+from sparsefm.training.beginning import Beginning
 from sparsefm.training.class_model import ClassModel
 from sparsefm.training.class_state import ClassState
 from sparsefm.training.field_aware_state import FieldAwareState
@@ -68,7 +69,7 @@ class Learner:
         cls,
         hyperparameters: Hyperparameters,
         loss: Loss,
-        dataset: Dataset,
+        dataset: Beginning,
         seed: int,
     ) -> Learner:
         """Return a model at the start of training.
@@ -78,15 +79,15 @@ class Learner:
         signs.
         """
         learner = cls(hyperparameters, loss, [], seed)
-        n_features, rank = dataset.X.n_features, hyperparameters.rank
+        n_features, rank = dataset.n_features, hyperparameters.rank
         solver = hyperparameters.solver
         if isinstance(loss, Softmax):
             w0 = loss.constants(dataset.class_shares()).astype(dataset.dtype)
             learner.states.append(ClassState.begin(n_features, w0, rank, solver, seed))
         else:
-            for target in dataset.targets:
+            for mean in dataset.target_means():
                 state = _zeros(hyperparameters, dataset)
-                state.bias[0] = loss.constant(dataset.mean(target))
+                state.bias[0] = loss.constant(mean)
                 learner.states.append(state)
         learner.join(dataset.used_features)
         return learner
@@ -213,12 +214,12 @@ class Learner:
             )
 
 
-def _zeros(hyperparameters: Hyperparameters, dataset: Dataset) -> State:
+def _zeros(hyperparameters: Hyperparameters, dataset: Beginning) -> State:
     """Return the state of one output, with parameters of zero."""
     rank, solver = hyperparameters.rank, hyperparameters.solver
     if hyperparameters.variant == "ffm":
         return FieldAwareState.begin_with_fields(rank, dataset, solver)
-    state = State.begin(dataset.X.n_features, rank, solver, dataset.dtype)
+    state = State.begin(dataset.n_features, rank, solver, dataset.dtype)
     if hyperparameters.needs_fields:
         return FieldState.begin_with_fields(state, dataset, hyperparameters)
     return state

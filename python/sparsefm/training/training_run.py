@@ -12,6 +12,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.io.reader import Reader
 from sparsefm.io.values import to_json
+from sparsefm.training.contents import read_states, states_to_content
 from sparsefm.training.divergence import DivergenceWatch
 from sparsefm.training.learner import Learner
 from sparsefm.training.loop import Run
@@ -21,7 +22,6 @@ from sparsefm.training.resuming import (
     TRAINED,
     Content,
     Snapshot,
-    array_like,
     checksum,
     checksum_of,
 )
@@ -135,23 +135,10 @@ class TrainingRun(Run):
         return {TRAINED: rows, START: checksum(steps, *start)}
 
     def _snapshot_to_content(self, snapshot: Snapshot) -> Content:
-        states, steps = snapshot
-        arrays = {
-            f"{output}.{number}": part
-            for output, state in enumerate(states)
-            for number, part in enumerate(state.parts(slice(None)))
-        }
-        return {"steps": steps}, arrays
+        return states_to_content(snapshot)
 
     def _read_snapshot(self, reader: Reader) -> Snapshot:
-        states = [trainer.state.copy() for trainer in self._trainers]
-        for output, state in enumerate(states):
-            found = [
-                array_like(reader, f"{output}.{number}", part)
-                for number, part in enumerate(state.parts(slice(None)))
-            ]
-            state.put_back(slice(None), tuple(found))
-        return Snapshot((states, reader.integer("steps", 0)))
+        return read_states(reader, [trainer.state for trainer in self._trainers])
 
     def _state_to_content(self) -> Content:
         return self._snapshot_to_content(Snapshot((self._learner.states, self._learner.steps)))

@@ -1,0 +1,178 @@
+"""Training in rounds: an epoch is a round for each block of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm.data.dataset import Dataset
+from sparsefm.distributed.engine import Engine
+from sparsefm.distributed.outer import OuterStep
+from sparsefm.distributed.rounds import Round
+from sparsefm.distributed.settings import Rounds
+from sparsefm.distributed.summary import Summary
+from sparsefm.errors import DivergenceError
+from sparsefm.io.reader import Reader
+from sparsefm.io.values import to_json
+from sparsefm.training.contents import read_states, states_to_content
+from sparsefm.training.learner import Learner
+from sparsefm.training.loop import Run
+from sparsefm.training.metrics import Metrics
+from sparsefm.training.random import stream
+from sparsefm.training.resuming import START, TRAINED, Content, Snapshot, checksum
+
+LEAST_BATCH = 16
+
+
+def batch_size_of_partitions(batch_size: int, partitions: int) -> int:
+    """Return the size of batches that together are one of one machine, if they are not too small.
+
+    A partition's step stands for those of all, so larger batches would be too few steps.
+    """
+    return min(batch_size, max(batch_size // partitions, LEAST_BATCH))
+
+
+class DistributedRun(Run):
+    """A training in rounds, on an engine.
+
+    Parameters
+    ----------
+    learner : Learner
+        Changed in place.
+    engine : Engine
+    summary : Summary
+        That of the engine's rows.
+    rounds : Rounds
+    threads : int
+        Of each partition.
+    loss_unit : float
+        Losses are multiplied by this to be in the user's units.
+    model : callable
+        Returns the current model, for callbacks.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        engine: Engine,
+        summary: Summary,
+        rounds: Rounds,
+        *,
+        threads: int = 1,
+        loss_unit: float = 1.0,
+        model: Callable[[], Any],
+    ) -> None:
+        super().__init__(model)
+        self._learner, self._engine, self._summary = learner, engine, summary
+        self._rounds, self._threads, self._loss_unit = rounds, threads, loss_unit
+        self._outer = OuterStep(learner, rounds)
+        batch_size = learner.hyperparameters.batch_size_for(summary.rows)
+        self._batch_size = batch_size_of_partitions(batch_size, engine.n_partitions)
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the following epochs; it can be set."""
+        return self._learner.hyperparameters.solver.learning_rate * self._learner.rate_factor
+
+    @learning_rate.setter
+    def learning_rate(self, value: float) -> None:
+        self._learner.rate_factor = value / self._learner.hyperparameters.solver.learning_rate
+
+    def snapshot(self) -> Snapshot:
+        """Return a copy of all parameters and moments."""
+        return Snapshot(([state.copy() for state in self._learner.states], self._learner.steps))
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Restore the parameters and moments of a snapshot."""
+        states, self._learner.steps = snapshot
+        for state, saved in zip(self._learner.states, states, strict=True):
+            state.assign(saved)
+
+    def scores(self, validation: Dataset) -> npt.NDArray[np.float64]:
+        """Return the current scores of the validation rows, shape (n, outputs)."""
+        return self._learner.scores(validation.X, self._threads)
+
+    def evaluate(self) -> tuple[float | None, Metrics]:
+        """Return the mean loss of the engine's validation rows, None if there are none."""
+        learner, threads = self._learner, self._threads
+
+        def measure(validation: Dataset) -> tuple[float, float]:
+            scores = learner.scores(validation.X, threads)
+            outputs = zip(validation.targets, learner.loss.of_outputs(scores), strict=True)
+            losses = [
+                validation.mean(learner.loss.values(target, column.astype(target.dtype)))
+                for target, column in outputs
+            ]
+            return validation.total_weight * sum(losses), validation.total_weight
+
+        found = self._engine.evaluate(measure)
+        if not found:
+            return None, {}
+        loss, weight = np.sum(found, axis=0)
+        return float(loss / weight) * self._loss_unit, {}
+
+    def _run_epoch(self) -> float:
+        """Run the rounds of an epoch; return the training loss, summed over the outputs."""
+        learner, blocks = self._learner, self._rounds.per_epoch
+        first = (self.epoch - 1) * blocks
+        total, weight = 0.0, 0.0
+        for place, block in enumerate(stream(learner.seed, "batches", first).permutation(blocks)):
+            if not self._summary.counts[[block]].nnz:
+                continue
+            shared = self._summary.sharing(block)
+            work = Round(learner, shared, self._batch_size, first + place, self._threads)
+            change = self._engine.train(work, int(block))
+            if not np.isfinite(change.losses).all():
+                raise DivergenceError(
+                    f"the training diverged in epoch {self.epoch}: the loss of round {place + 1} "
+                    f"is not finite; use a smaller learning rate than {self.learning_rate:g}"
+                )
+            self._outer.apply(change)
+            total += float(change.losses.sum())
+            weight += change.weight
+        for state in learner.states:
+            state.fix_scores()
+        return total / weight * self._loss_unit
+
+    # --- checkpoints ------------------------------------------------------------------------------
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        learner = self._learner
+        loss = [learner.loss.name, *learner.loss._core_constants.items()]
+        return {
+            **{name: to_json(value) for name, value in vars(learner.hyperparameters).items()},
+            **{f"rounds.{name}": to_json(value) for name, value in vars(self._rounds).items()},
+            "loss": to_json(loss),
+            "seed": learner.seed,
+            "dtype": self._summary.dtype.name,
+            "partitions": self._engine.n_partitions,
+        }
+
+    def _checksums(self) -> dict[str, int]:
+        summary = self._summary
+        counts = [
+            part
+            for matrix in (summary.counts, summary.squares)
+            for part in (matrix.indptr, matrix.indices, matrix.data)
+        ]
+        rows = checksum(np.array([self._loss_unit, summary.weight]), summary.targets, *counts)
+        start = [part for state in self._learner.states for part in state.parts(slice(None))]
+        return {TRAINED: rows, START: checksum(*start)}
+
+    def _snapshot_to_content(self, snapshot: Snapshot) -> Content:
+        return states_to_content(snapshot)
+
+    def _read_snapshot(self, reader: Reader) -> Snapshot:
+        return read_states(reader, self._learner.states)
+
+    def _state_to_content(self) -> Content:
+        header, arrays = states_to_content(Snapshot((self._learner.states, self._learner.steps)))
+        return header, arrays | self._outer.to_arrays()
+
+    def _read_state(self, reader: Reader) -> None:
+        self._outer.read(reader)
+        self.restore(self._read_snapshot(reader))

@@ -1,0 +1,33 @@
+"""States of a model in training, as the contents of a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sparsefm.io.reader import Reader
+from sparsefm.training.class_state import ClassState
+from sparsefm.training.parameters import State
+from sparsefm.training.resuming import Content, Snapshot, array_like
+
+
+def states_to_content(snapshot: Snapshot) -> Content:
+    """Return a snapshot, of states and their number of steps, as JSON values and arrays."""
+    states, steps = snapshot
+    arrays = {
+        f"{output}.{number}": part
+        for output, state in enumerate(states)
+        for number, part in enumerate(state.parts(slice(None)))
+    }
+    return {"steps": steps}, arrays
+
+
+def read_states(reader: Reader, like: Sequence[State | ClassState]) -> Snapshot:
+    """Return the snapshot of a content; its states are like some others."""
+    states = [state.copy() for state in like]
+    for output, state in enumerate(states):
+        found = [
+            array_like(reader, f"{output}.{number}", part)
+            for number, part in enumerate(state.parts(slice(None)))
+        ]
+        state.put_back(slice(None), tuple(found))
+    return Snapshot((states, reader.integer("steps", 0)))
