@@ -7,6 +7,7 @@ import click
 from bench import data as sets
 from bench import machine, memory, peers
 from bench.defaults import defaults
+from bench.distributed import distributed
 from bench.encode import encode
 from bench.fields import fields
 from bench.files import files
@@ -89,6 +90,7 @@ def scale(quick: bool) -> None:
 
 
 main.add_command(defaults)
+main.add_command(distributed)
 main.add_command(encode)
 main.add_command(fields)
 main.add_command(files)

@@ -13,7 +13,7 @@ from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.random import stream
 from sparsefm.training.trainer import run_epoch
 
-SOLVER = fm.AdaGrad(learning_rate=0.05, initial_accumulator=0.7, l2_linear=0, l2_factors=0.02)
+SOLVER = fm.AdaGrad(learning_rate=0.05, initial_accumulator=0.7, l2_linear=0.03, l2_factors=0.02)
 
 
 def one_hot(n=600, sizes=(3, 30, 200), loss="logistic", seed=0, dtype="float64", fields=False):

@@ -88,10 +88,13 @@ class TrainerHandle {
     });
   }
 
-  void penalise_factors(const py::object& l2_factors) {
+  void penalise(const py::object& l2_linear, const py::object& l2_factors) {
     for_trainer([&]<class Real>(Trainer<Real>& trainer) {
-      trainer.penalise_factors(input<Real>(l2_factors, {features_}, "l2_factors"));
+      const Real* linear =
+          l2_linear.is_none() ? nullptr : input<Real>(l2_linear, {features_}, "l2_linear");
+      trainer.penalise(linear, input<Real>(l2_factors, {features_}, "l2_factors"));
     });
+    alive_.push_back(l2_linear);
     alive_.push_back(l2_factors);
   }
 
@@ -154,7 +157,7 @@ void bind_training(py::module_& m) {
                     int>(),
            py::arg("optimizer"), py::arg("bias"), py::arg("vectors"), py::arg("features"),
            py::arg("threads"))
-      .def("penalise_factors", &TrainerHandle::penalise_factors, py::arg("l2_factors"))
+      .def("penalise", &TrainerHandle::penalise, py::arg("l2_linear"), py::arg("l2_factors"))
       .def("begin_segment", &TrainerHandle::begin_segment, py::arg("plan"), py::arg("targets"),
            py::arg("order"), py::arg("t"), py::arg("learning_rate"))
       .def("run", &TrainerHandle::run, py::arg("begin"), py::arg("end"), py::arg("loss"));

@@ -39,9 +39,9 @@ def reference_round(dataset, learner, shared, number, partition, l2_factors):
     for batch in plan.order_of(stream(learner.seed, "batches", number, partition)):
         rows = plan.rows[batch * 20 : (batch + 1) * 20]
         name, l2 = learner.loss.name, np.broadcast_to(l2_factors, len(shared))
-        where = X[rows], dataset.targets[0][rows], theta[0][0], theta[1], theta[2]
+        where = X[rows], dataset.targets[0][rows], theta[0][0], theta[1], theta[2], name, None
         for part, grad, moment, times in zip(
-            theta, objective_gradients(*where, name, l2_factors=l2), h, m, strict=True
+            theta, objective_gradients(*where, SOLVER.l2_linear, l2), h, m, strict=True
         ):
             g = len(rows) * np.asarray(grad)
             moment += times * g**2

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from partitions import SOLVER, alone, begin, mean_loss, one_hot
+from partitions import alone, begin, mean_loss, one_hot
 from scipy import sparse
 
 import sparsefm as fm
@@ -257,8 +257,3 @@ def test_batches_of_partitions():
 def test_trees_keep_the_order():
     joined = in_tree([f"{number}," for number in range(100)], "".join)
     assert joined == "".join(f"{number}," for number in range(100))
-
-
-def test_solver_of_tests_has_no_linear_penalty():
-    """Rounds do not weigh it as they weigh that of factors."""
-    assert SOLVER.l2_linear == 0

@@ -52,8 +52,8 @@ class ClassMinibatch final : public Trainer<Real> {
         threads_(threads),
         row_size_(ClassFm::row_size(state)) {}
 
-  void penalise_factors(const Real* l2_factors) noexcept override {
-    penalties_.of_features(l2_factors);
+  void penalise(const Real* l2_linear, const Real* l2_factors) noexcept override {
+    penalties_.of_features(l2_linear, l2_factors);
   }
 
   void begin_segment(const Plan<Real>& plan, const Real* targets, std::span<const Index> order,
@@ -181,7 +181,7 @@ class ClassMinibatch final : public Trainer<Real> {
       const L slope = sum_of<L>(in.size, [&](Index p) -> L {
         return in.values[p] * Eigen::Map<const L>(slopes(in.rows[p]) + c);
       });
-      optimizer_.apply(block + c, stride, L(slope + penalties_.linear * share * w), missed);
+      optimizer_.apply(block + c, stride, L(slope + penalties_.linear(i) * share * w), missed);
     });
     Parts::visit(state_.width, [&]<class>(Index f) {
       const Index at = state_.class_width + f;

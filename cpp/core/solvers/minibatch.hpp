@@ -32,8 +32,8 @@ class Minibatch final : public Trainer<Real> {
         threads_(threads),
         row_pass_(interaction, std::move(loss), state.width) {}
 
-  void penalise_factors(const Real* l2_factors) noexcept override {
-    penalties_.of_features(l2_factors);
+  void penalise(const Real* l2_linear, const Real* l2_factors) noexcept override {
+    penalties_.of_features(l2_linear, l2_factors);
   }
 
   void begin_segment(const Plan<Real>& plan, const Real* targets, std::span<const Index> order,
@@ -130,7 +130,7 @@ class Minibatch final : public Trainer<Real> {
 
     const auto sums = gatherer_.template scalars<Values>(j);
     Real* w = state_.linear_block(i);
-    optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + penalties_.linear * share * *w)),
+    optimizer_.apply(w, 1, One(static_cast<Real>(sums.linear + penalties_.linear(i) * share * *w)),
                      missed);
     const Index place = row_pass_.place(i);
     [[maybe_unused]] Real norm = 0;

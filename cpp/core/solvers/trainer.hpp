@@ -15,8 +15,9 @@ class Trainer {
  public:
   virtual ~Trainer() = default;
 
-  /// Gives the factors of each feature (features,) a penalty of their own. The array must stay.
-  virtual void penalise_factors(const Real* l2_factors) noexcept = 0;
+  /// Gives each feature penalties of its own: two arrays (features,), which must stay. Null: all
+  /// features have the optimizer's.
+  virtual void penalise(const Real* l2_linear, const Real* l2_factors) noexcept = 0;
 
   /// Starts a segment: an epoch, or the part of an epoch whose batches are transposed. It has
   /// order.size() steps, after t earlier steps. Step s takes batch order[s] of the plan. `targets`

@@ -114,9 +114,11 @@ class Round:
         """Make a step for each batch; return the mean losses and the number of steps."""
         plan = new_planner(learner.seed, self.threads).plan(dataset, self.batch_size)
         trainers = learner.trainers(self.threads, dataset.fields)
+        times = self.sharing.astype(dataset.dtype)
         for trainer in trainers:
-            own = trainer.optimizer.l2_factors if trainer.penalties is None else trainer.penalties
-            trainer.penalise_factors(self.sharing.astype(dataset.dtype) * own)
+            of_all = trainer.optimizer
+            factors = of_all.l2_factors if trainer.penalties is None else trainer.penalties
+            trainer.penalise(times * of_all.l2_linear, times * factors)
         targets = [target[plan.rows] for target in dataset.targets]
         random = stream(learner.seed, "batches", self.number, partition)
         return np.array(run_epoch(trainers, plan, targets, random)), plan.n_batches

@@ -50,13 +50,12 @@ class Trainer:
         self._core = state.trainer(loss, optimizer, threads)
         self.penalties = optimizer._penalties_of(fields, state.bias.dtype)
         if self.penalties is not None:
-            self.penalise_factors(self.penalties)
+            self.penalise(None, self.penalties)
         self._work = WorkSplitter()
 
-    def penalise_factors(self, penalties: Array) -> None:
-        """Give the factors of each feature a penalty of their own, shape (d,)."""
-        self.penalties = penalties  # which the core borrows
-        self._core.penalise_factors(penalties)
+    def penalise(self, linear: Array | None, factors: Array) -> None:
+        """Give each feature penalties of its own, (d,), of w if it is not None and of V."""
+        self._core.penalise(linear, factors)
 
     def run(self, plan: Plan, targets: Array, segment: BatchNumbers, total: float) -> float:
         """Make a step for each batch of a segment; add their losses to `total` and return it.
