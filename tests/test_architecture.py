@@ -95,6 +95,7 @@ ORDER = (
         "sampling",
         "scorer",
         "training",
+        "distributed",
         "tuning",
         "encoding",
         "inspection",

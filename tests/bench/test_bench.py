@@ -124,8 +124,15 @@ def test_files():
         assert f"| {kind} |" in done.stdout
 
 
+@pytest.mark.slow
+def test_distributed():
+    done = bench("distributed", "--quick", "--data", "clicks", "--partitions", "3")
+    assert done.returncode == 0, done.stderr
+    assert "| 3 | 16 |" in done.stdout
+
+
 def test_help():
     listed = bench("--help").stdout
     names = "throughput quality memory-limit exact busy predict scale gibbs fields files streams"
-    for command in names.split():
+    for command in [*names.split(), "distributed"]:
         assert command in listed

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from geweke import geweke, setup
 from gibbs_reference import Gibbs, colour_classes
+from recorded import once
 from scipy.stats import norm
 
 LEVEL = 1e-3  # the chance that a right sampler fails, whatever the number of statistics
@@ -31,6 +32,7 @@ def test_groups_of_gaps_keep_the_distribution_of_the_model(monkeypatch):
     assert geweke(Gibbs, SETUPS["ordinal"]).p > LEVEL
 
 
+@once
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SETUPS)
 def test_the_reference_passes_whatever_the_seed(name):
@@ -184,6 +186,7 @@ def test_mistakes_are_found(mistake, name):
     assert geweke(mistake, SETUPS[name]).p < FOUND
 
 
+@once
 @pytest.mark.slow
 @pytest.mark.parametrize(("mistake", "name"), MORE_MISTAKES)
 def test_more_mistakes_are_found(mistake, name):
