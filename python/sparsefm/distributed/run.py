@@ -16,8 +16,7 @@ from sparsefm.distributed.settings import Rounds
 from sparsefm.distributed.summary import Summary
 from sparsefm.errors import DivergenceError
 from sparsefm.io.reader import Reader
-from sparsefm.io.values import to_json
-from sparsefm.training.contents import read_states, states_to_content
+from sparsefm.training.contents import read_states, settings_of, states_to_content
 from sparsefm.training.learner import Learner
 from sparsefm.training.loop import Run
 from sparsefm.training.metrics import Metrics
@@ -141,16 +140,9 @@ class DistributedRun(Run):
 
     @property
     def _settings(self) -> dict[str, Any]:
-        learner = self._learner
-        loss = [learner.loss.name, *learner.loss._core_constants.items()]
-        return {
-            **{name: to_json(value) for name, value in vars(learner.hyperparameters).items()},
-            **{f"rounds.{name}": to_json(value) for name, value in vars(self._rounds).items()},
-            "loss": to_json(loss),
-            "seed": learner.seed,
-            "dtype": self._summary.dtype.name,
-            "partitions": self._engine.n_partitions,
-        }
+        rounds = {f"rounds.{name}": value for name, value in vars(self._rounds).items()}
+        settings = settings_of(self._learner, self._summary.dtype)
+        return settings | rounds | {"partitions": self._engine.n_partitions}
 
     def _checksums(self) -> dict[str, int]:
         summary = self._summary

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from sparsefm.data.dataset import Dataset
 from sparsefm.data.plan import Planner
 from sparsefm.io.reader import Reader
-from sparsefm.io.values import to_json
-from sparsefm.training.contents import read_states, states_to_content
+from sparsefm.training.contents import read_states, settings_of, states_to_content
 from sparsefm.training.divergence import DivergenceWatch
 from sparsefm.training.learner import Learner
 from sparsefm.training.loop import Run
@@ -118,15 +117,8 @@ class TrainingRun(Run):
 
     @property
     def _settings(self) -> dict[str, Any]:
-        learner = self._learner
-        loss = [learner.loss.name, *learner.loss._core_constants.items()]
-        return {
-            **{name: to_json(value) for name, value in vars(learner.hyperparameters).items()},
-            "loss": to_json(loss),
-            "seed": learner.seed,
-            "dtype": self._dataset.dtype.name,
-            "shuffle": self._random is not None,
-        }
+        settings = settings_of(self._learner, self._dataset.dtype)
+        return settings | {"shuffle": self._random is not None}
 
     def _checksums(self) -> dict[str, int]:
         start = [part for state in self._learner.states for part in state.parts(slice(None))]
