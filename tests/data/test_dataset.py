@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 
 from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset, spread
@@ -97,3 +98,10 @@ def test_no_lock_is_held_while_something_is_computed(name):
     leave.set()
     thread.join()
     assert status == 0
+
+
+def test_a_row_that_occurs_twice_does_not_stand_for_another():
+    X = sp.csr_matrix(np.array([[1, 0], [0, 0], [1, 1]], float))
+    dataset = Dataset.of(as_csr(X, np.float64), np.ones(3), (np.ones(3),), rows=np.array([0, 0, 1]))
+    assert [rows.n_nonzeros for rows in dataset.training_rows()] == [2]
+    assert not dataset.fields_with_pairs(np.zeros(2, np.int32), 1).any()

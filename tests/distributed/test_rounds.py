@@ -148,6 +148,18 @@ def test_rows_are_divided_by_content_and_each_goes_somewhere():
     assert min(len(cell.rows) for cell in cells) > 10
 
 
+def test_weights_and_further_targets_are_content():
+    rng = np.random.default_rng(0)
+    X, weights = sparse.csr_matrix(np.ones((300, 1))), rng.random(300)
+    dataset = Dataset.training(X, np.ones(300), weights, np.float64, task="regression")
+    dataset = replace(dataset, targets=(dataset.targets[0], rng.integers(0, 2, 300) * 1.0))
+    shuffled = dataset.take(rng.permutation(300))
+    for one, other in zip(divide(dataset, 2, 2), divide(shuffled, 2, 2), strict=True):
+        for cell, again in zip(one, other, strict=True):
+            assert np.array_equal(cell.weights, again.weights)
+            assert np.array_equal(cell.targets[1], again.targets[1])
+
+
 def test_equal_rows_do_not_go_to_one_partition():
     X = sparse.csr_matrix(np.ones((300, 1)))
     cells = divide(Dataset.training(X, np.ones(300), None, np.float32, task="regression"), 3, 2)
@@ -171,6 +183,14 @@ def test_momentum_adds_a_share_of_the_last_step():
     outer = OuterStep(moving, Rounds(outer_learning_rate=0.5, outer_momentum=0.4))
     outer.apply(change)
     outer.apply(change)
+    whole = begin(dataset, loss)
+    OuterStep(whole, Rounds()).apply(change)
+    for name in ("V", "w"):
+        ends = [getattr(of.states[0], name) - getattr(old, name) for of in (plain, whole)]
+        np.testing.assert_allclose(2 * ends[0], ends[1], atol=1e-12)
+    ends = [of.states[0].bias - old.bias for of in (plain, whole)]
+    np.testing.assert_allclose(2 * ends[0][0], ends[1][0])
+    np.testing.assert_allclose(ends[0][1], ends[1][1])  # moments know no rate
     step = plain.states[0].V - old.V
     np.testing.assert_allclose(moving.states[0].V - old.V, (1 + 1 + 0.4) * step, atol=1e-12)
 

@@ -1,5 +1,6 @@
 """Whole trainings in rounds, in this process."""
 
+import pickle
 from dataclasses import replace
 from functools import partial
 
@@ -13,7 +14,7 @@ from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.dividing import divide
 from sparsefm.distributed.engine import InProcess, in_tree
-from sparsefm.distributed.run import DistributedRun, batch_size_of_partitions
+from sparsefm.distributed.run import DistributedRun, Measure, batch_size_of_partitions
 from sparsefm.distributed.settings import Rounds
 from sparsefm.losses import Softmax, find_loss
 from sparsefm.training.resuming import Resumption, Saved
@@ -190,9 +191,14 @@ def test_a_training_that_is_resumed_ends_with_the_same_bits(tmp_path, momentum):
     other, _ = run_of(divide(dataset, 3, 2), loss, replace(rounds, outer_learning_rate=0.9))
     with pytest.raises(ValueError, match="outer_learning_rate"):
         other.run(4, other.evaluate, resumption=Resumption(saved, "rounds"))
-    fewer, _ = run_of(divide(dataset.take(np.arange(800)), 3, 2), loss, rounds)
-    with pytest.raises(ValueError, match="resume"):
-        fewer.run(4, fewer.evaluate, resumption=Resumption(saved, "rounds"))
+    flipped = replace(dataset, targets=(dataset.targets[0][::-1].copy(),))
+    for other_rows in (dataset.take(np.arange(800)), flipped):
+        other, _ = run_of(divide(other_rows, 3, 2), loss, rounds)
+        with pytest.raises(ValueError, match="resume"):
+            other.run(4, other.evaluate, resumption=Resumption(saved, "rounds"))
+    validated, _ = run_of(divide(dataset, 3, 2), loss, rounds, [dataset])
+    with pytest.raises(ValueError, match="validation"):
+        validated.run(4, validated.evaluate, resumption=Resumption(saved, "rounds"))
 
 
 def test_divergence_is_an_error():
@@ -206,6 +212,60 @@ def test_divergence_is_an_error():
     )
     with pytest.raises(fm.DivergenceError, match="smaller learning rate than 100"):
         run.run(3, run.evaluate)
+
+
+def test_the_last_step_may_diverge():
+    X = sparse.csr_matrix(np.ones((20, 1)))
+    dataset = Dataset.training(X, np.arange(20.0), None, np.float32, task="regression")
+    solver = fm.AdaGrad(learning_rate=3e38)
+    cells, loss = divide(dataset, 1, 1), find_loss("regression", None)
+    run, _ = run_of(cells, loss, Rounds(per_epoch=1), solver=solver)
+    with pytest.raises(fm.DivergenceError, match="round 1 of epoch 1"):
+        run.run(1, run.evaluate)
+
+
+def test_an_epoch_from_a_snapshot_is_the_same_again():
+    dataset, loss = one_hot(400)
+    run, learner = run_of(divide(dataset, 2, 2), loss, Rounds(per_epoch=2, outer_momentum=0.9))
+    run.run(1, run.evaluate)
+    saved, after = run.snapshot(), []
+    for _ in range(2):
+        run.restore(saved)
+        run._run_epoch()
+        after.append(learner.states[0].V.copy())
+    assert np.array_equal(*after)
+
+
+def test_what_is_refused():
+    dataset, loss = one_hot(100)
+    with pytest.raises(ValueError, match="4 blocks, but an epoch 2 rounds"):
+        run_of(divide(dataset, 2, 4), loss, Rounds(per_epoch=2))
+    with pytest.raises(ValueError, match="AdaGrad"):
+        run_of(divide(dataset, 2, 2), loss, Rounds(per_epoch=2), solver=fm.Adam())
+
+
+def test_rows_without_features_count():
+    X = sparse.csr_matrix((60, 2))
+    dataset = Dataset.training(X, np.arange(60.0), None, np.float64, task="regression")
+    learner = distributed(dataset, find_loss("regression", None), 2, 2, 1)
+    assert learner.states[0].bias[0] == pytest.approx(29.5, abs=3)
+    assert learner.steps > 0
+
+
+def test_penalties_may_be_numbers_of_numpy():
+    dataset, loss = one_hot(200, dtype="float32")
+    solver = fm.AdaGrad(l2_linear=np.float64(1e-3), l2_factors=np.float64(1e-2))
+    assert same(
+        distributed(dataset, loss, 2, 2, 1, solver=solver),
+        distributed(dataset, loss, 2, 2, 1, solver=fm.AdaGrad(l2_linear=1e-3, l2_factors=1e-2)),
+    )
+
+
+def test_work_for_engines_can_be_sent():
+    dataset, loss = one_hot(100)
+    learner = begin(dataset, loss)
+    sent = pickle.loads(pickle.dumps(Measure(learner, 1)))
+    assert sent(dataset) == Measure(learner, 1)(dataset)
 
 
 # --- parts --------------------------------------------------------------------------------------
@@ -223,7 +283,7 @@ def test_summaries_say_what_all_rows_do(n_classes):
     )
     summary = InProcess(divide(dataset, 3, 2)).summarise()
     assert summary.weight == dataset.total_weight
-    assert summary.rows == len(dataset.rows)
+    assert summary.rows.sum() == len(dataset.rows)
     assert np.array_equal(summary.used_features, dataset.used_features)
     np.testing.assert_allclose(summary.target_means(), dataset.target_means())
     if n_classes > 1:

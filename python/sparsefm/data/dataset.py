@@ -154,11 +154,17 @@ class Dataset:
     def training_rows(self) -> Iterator[_core.Csr]:
         """Yield the rows of X that take part; those of a file in pieces that fit into memory."""
         if not is_mapped(self.X):
-            all_take_part = len(self.rows) == self.X.n_rows
-            yield self.X if all_take_part else take_rows(self.X, self.rows)
+            yield self.X if self._takes_every_row_once() else take_rows(self.X, self.rows)
             return
         for rows in self.row_numbers():
             yield take_rows(self.X, rows)
+
+    def _takes_every_row_once(self) -> bool:
+        if len(self.rows) != self.X.n_rows:
+            return False
+        taken = np.zeros(self.X.n_rows, bool)
+        taken[self.rows] = True
+        return bool(taken.all())
 
     def row_numbers(self) -> Iterator[RowNumbers]:
         """Yield the numbers of the rows that take part, in pieces with few entries each."""

@@ -21,7 +21,8 @@ def divide(dataset: Dataset, partitions: int, blocks: int) -> list[list[Dataset 
     rows = dataset.rows
     taken = dataset.take(np.arange(len(rows)))
     keys = row_keys(taken.X, taken.targets[0])
-    order = np.argsort(keys, kind="stable")
+    weights = () if taken.weights is None else (taken.weights,)
+    order = np.lexsort((*weights, *taken.targets[1:], keys))
     first = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
     lengths = np.diff(first, append=len(order))
     again = np.arange(len(order)) - np.repeat(first, lengths)  # of rows that are equal

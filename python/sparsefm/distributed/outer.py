@@ -51,9 +51,17 @@ class OuterStep:
                     velocity[change.features] = mean[:, 0]
                 part[change.features] += mean
             for part, total in zip(of_all_rows(state), change.of_all_rows[output], strict=True):
-                part += total / part.dtype.type(change.rows)
+                mean = total / part.dtype.type(change.rows)
+                mean[0] *= rate
+                part += mean
             refresh(state, change.features)
         self._learner.steps += change.steps
+
+    def stop(self) -> None:
+        """Take away the momentum."""
+        for parts in self.velocity:
+            for part in parts:
+                part[:] = 0
 
     def to_arrays(self) -> dict[str, Array]:
         """Return what the next step depends on besides the learner, by name."""

@@ -118,7 +118,8 @@ class Round:
         for trainer in trainers:
             of_all = trainer.optimizer
             factors = of_all.l2_factors if trainer.penalties is None else trainer.penalties
-            trainer.penalise(times * of_all.l2_linear, times * factors)
+            linear = times * times.dtype.type(of_all.l2_linear)
+            trainer.penalise(linear, times * np.asarray(factors, times.dtype))
         targets = [target[plan.rows] for target in dataset.targets]
         random = stream(learner.seed, "batches", self.number, partition)
         return np.array(run_epoch(trainers, plan, targets, random)), plan.n_batches

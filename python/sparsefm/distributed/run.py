@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ from sparsefm.distributed.settings import Rounds
 from sparsefm.distributed.summary import Summary
 from sparsefm.errors import DivergenceError
 from sparsefm.io.reader import Reader
+from sparsefm.optimizers import AdaGrad
 from sparsefm.training.contents import read_states, settings_of, states_to_content
 from sparsefm.training.learner import Learner
 from sparsefm.training.loop import Run
 from sparsefm.training.metrics import Metrics
 from sparsefm.training.random import stream
-from sparsefm.training.resuming import START, TRAINED, Content, Snapshot, checksum
+from sparsefm.training.resuming import START, TRAINED, Content, Snapshot, checksum, checksum_of
 
 LEAST_BATCH = 16
 
@@ -32,6 +34,30 @@ def batch_size_of_partitions(batch_size: int, partitions: int) -> int:
     A partition's step stands for those of all, so larger batches would be too few steps.
     """
     return min(batch_size, max(batch_size // partitions, LEAST_BATCH))
+
+
+@dataclass(frozen=True, eq=False)
+class Measure:
+    """Measures the loss of validation rows, where they are.
+
+    Attributes
+    ----------
+    learner : Learner
+    threads : int
+    """
+
+    learner: Learner
+    threads: int
+
+    def __call__(self, validation: Dataset) -> tuple[float, float]:
+        """Return the sum of weight times loss, and that of the weights."""
+        loss = self.learner.loss
+        scores = loss.of_outputs(self.learner.scores(validation.X, self.threads))
+        losses = [
+            validation.mean(loss.values(target, column.astype(target.dtype)))
+            for target, column in zip(validation.targets, scores, strict=True)
+        ]
+        return validation.total_weight * sum(losses), validation.total_weight
 
 
 class DistributedRun(Run):
@@ -65,10 +91,16 @@ class DistributedRun(Run):
         model: Callable[[], Any],
     ) -> None:
         super().__init__(model)
+        if summary.counts.shape[0] != rounds.per_epoch:
+            blocks = summary.counts.shape[0]
+            raise ValueError(f"rows have {blocks} blocks, but an epoch {rounds.per_epoch} rounds")
+        solver = learner.hyperparameters.solver
+        if not isinstance(solver, AdaGrad):
+            raise ValueError(f"rounds need AdaGrad, got {solver!r:.80}: its steps know no unit")
         self._learner, self._engine, self._summary = learner, engine, summary
         self._rounds, self._threads, self._loss_unit = rounds, threads, loss_unit
         self._outer = OuterStep(learner, rounds)
-        batch_size = learner.hyperparameters.batch_size_for(summary.rows)
+        batch_size = learner.hyperparameters.batch_size_for(int(summary.rows.sum()))
         self._batch_size = batch_size_of_partitions(batch_size, engine.n_partitions)
 
     @property
@@ -85,10 +117,11 @@ class DistributedRun(Run):
         return Snapshot(([state.copy() for state in self._learner.states], self._learner.steps))
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Restore the parameters and moments of a snapshot."""
+        """Restore the parameters and moments of a snapshot; momentum begins anew."""
         states, self._learner.steps = snapshot
         for state, saved in zip(self._learner.states, states, strict=True):
             state.assign(saved)
+        self._outer.stop()
 
     def scores(self, validation: Dataset) -> npt.NDArray[np.float64]:
         """Return the current scores of the validation rows, shape (n, outputs)."""
@@ -96,40 +129,31 @@ class DistributedRun(Run):
 
     def evaluate(self) -> tuple[float | None, Metrics]:
         """Return the mean loss of the engine's validation rows, None if there are none."""
-        learner, threads = self._learner, self._threads
-
-        def measure(validation: Dataset) -> tuple[float, float]:
-            scores = learner.scores(validation.X, threads)
-            outputs = zip(validation.targets, learner.loss.of_outputs(scores), strict=True)
-            losses = [
-                validation.mean(learner.loss.values(target, column.astype(target.dtype)))
-                for target, column in outputs
-            ]
-            return validation.total_weight * sum(losses), validation.total_weight
-
-        found = self._engine.evaluate(measure)
+        found = self._engine.evaluate(Measure(self._learner, self._threads))
         if not found:
             return None, {}
-        loss, weight = np.sum(found, axis=0)
-        return float(loss / weight) * self._loss_unit, {}
+        loss, weight = (sum(numbers) for numbers in zip(*found, strict=True))
+        return loss / weight * self._loss_unit, {}
 
     def _run_epoch(self) -> float:
         """Run the rounds of an epoch; return the training loss, summed over the outputs."""
         learner, blocks = self._learner, self._rounds.per_epoch
         first = (self.epoch - 1) * blocks
         total, weight = 0.0, 0.0
-        for place, block in enumerate(stream(learner.seed, "batches", first).permutation(blocks)):
-            if not self._summary.counts[[block]].nnz:
+        for place, block in enumerate(stream(learner.seed, "blocks", first).permutation(blocks)):
+            if self._summary.rows[block] == 0:
                 continue
             shared = self._summary.sharing(block)
             work = Round(learner, shared, self._batch_size, first + place, self._threads)
             change = self._engine.train(work, int(block))
-            if not np.isfinite(change.losses).all():
+            if np.isfinite(change.losses).all():
+                self._outer.apply(change)
+            finite = [state.is_finite(change.features) for state in learner.states]
+            if not (np.isfinite(change.losses).all() and all(finite)):
                 raise DivergenceError(
-                    f"the training diverged in epoch {self.epoch}: the loss of round {place + 1} "
-                    f"is not finite; use a smaller learning rate than {self.learning_rate:g}"
+                    f"the training diverged in round {place + 1} of epoch {self.epoch}: numbers "
+                    f"are not finite; use a smaller learning rate than {self.learning_rate:g}"
                 )
-            self._outer.apply(change)
             total += float(change.losses.sum())
             weight += change.weight
         for state in learner.states:
@@ -145,15 +169,14 @@ class DistributedRun(Run):
         return settings | rounds | {"partitions": self._engine.n_partitions}
 
     def _checksums(self) -> dict[str, int]:
-        summary = self._summary
-        counts = [
-            part
-            for matrix in (summary.counts, summary.squares)
-            for part in (matrix.indptr, matrix.indices, matrix.data)
-        ]
-        rows = checksum(np.array([self._loss_unit, summary.weight]), summary.targets, *counts)
+        unit, trained = np.array(self._loss_unit), self._summary.checksum
+        validation = sum(self._engine.evaluate(checksum_of))
         start = [part for state in self._learner.states for part in state.parts(slice(None))]
-        return {TRAINED: rows, START: checksum(*start)}
+        return {
+            TRAINED: checksum(unit, np.array([trained], np.uint64)),
+            START: checksum(*start),
+            "validation in the engine": validation,
+        }
 
     def _snapshot_to_content(self, snapshot: Snapshot) -> Content:
         return states_to_content(snapshot)
@@ -166,5 +189,5 @@ class DistributedRun(Run):
         return header, arrays | self._outer.to_arrays()
 
     def _read_state(self, reader: Reader) -> None:
-        self._outer.read(reader)
         self.restore(self._read_snapshot(reader))
+        self._outer.read(reader)

@@ -16,9 +16,10 @@ class Rounds:
         parameters that all share; then their changes are joined. More rounds come closer to
         training on one machine, and cost more messages.
     outer_learning_rate : float
-        The joined change is multiplied by this.
+        The joined change of parameters is multiplied by this.
     outer_momentum : float
-        Share of the last round's step, in [0, 1), that is added to the next.
+        Share of a feature's last step, in [0, 1), that is added to its next, whenever a row has the
+        feature again.
     """
 
     per_epoch: int = 16

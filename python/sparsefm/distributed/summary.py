@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.rounds import occurrences, sharing
+from sparsefm.training.resuming import checksum_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Summary:
     fields : ndarray of int32, shape (d,), or None
     counts, squares : csr_matrix of shape (blocks, d)
         Sums over the partitions: how many rows of a block have each feature, and the squares.
-    rows : int
+    rows : ndarray of int64, shape (blocks,)
     weight : float
     targets : ndarray of shape (outputs,)
         Sums of weight times target.
@@ -33,17 +34,20 @@ class Summary:
         The weight of each class, if the one target are their numbers.
     with_pairs : ndarray of bool, shape (F,)
         The fields of which some row has two features.
+    checksum : int
+        Of all rows: a sum of those of the partitions' blocks.
     """
 
     dtype: np.dtype[Any]
     fields: npt.NDArray[np.int32] | None
     counts: sp.csr_matrix
     squares: sp.csr_matrix
-    rows: int
+    rows: npt.NDArray[np.int64]
     weight: float
     targets: npt.NDArray[np.float64]
     classes: npt.NDArray[np.float64]
     with_pairs: npt.NDArray[np.bool_]
+    checksum: int
 
     @classmethod
     def of(cls, blocks: Sequence[Dataset | None]) -> Summary:
@@ -65,13 +69,14 @@ class Summary:
             first.fields,
             counts,
             counts.multiply(counts).tocsr(),
-            sum(len(block.rows) for block in present),
+            np.array([0 if block is None else len(block.rows) for block in blocks]),
             float(weights.sum()),
-            weights @ np.array([block.target_means() for block in present]),
-            weights @ np.array([block.class_shares() for block in present])
+            _total(weights, [block.target_means() for block in present]),
+            _total(weights, [block.class_shares() for block in present])
             if first.n_classes > 1
             else np.zeros(0),
             with_pairs,
+            sum(checksum_of(block) for block in present),
         )
 
     def joined(self, other: Summary) -> Summary:
@@ -86,6 +91,7 @@ class Summary:
             self.targets + other.targets,
             self.classes + other.classes,
             self.with_pairs | other.with_pairs,
+            self.checksum + other.checksum,
         )
 
     def sharing(self, block: int) -> npt.NDArray[np.float32]:
@@ -118,3 +124,9 @@ class Summary:
     ) -> npt.NDArray[np.bool_]:
         """Return for each field whether some row has two features of it, shape (F,)."""
         return self.with_pairs
+
+
+def _total(weights: npt.NDArray[np.float64], parts: list[Any]) -> npt.NDArray[np.float64]:
+    """Return the weighted sum of parts, from the first to the last on every processor."""
+    pairs = zip(weights, parts, strict=True)
+    return np.asarray(sum(weight * np.asarray(part) for weight, part in pairs))

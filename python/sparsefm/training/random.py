@@ -8,7 +8,7 @@ import numpy.typing as npt
 from sparsefm.data.canonical import mixed
 from sparsefm.data.validation import check_integer
 
-PURPOSES = {"splits": 0, "rows": 1, "batches": 2, "holdout": 3}
+PURPOSES = {"splits": 0, "rows": 1, "batches": 2, "holdout": 3, "blocks": 4}
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # steps of a Weyl sequence: 2**64 / golden ratio, odd
 
 
