@@ -194,7 +194,7 @@ def test_a_training_that_is_resumed_ends_with_the_same_bits(tmp_path, momentum):
     flipped = replace(dataset, targets=(dataset.targets[0][::-1].copy(),))
     for other_rows in (dataset.take(np.arange(800)), flipped):
         other, _ = run_of(divide(other_rows, 3, 2), loss, rounds)
-        with pytest.raises(ValueError, match="resume"):
+        with pytest.raises(ValueError, match="the training rows"):
             other.run(4, other.evaluate, resumption=Resumption(saved, "rounds"))
     validated, _ = run_of(divide(dataset, 3, 2), loss, rounds, [dataset])
     with pytest.raises(ValueError, match="validation"):

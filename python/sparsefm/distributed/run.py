@@ -175,7 +175,7 @@ class DistributedRun(Run):
         return {
             TRAINED: checksum(unit, np.array([trained], np.uint64)),
             START: checksum(*start),
-            "validation in the engine": validation,
+            "the validation rows of the engine": validation,
         }
 
     def _snapshot_to_content(self, snapshot: Snapshot) -> Content:
