@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 import numpy as np
-from sklearn.base import clone
 
 import sparsefm as fm
 from bench import datasets, generated
@@ -49,7 +48,7 @@ class Task:
     """
 
     def __init__(self, data: datasets.DataSet) -> None:
-        encoder = clone(fm.TableEncoder())
+        encoder = fm.TableEncoder()
         X = encoder.fit_transform(data.X_train)
         X_test = as_csr(encoder.transform(data.X_test), np.float32)
         y, y_test = data.y_train, data.y_test

@@ -35,7 +35,6 @@ from sparsefm.training.trainer import run_epoch
 
 Array = npt.NDArray[Any]
 Counts = npt.NDArray[np.float64]
-Features = npt.NDArray[np.int64]
 
 
 def occurrences(dataset: Dataset) -> Counts:
