@@ -11,7 +11,6 @@ import sparsefm as fm
 from sparsefm.data import canonical
 from sparsefm.data.canonical import canonical_rows, repetitions
 from sparsefm.data.csr import as_csr
-from sparsefm.tuning import contest
 
 FAST = {
     "rank": 2,
@@ -114,8 +113,8 @@ def test_equal_weights_are_repetition(form, kind, factor):
 
 @ALL
 @KIND
-def test_search_and_validation_see_the_same_examples(form, kind, monkeypatch):
-    monkeypatch.setattr(contest, "PORTFOLIO", contest.PORTFOLIO[4:7])  # it need not be a good one
+@pytest.mark.usefixtures("brief_search")
+def test_search_and_validation_see_the_same_examples(form, kind):
     X, y = problem(kind)
     times = np.random.default_rng(1).integers(0, 4, 60)
     rows = np.random.default_rng(2).permutation(np.repeat(np.arange(60), times))

@@ -157,7 +157,7 @@ def in_chunks(model, X, y, kind, sizes):
 @pytest.mark.parametrize("kind", ["regressor", "classifier", "softmax"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_one_row_at_a_time_ends_near_one_large_call(kind, dtype):
-    n = 1500
+    n = 800
     X, y = stream(kind, n + 500)
     settings = {"encoder": None, "rank": 4, "dtype": dtype, "batch_size": 1}
     settings["solver"] = fm.Adam(learning_rate=0.02)

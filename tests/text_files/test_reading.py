@@ -234,11 +234,14 @@ def test_a_carriage_return_alone_ends_no_line(write):
 
 
 @pytest.mark.parametrize("line", [b"\n", b" \r\n", b"#\n", b"1\n", b"1 1:x\n", b"1 1 1 1 x\n"])
-def test_lines_that_tell_nothing_are_passed_quickly(line):
+def test_lines_that_tell_nothing_are_passed_within_seconds(line):
     text = np.frombuffer(line * (1 << 18) + b"1 1:1:1\n", np.uint8)
-    begin = time.process_time()
-    form = Form(None).detect(text, 0)
-    assert time.process_time() - begin < 0.4  # a loop in Python takes longer
+    times = []
+    for _ in range(3):
+        begin = time.process_time()
+        form = Form(None).detect(text, 0)
+        times.append(time.process_time() - begin)
+    assert min(times) < 0.4  # a loop in Python takes longer
     assert form.format == (None if b"x" in line else "libffm")
 
 
