@@ -6,8 +6,10 @@ Both follow from the row's content, and from how many rows like it there were be
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from sparsefm.data.canonical import mixed, row_keys
 from sparsefm.data.dataset import Dataset
@@ -21,8 +23,7 @@ def divide(dataset: Dataset, partitions: int, blocks: int) -> list[list[Dataset 
     rows = dataset.rows
     taken = dataset.take(np.arange(len(rows)))
     keys = row_keys(taken.X, taken.targets[0])
-    weights = () if taken.weights is None else (taken.weights,)
-    order = np.lexsort((*weights, *taken.targets[1:], keys))
+    order = in_order(taken, keys)
     first = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
     lengths = np.diff(first, append=len(order))
     again = np.arange(len(order)) - np.repeat(first, lengths)  # of rows that are equal
@@ -35,3 +36,9 @@ def divide(dataset: Dataset, partitions: int, blocks: int) -> list[list[Dataset 
         for begin, end in pairwise(ends)
     ]
     return [cells[p * blocks : (p + 1) * blocks] for p in range(partitions)]
+
+
+def in_order(dataset: Dataset, keys: npt.NDArray[np.uint64]) -> npt.NDArray[Any]:
+    """Return the rows in an order that depends only on their content, of which they have keys."""
+    weights = () if dataset.weights is None else (dataset.weights,)
+    return np.lexsort((*weights, *dataset.targets[1:], keys))

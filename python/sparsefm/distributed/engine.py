@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import reduce
-from typing import Any, Protocol, TypeVar
+from functools import partial, reduce
+from typing import Any, Protocol
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.changes import Change, join
+from sparsefm.distributed.packing import unpack
+from sparsefm.distributed.parts import VALIDATION, Cell, Cells, in_tree
 from sparsefm.distributed.rounds import Round
 from sparsefm.distributed.summary import Summary
-
-T = TypeVar("T")
-
-FAN_IN = 8  # changes that are joined at a time
 
 
 class Engine(Protocol):
@@ -76,8 +74,53 @@ class InProcess:
         return [measure(dataset) for dataset in self._validation]
 
 
-def in_tree(parts: list[T], join: Callable[[Sequence[T]], T]) -> T:
-    """Join some at a time, then what comes of it, and so on: at least one."""
-    while len(parts) > 1:
-        parts = [join(parts[begin : begin + FAN_IN]) for begin in range(0, len(parts), FAN_IN)]
-    return parts[0]
+class OnCells:
+    """Rows are in cells, wherever these are.
+
+    Parameters
+    ----------
+    cells : Cells
+    n_blocks : int
+    """
+
+    def __init__(self, cells: Cells, n_blocks: int) -> None:
+        self.n_partitions = cells.n_partitions
+        self._cells, self._n_blocks = cells, n_blocks
+
+    def summarise(self) -> Summary:
+        """Return the summary of all training rows."""
+        each = partial(_summary, n_blocks=self._n_blocks)
+        found = [self._cells.reduce(each, _summaries, block) for block in range(self._n_blocks)]
+        return _summaries([one for one in found if one is not None])
+
+    def train(self, work: Round, block: int) -> Change:
+        """Return the joined change of the partitions that have rows in a block."""
+        change = self._cells.reduce(partial(_change, work), join, block)
+        assert change is not None
+        return change
+
+    def evaluate(self, measure: Callable[[Dataset], Any]) -> list[Any]:
+        """Return what a function says of the validation rows of each partition that has some."""
+        return self._cells.reduce(partial(_measured, measure), _lists, VALIDATION) or []
+
+
+def _summary(cell: Cell, n_blocks: int) -> Summary:
+    blocks: list[Dataset | None] = [None] * n_blocks
+    blocks[cell.block] = unpack(cell.rows)
+    return Summary.of(blocks)
+
+
+def _summaries(parts: Sequence[Summary]) -> Summary:
+    return reduce(Summary.joined, parts)
+
+
+def _change(work: Round, cell: Cell) -> Change:
+    return work.run(unpack(cell.rows), cell.partition)
+
+
+def _measured(measure: Callable[[Dataset], Any], cell: Cell) -> list[Any]:
+    return [measure(unpack(cell.rows))]
+
+
+def _lists(parts: Sequence[list[Any]]) -> list[Any]:
+    return [one for part in parts for one in part]

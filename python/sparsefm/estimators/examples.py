@@ -125,7 +125,10 @@ class ExamplesMixin:
             rows = np.arange(len(y), dtype=np.int64)
         else:
             rows = np.flatnonzero(weights > 0)
-        self._find_fields(matrix, stream=stream)
+        if stream:
+            self._find_fields(None, "the first rows of a stream do not tell")
+        else:
+            self._find_fields(matrix)
         self._sample = sample_of(matrix, rows, weights)
         counts = weights
         weights = self._class_weighted(codes, rows, weights)
@@ -212,17 +215,16 @@ class ExamplesMixin:
             return None
         return encoder.fields_.astype(np.int32)
 
-    def _find_fields(self, matrix: _core.Csr, *, stream: bool) -> None:
+    def _find_fields(self, matrix: _core.Csr | None, why: str = "X is not one-hot") -> None:
         """Have the encoder of a one-hot matrix know its fields, if the model must have some."""
         needed = self._has_fields or self._has_penalties_by_field
         if not needed or self._fields() is not None:
             return
-        fields = None if stream else one_hot_fields(matrix)
+        fields = None if matrix is None else one_hot_fields(matrix)
         if fields is None:
             what = "pairs" if self.variant is None else f"variant={self.variant!r}"
             if not self._has_fields:
                 what = "l2_factors of each field"
-            why = "the first rows of a stream do not tell" if stream else "X is not one-hot"
             raise ValueError(
                 f"{what} needs to know which columns of X are of one field, and {why}: pass "
                 "encoder=TableEncoder(fields=...), or a table"

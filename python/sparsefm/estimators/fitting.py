@@ -136,22 +136,9 @@ class FittingMixin(ExamplesMixin):
 
     def _search_and_train(self, given: Mapping[str, Any], views: Views) -> None:
         """Choose settings that are not given, and train with them."""
-        guards = self._guards(*views(None))
         choice = chosen_before(self._resumption, self.epochs)
         if choice is None:
-            search = Search(
-                given,
-                self.epochs,
-                self._loss,
-                resolve_threads(self.n_threads),
-                effort=self.search or "fast",
-                seconds=np.inf if self.search_seconds is None else self.search_seconds,
-                sampling=not self.warm_start or self._loss.task == "ordinal",
-                loss_of_all=self._loss_of_all,
-                report=lambda candidate: self._report(candidate, guards),
-            )
-            choice = search.run(views, views.choices())
-            self._log_choice(choice)
+            choice = self._choose(given, views)
         self._resumption.choice = choice_to_json(choice)
         dataset, validation = views(choice.numeric)
         if choice.loss.name != self._loss.name:
@@ -169,6 +156,28 @@ class FittingMixin(ExamplesMixin):
             )
         else:
             self._begin(settings, dataset, validation, choice.stages)
+
+    def _choose(
+        self, given: Mapping[str, Any], views: Views, kind: type[Optimizer] = Optimizer
+    ) -> Choice:
+        """Choose settings that are not given, perhaps with optimizers of one kind alone."""
+        may_sample = kind is Optimizer and not self.warm_start
+        guards = self._guards(*views(None))
+        search = Search(
+            given,
+            self.epochs,
+            self._loss,
+            resolve_threads(self.n_threads),
+            effort=self.search or "fast",
+            seconds=np.inf if self.search_seconds is None else self.search_seconds,
+            sampling=may_sample or self._loss.task == "ordinal",
+            loss_of_all=self._loss_of_all,
+            report=lambda candidate: self._report(candidate, guards),
+            kind=kind,
+        )
+        choice = search.run(views, views.choices())
+        self._log_choice(choice)
+        return choice
 
     def _begin(
         self,

@@ -10,6 +10,7 @@ import numpy as np
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.losses import Loss
+from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Gibbs
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.tuning.portfolio import FEW, FEW_OF_ALL_CLASSES, PORTFOLIO, Sampling
@@ -104,8 +105,17 @@ class Samplers(Candidates):
         return ranked([*samplers, *self.race.run([complete], leader)])
 
 
+@dataclass(frozen=True, eq=False)
 class Optimizers(Candidates):
-    """The portfolio, and variations of its best."""
+    """The portfolio, and variations of its best.
+
+    Parameters
+    ----------
+    kind : type of Optimizer
+        Only such are candidates.
+    """
+
+    kind: type[Optimizer] = Optimizer
 
     def run(self, samplers: Sequence[Candidate]) -> list[Candidate]:
         """Try the portfolio beside samplers that have been tried; return the best first."""
@@ -162,7 +172,7 @@ class Optimizers(Candidates):
         fitting = [
             self._with_given(candidate)
             for candidate in portfolio
-            if solver is None or candidate.solver.name == solver.name
+            if isinstance(candidate.solver, self.kind if solver is None else type(solver))
         ]
         return list(dict.fromkeys(fitting)) or [replace(Hyperparameters(), **self.given)]
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.losses import Loss
+from sparsefm.optimizers import Optimizer
 from sparsefm.sampling import Gibbs
 from sparsefm.sampling.design import can_repeat
 from sparsefm.training.hyperparameters import Hyperparameters
@@ -114,6 +115,8 @@ class Search:
         With several classes, the loss of one model of all classes, if it is a candidate too.
     report : callable
         Called with each candidate at its end.
+    kind : type of Optimizer
+        Only such are candidates.
     """
 
     given: Mapping[str, Any]
@@ -125,6 +128,7 @@ class Search:
     sampling: bool = True
     loss_of_all: Loss | None = None
     report: Callable[[Candidate], None] = lambda candidate: None
+    kind: type[Optimizer] = Optimizer
 
     def run(self, encode: Encode, numerics: Sequence[NumericChoice]) -> Choice:
         """Search.
@@ -207,7 +211,7 @@ class Search:
                 samplers = sampler.race.run([samplers[0].settings])
             conditions = replace(conditions, loss=self.loss_of_all)
             race = self._race(list(map(of_all_classes, parts)), numeric, conditions)
-        optimizer = Optimizers(race, dataset, self.given, self.effort)
+        optimizer = Optimizers(race, dataset, self.given, self.effort, self.kind)
         others = optimizer.run(samplers) if self.loss.task != "ordinal" else []
         if samplers and others:
             samplers = sampler.complete(samplers, others[0].best)

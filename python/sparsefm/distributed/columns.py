@@ -1,0 +1,105 @@
+"""Which columns of a table are what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from sparsefm.data.validation import as_weights
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The names of the columns of a `pyarrow.Table` that a model is trained on.
+
+    Parameters
+    ----------
+    features : tuple of str
+    target : str
+    weight : str, optional
+    validation : str, optional
+        A column of booleans: the rows where it is true are scored, not trained on.
+    is_vector : bool
+        Whether the one column of features has vectors: structs of "type" (0 if they are sparse),
+        "size", "indices" and "values", as those of PySpark.
+    """
+
+    features: tuple[str, ...]
+    target: str
+    weight: str | None = None
+    validation: str | None = None
+    is_vector: bool = False
+
+    def __post_init__(self) -> None:
+        names = [*self.features, *filter(None, (self.target, self.weight, self.validation))]
+        twice = [name for place, name in enumerate(names) if name in names[:place]]
+        if twice:
+            raise ValueError(f"column {twice[0]!r} is given twice: it has one meaning")
+        if not self.features:
+            raise ValueError("there are no columns of features")
+
+    def X(self, table: Any) -> Any:
+        """Return the features: a table, or a sparse matrix of shape (n, d)."""
+        if not self.is_vector:
+            return table.select(list(self.features))
+        return as_matrix(table.column(self.features[0]), self.features[0])
+
+    def y(self, table: Any) -> Array:
+        """Return the targets as the user has them, shape (n,)."""
+        column = table.column(self.target)
+        if column.null_count:
+            missing = f"{column.null_count} rows without a value"
+            raise ValueError(f"column {self.target!r}, the target, has {missing}: leave them out")
+        return np.asarray(column.to_numpy())
+
+    def weights(self, table: Any) -> npt.NDArray[np.float64] | None:
+        """Return the weights of rows, shape (n,); None: all are one."""
+        if self.weight is None:
+            return None
+        column = table.column(self.weight)
+        if column.null_count:
+            raise ValueError(f"column {self.weight!r}, the weights, has {column.null_count} nulls")
+        numbers = column.to_numpy()
+        if numbers.any():  # all rows of a part may have none
+            as_weights(numbers, table.num_rows, np.dtype(np.float64), self.weight)
+        return np.asarray(numbers, np.float64)
+
+    def is_validation(self, table: Any) -> npt.NDArray[np.bool_]:
+        """Return which rows are scored, not trained on, shape (n,)."""
+        if self.validation is None:
+            return np.zeros(table.num_rows, bool)
+        column = table.column(self.validation)
+        if str(column.type) != "bool" or column.null_count:
+            raise ValueError(
+                f"column {self.validation!r}, which says what rows are for validation, must have "
+                f"true or false in every row, got type {column.type} and {column.null_count} nulls"
+            )
+        return np.asarray(column.to_numpy())
+
+
+def as_matrix(column: Any, name: str) -> sp.csr_matrix:
+    """Return a column of vectors as a sparse matrix of shape (n, d)."""
+    vectors = column.combine_chunks()
+    if vectors.null_count:
+        raise ValueError(f"column {name!r} has {vectors.null_count} nulls instead of vectors")
+    is_sparse = vectors.field("type").to_numpy(zero_copy_only=False) == 0
+    sizes = vectors.field("size").fill_null(0).to_numpy(zero_copy_only=False)
+    values, indices = vectors.field("values"), vectors.field("indices")
+    lengths = np.diff(values.offsets.to_numpy()).astype(np.int64)
+    sizes = np.where(is_sparse, sizes, lengths)
+    if (sizes != sizes[0]).any():
+        raise ValueError(f"column {name!r} has vectors of sizes {sizes.min()} and {sizes.max()}")
+    numbers = values.flatten().to_numpy(zero_copy_only=False)
+    entries = np.repeat(is_sparse, lengths)
+    places = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    places[entries] = indices.flatten().to_numpy(zero_copy_only=False)
+    indptr = np.append(0, np.cumsum(lengths))
+    matrix = sp.csr_matrix((numbers, places, indptr), (len(sizes), int(sizes[0])))
+    matrix.eliminate_zeros()
+    return matrix

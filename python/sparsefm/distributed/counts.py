@@ -1,0 +1,242 @@
+"""What an encoder learns from rows in many parts: the distinct values of columns, and their weights.
+
+Whatever an encoding of a column is made of follows from these: its categories, its mean, its
+quantiles. A column of numbers, dates or times may have too many; then neighbours become one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse as sp
+
+from sparsefm.distributed.columns import Columns
+
+Weights = npt.NDArray[np.float64]
+
+MOST_VALUES = 1 << 18  # of a column of numbers
+ENDS = 1 << 10  # of these, how many at either end stay as they are
+
+VALUE, WEIGHT = "value", "weight"
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Distinct values of each column, and the total weight of the rows that have them.
+
+    Attributes
+    ----------
+    features : list of pyarrow.Table
+        One for each column of features, of "value" and "weight". Those of lists have a list of one
+        item for each.
+    matrix : csr_matrix of shape (m, d), or None
+        Instead, if the features are vectors: a row of one entry for each value of each feature.
+    of_matrix : ndarray of shape (m,)
+        The weights of these rows.
+    target : pyarrow.Table
+    n_rows : int
+        Of positive weight.
+    largest : float
+        The largest weight of a row.
+    """
+
+    features: list[Any]
+    matrix: sp.csr_matrix | None
+    of_matrix: Weights
+    target: Any
+    n_rows: int
+    largest: float
+
+
+def count(table: Any, columns: Columns, exact: frozenset[str], *, classes: bool) -> Counts:
+    """Return the counts of the rows of a part that are trained on.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+    columns : Columns
+    exact : frozenset of str
+        The columns whose numbers are categories.
+    classes : bool
+        Whether targets are classes.
+    """
+    import pyarrow as pa
+
+    weights = columns.weights(table)
+    taken = ~columns.is_validation(table)
+    if weights is not None:
+        taken &= weights > 0
+    if not taken.all():
+        table = table.filter(pa.array(taken))
+    columns.y(table)  # for its checks
+    weights = np.ones(int(taken.sum())) if weights is None else weights[taken]
+    features: list[Any] = []
+    matrix, of_matrix = None, np.zeros(0)
+    if columns.is_vector:
+        if table.num_rows:
+            matrix, of_matrix = distinct_entries(columns.X(table), weights)
+    else:
+        for name in columns.features:
+            found = _distinct(*_items(table.column(name), weights))
+            features.append(found if name in exact else thinned(found))
+    target = _distinct(table.column(columns.target), weights)
+    target = target if classes else thinned(target)
+    largest = float(weights.max(initial=0))
+    return Counts(features, matrix, of_matrix, target, table.num_rows, largest)
+
+
+def join(parts: Sequence[Counts], columns: Columns, exact: frozenset[str], *, classes: bool) -> Counts:
+    """Return the counts of the rows of all parts."""
+    features = []
+    for name, *own in zip(columns.features, *(part.features for part in parts), strict=False):
+        found = _joined(own, name)
+        features.append(found if name in exact else thinned(found))
+    target = _joined([part.target for part in parts], columns.target)
+    matrices = [part for part in parts if part.matrix is not None]
+    matrix, of_matrix = None, np.zeros(0)
+    if matrices:
+        widths = {part.matrix.shape[1] for part in matrices}
+        if len(widths) > 1:
+            raise ValueError(f"vectors have different sizes: {sorted(widths)}")
+        weights = np.concatenate([part.of_matrix for part in matrices])
+        matrix, of_matrix = distinct_entries(sp.vstack([part.matrix for part in matrices]), weights)
+    return Counts(
+        features,
+        matrix,
+        of_matrix,
+        target if classes else thinned(target),
+        sum(part.n_rows for part in parts),
+        max(part.largest for part in parts),
+    )
+
+
+def _items(column: Any, weights: Weights) -> tuple[Any, Weights]:
+    """Return the values of a column; of lists those of their items, and nothing for no list."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+        return column, weights
+    column = column.combine_chunks()
+    lengths = pc.list_value_length(column)
+    missing = weights[np.asarray(lengths.is_null())]
+    each = np.repeat(weights, np.asarray(lengths.fill_null(0)))
+    items = column.flatten()
+    one = pa.ListArray.from_arrays(np.arange(len(items) + 1, dtype=np.int32), items)
+    if len(missing):
+        one = pa.concat_arrays([one, pa.nulls(1, one.type)])
+        each = np.append(each, missing.sum())
+    return one, each
+
+
+def _distinct(column: Any, weights: Weights) -> Any:
+    """Return the distinct values of a column and their total weights."""
+    import pyarrow as pa
+
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if pa.types.is_list(column.type):
+        inner = _distinct_items(column, weights)
+        return inner
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return _grouped(pa.table({VALUE: column, WEIGHT: weights}))
+
+
+def _distinct_items(column: Any, weights: Weights) -> Any:
+    """Return the distinct items of lists of one item, None where a list is missing."""
+    import pyarrow as pa
+
+    missing = np.asarray(column.is_null())
+    found = _distinct(column.flatten(), weights[~missing])
+    values = found.column(VALUE).combine_chunks()
+    lists = pa.ListArray.from_arrays(np.arange(len(values) + 1, dtype=np.int32), values)
+    totals = np.asarray(found.column(WEIGHT).combine_chunks())
+    if missing.any():
+        lists = pa.concat_arrays([lists, pa.nulls(1, lists.type)])
+        totals = np.append(totals, weights[missing].sum())
+    return pa.table({VALUE: lists, WEIGHT: totals})
+
+
+def _grouped(table: Any) -> Any:
+    """Return a table with the weights of equal values added up, in one order."""
+    weights = np.asarray(table.column(WEIGHT).combine_chunks())
+    if (weights != np.rint(weights)).any():  # else sums are exact
+        table = table.take(np.argsort(weights, kind="stable"))
+    grouped = table.group_by(VALUE, use_threads=False).aggregate([(WEIGHT, "sum")])
+    return grouped.select([VALUE, f"{WEIGHT}_sum"]).rename_columns([VALUE, WEIGHT])
+
+
+def _joined(parts: Sequence[Any], name: str) -> Any:
+    """Return the counts of one column of several parts."""
+    import pyarrow as pa
+
+    try:
+        table = pa.concat_tables(parts, promote_options="permissive")
+    except (pa.ArrowTypeError, pa.ArrowInvalid):
+        types = sorted({str(part.column(VALUE).type) for part in parts})
+        raise TypeError(
+            f"column {name!r} holds {' in one partition and '.join(types)} in another: give it one "
+            "type"
+        ) from None
+    return _distinct(table.column(VALUE), np.asarray(table.column(WEIGHT).combine_chunks()))
+
+
+def thinned(counts: Any) -> Any:
+    """Return a table of numbers, dates or times with `MOST_VALUES` values or fewer; others as is.
+
+    The least and the greatest values stay; between them neighbours of about equal weight in all
+    become their mean.
+    """
+    import pyarrow as pa
+
+    values = counts.column(VALUE).combine_chunks()
+    kind = values.type
+    are_times = pa.types.is_temporal(kind)
+    if len(values) <= MOST_VALUES or not (
+        are_times or pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    ):
+        return counts
+    weights = np.asarray(counts.column(WEIGHT).combine_chunks())
+    missing = np.asarray(values.is_null(nan_is_null=True))
+    whole = values.view(f"int{kind.bit_width}") if are_times else values
+    numbers = np.asarray(whole.filter(pa.array(~missing)), np.float64)
+    if not np.isfinite(numbers).all():  # which the encoder refuses
+        return counts
+    order = np.argsort(numbers, kind="stable")
+    numbers, each = numbers[order], weights[~missing][order]
+    through = np.cumsum(each[ENDS:-ENDS])
+    bins = np.zeros(len(numbers), np.int64)
+    bins[:ENDS] = np.arange(ENDS)
+    share = (through - each[ENDS:-ENDS]) / through[-1]
+    bins[ENDS:-ENDS] = ENDS + (share * (MOST_VALUES // 2)).astype(np.int64)
+    bins[-ENDS:] = ENDS + MOST_VALUES // 2 + np.arange(ENDS)
+    starts = np.flatnonzero(np.diff(bins, prepend=-1))
+    totals = np.add.reduceat(each, starts)
+    # From the first of each, so that what is constant stays so.
+    gaps = numbers - np.repeat(numbers[starts], np.diff(np.append(starts, len(numbers))))
+    means = numbers[starts] + np.add.reduceat(each * gaps, starts) / totals
+    kept: Any = pa.array(means)
+    if are_times:
+        kept = pa.array(np.rint(means).astype(f"int{kind.bit_width}")).view(kind)
+    if missing.any():
+        kept = pa.concat_arrays([kept, pa.nulls(1, kept.type)])
+        totals = np.append(totals, weights[missing].sum())
+    return pa.table({VALUE: kept, WEIGHT: totals})
+
+
+def distinct_entries(X: sp.csr_matrix, weights: Weights) -> tuple[sp.csr_matrix, Weights]:
+    """Return a row of one entry for each distinct value of each column, and their weights."""
+    X = sp.coo_matrix(X)
+    each = weights[X.row]
+    order = np.lexsort((each, X.data, X.col))
+    columns, values, each = X.col[order], X.data[order], each[order]
+    is_first = np.append(True, (columns[1:] != columns[:-1]) | (values[1:] != values[:-1]))
+    starts = np.flatnonzero(is_first[: len(columns)])
+    totals = np.add.reduceat(each, starts) if len(starts) else each
+    indptr = np.arange(len(starts) + 1)
+    return sp.csr_matrix((values[starts], columns[starts], indptr), (len(starts), X.shape[1])), totals

@@ -1,0 +1,105 @@
+"""From tables to rows to train on, where the tables are."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm.data.canonical import row_keys
+from sparsefm.data.dataset import Dataset
+from sparsefm.distributed.columns import Columns
+from sparsefm.distributed.dividing import divide, in_order
+from sparsefm.distributed.packing import pack, together, unpack
+from sparsefm.distributed.parts import VALIDATION, Cell
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Encodes tables as a fitted encoding says.
+
+    Attributes
+    ----------
+    estimator : FMRegressor or FMClassifier
+        It has the encoding of columns and targets.
+    columns : Columns
+    class_weights : ndarray of shape (n_classes,)
+        By which the weights of rows are multiplied; of numbers (1,).
+    unit : float
+        By which the weights of rows are divided.
+    """
+
+    estimator: Any
+    columns: Columns
+    class_weights: npt.NDArray[np.float64]
+    unit: float
+
+    def training_rows(self, table: Any) -> Any:
+        """Return the rows of a table that are trained on."""
+        taken, weights = ~self.columns.is_validation(table), self.columns.weights(table)
+        if weights is not None:
+            taken &= weights > 0
+        return table if taken.all() else table.filter(taken)
+
+    def dataset(self, table: Any) -> Dataset:
+        """Return the rows of a table; those of weight zero do not take part."""
+        owner = self.estimator
+        X = self.columns.X(table)
+        y = owner._paired(X, self.columns.y(table))
+        weights = self.columns.weights(table)
+        codes = owner._codes(y, weights)
+        if weights is not None:
+            weights = weights / self.unit
+        if (self.class_weights != 1).any():
+            weights = self.class_weights[codes] * (1.0 if weights is None else weights)
+        if weights is not None:
+            weights = weights.astype(owner._real)
+        matrix = owner.encoder_._encode(X, owner)
+        return owner._dataset(matrix, codes, codes, weights)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, eq=False)
+class Cut:
+    """Divides the rows of a table among partitions and blocks.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    n_partitions, n_blocks : int
+    """
+
+    encoder: Encoder
+    n_partitions: int
+    n_blocks: int
+
+    def __call__(self, table: Any) -> Iterator[tuple[int, bytes]]:
+        """Yield the number of a partition, and some rows for its blocks."""
+        scored = self.encoder.columns.is_validation(table)
+        for part, blocks in (
+            (table.filter(~scored), range(self.n_blocks)),
+            (table.filter(scored), [VALIDATION]),
+        ):
+            dataset = self.encoder.dataset(part) if part.num_rows else None
+            if dataset is None or len(dataset.rows) == 0:
+                continue
+            for partition, cells in enumerate(divide(dataset, self.n_partitions, len(blocks))):
+                pairs = zip(blocks, cells, strict=True)
+                rows = [(block, pack(own)) for block, own in pairs if own is not None]
+                if rows:
+                    yield partition, pickle.dumps(rows, protocol=5)
+
+
+def assemble(partition: int, sent: Sequence[bytes]) -> Iterator[Cell]:
+    """Yield the cells of a partition, whose rows are in an order that follows from content."""
+    by_block: dict[int, list[Dataset]] = {}
+    for rows in sent:
+        for block, packed in pickle.loads(rows):
+            by_block.setdefault(block, []).append(unpack(packed))
+    for block in sorted(by_block):
+        dataset = together(by_block.pop(block))
+        order = in_order(dataset, row_keys(dataset.X, dataset.targets[0]))
+        yield Cell(partition, block, pack(dataset.take(order)))

@@ -1,0 +1,293 @@
+"""Fitting an estimator on rows that an engine holds.
+
+What must be known of all rows is found where they are: the distinct values of columns, of which the
+encoding is made; a sample, on which settings are chosen; and the sums of `Summary`. Then rows are
+encoded, each is sent to its partition, and training runs in rounds.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+
+from sparsefm.distributed import counts
+from sparsefm.distributed.columns import Columns
+from sparsefm.distributed.counts import Counts
+from sparsefm.distributed.encoded import Cut, Encoder, assemble
+from sparsefm.distributed.engine import OnCells
+from sparsefm.distributed.parts import Cells, Tables
+from sparsefm.distributed.run import DistributedRun
+from sparsefm.distributed.sample import Sample
+from sparsefm.distributed.settings import Rounds
+from sparsefm.encoding import TableEncoder
+from sparsefm.encoding.counted import fit_counted, fit_counted_matrix
+from sparsefm.estimators.going_on import parameters_of
+from sparsefm.estimators.parameters import check_parameters
+from sparsefm.estimators.resuming import choice_to_json, chosen_before, resumption_of
+from sparsefm.estimators.targets import Classes
+from sparsefm.estimators.views import Views
+from sparsefm.estimators.weighting import sample_of
+from sparsefm.history import as_columns
+from sparsefm.optimizers import AdaGrad
+from sparsefm.training.hyperparameters import Hyperparameters
+from sparsefm.training.learner import Learner
+from sparsefm.training.loop import announcer
+from sparsefm.training.start import DEFAULT_SCALE
+from sparsefm.tuning.schedule import RATE_DECAY, StagedRate, stages_of
+from sparsefm.tuning.search import DEFAULT_EPOCHS, Choice
+
+
+def fit(
+    estimator: Any,
+    tables: Tables,
+    columns: Columns,
+    *,
+    rounds: Rounds | None = None,
+    n_partitions: int,
+    resume: Any = None,
+) -> Any:
+    """Fit an estimator on the rows of tables.
+
+    Settings that are left open are chosen on this node, on at most 100,000 of the rows. Then all
+    rows are trained on, in rounds, by `AdaGrad`.
+
+    Parameters
+    ----------
+    estimator : FMRegressor or FMClassifier
+    tables : Tables
+    columns : Columns
+    rounds : Rounds, optional
+    n_partitions : int
+        By how many the rows are divided; the result depends on it, not on who works on them.
+    resume : str or path-like, optional
+        See `FMRegressor.fit`; a checkpoint of the same rows, partitions and rounds.
+
+    Returns
+    -------
+    FMRegressor or FMClassifier
+        The estimator, fitted.
+    """
+    rounds = Rounds() if rounds is None else rounds
+    fitted = clone(estimator)
+    _Fit(fitted, tables, columns, rounds, n_partitions).run(resume)
+    vars(estimator).update(vars(fitted))
+    return estimator
+
+
+class _Fit:
+    """A fit, in the order of its steps."""
+
+    def __init__(
+        self, estimator: Any, tables: Tables, columns: Columns, rounds: Rounds, n_partitions: int
+    ) -> None:
+        self.given = check_parameters(estimator)
+        _refuse(estimator)
+        self.estimator, self.tables, self.columns = estimator, tables, columns
+        self.rounds, self.n_partitions = rounds, n_partitions
+
+    def run(self, resume: Any) -> None:
+        """Run all steps; the estimator is fitted then."""
+        owner = self.estimator
+        owner._resumption = resumption_of(owner, resume)
+        counts_of_all = self._count()
+        self._learn_target(counts_of_all)
+        searching = owner._has_open_settings(self.given)
+        choice = chosen_before(owner._resumption, owner.epochs) if searching else None
+        open_encoder = TableEncoder() if owner.encoder is None else clone(owner.encoder)
+        first = clone(open_encoder)
+        if searching and choice is None and isinstance(first.clip, str):
+            first.clip = False  # different numbers stay different, until one is chosen
+        self._learn_columns(counts_of_all, first)
+        sample = self.tables.reduce(partial(Sample.of, self._encoder(counts_of_all)), Sample.joined)
+        assert sample is not None
+        if searching and choice is None:
+            choice = self._choose(sample.table)
+        if choice is not None:
+            owner._resumption.choice = choice_to_json(choice)
+            self._adopt(choice, open_encoder, counts_of_all)
+        encoder = self._encoder(counts_of_all)
+        known = encoder.dataset(sample.table)
+        owner._sample = sample_of(known.X, known.rows, None)
+        chosen = self._hyperparameters(choice)
+        stages = stages_of(owner.epochs or DEFAULT_EPOCHS) if choice is None else choice.stages
+        cut = Cut(encoder, self.n_partitions, self.rounds.per_epoch)
+        cells = self.tables.divide(cut, assemble, self.n_partitions)
+        try:
+            self._train(cells, chosen, stages)
+        finally:
+            cells.release()
+        del owner._resumption
+        epochs = stages[0] if len(stages) == 1 else tuple(stages)
+        owner.best_params_ = {"epochs": epochs, **vars(chosen), "pairs": owner.pairs, **owner._kept()}
+        owner._fitted_with = parameters_of(owner)
+
+    # --- what is learned from all rows -----------------------------------------------------------
+
+    def _count(self) -> Counts:
+        """Return the distinct values of all columns."""
+        encoder, names = self.estimator.encoder, self.columns.features
+        exact: set[str] = set()
+        for named in () if encoder is None else (encoder.categorical, encoder.hashed):
+            keys = () if named is None else named
+            exact |= {key if isinstance(key, str) else names[key] for key in keys}
+        options = {
+            "columns": self.columns,
+            "exact": frozenset(exact),
+            "classes": self.estimator._loss.task != "regression",
+        }
+        found = self.tables.reduce(
+            partial(counts.count, **options), partial(counts.join, **options)
+        )
+        if found is None or found.n_rows == 0:
+            raise ValueError("there are no rows (of positive weight) to train on")
+        return found
+
+    def _learn_target(self, known: Counts) -> None:
+        """Fit the encoding of targets."""
+        owner = self.estimator
+        values = known.target.column(counts.VALUE).to_numpy()
+        weights = known.target.column(counts.WEIGHT).to_numpy()
+        y = owner._check_y(values)
+        if owner._loss.task != "regression":
+            owner._announced = Classes.labels_of(y, weights)
+        owner._target = owner._new_target(y, weights / weights.max())
+        owner.__dict__.pop("_announced", None)
+
+    def _learn_columns(self, known: Counts, encoder: TableEncoder) -> None:
+        """Fit an encoder, and make it that of the estimator."""
+        owner = self.estimator
+        owner.encoder_ = encoder.set_params(dtype=owner.dtype)
+        if known.matrix is not None:
+            fit_counted_matrix(encoder, known.matrix, known.of_matrix)
+        else:
+            named = zip(self.columns.features, known.features, strict=True)
+            fit_counted(
+                encoder,
+                {
+                    name: (one.column(counts.VALUE), one.column(counts.WEIGHT).to_numpy())
+                    for name, one in named
+                },
+            )
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(encoder, name):
+                setattr(owner, name, getattr(encoder, name))
+        owner._find_fields(None, "rows that are divided do not tell")
+
+    def _encoder(self, known: Counts) -> Encoder:
+        """Return what encodes rows where they are."""
+        owner = copy.copy(self.estimator)
+        owner.callbacks, owner.scoring = (), None  # they stay here
+        owner.__dict__.pop("_resumption", None)
+        factors = np.ones(1)
+        if isinstance(owner._target, Classes):
+            codes = owner._target.codes(owner._check_y(known.target.column(counts.VALUE).to_numpy()))
+            weights = known.target.column(counts.WEIGHT).to_numpy()
+            totals = np.bincount(codes, weights, owner._target.n_classes)
+            every = np.arange(len(totals))
+            factors = owner._class_weighted(every, every, totals) / totals
+        unit = float(2.0 ** np.frexp(known.largest)[1]) if self.columns.weight else 1.0
+        return Encoder(owner, self.columns, factors, unit)
+
+    # --- settings ---------------------------------------------------------------------------------
+
+    def _choose(self, table: Any) -> Choice:
+        """Choose settings that are open, on a sample."""
+        chooser = clone(self.estimator)
+        check_parameters(chooser)
+        arguments = self.columns.X(table), self.columns.y(table), self.columns.weights(table)
+        dataset, repeated = chooser._learn(*arguments, go_on=False, searching=True)
+        views = Views(chooser, arguments[0], arguments[2], None, dataset, repeated, None)
+        given = self.given | chooser._by_field_given()
+        announcer(self.estimator.verbose)(f"settings are chosen on {table.num_rows} rows")
+        return chooser._choose(given, views, AdaGrad)
+
+    def _adopt(self, choice: Choice, encoder: TableEncoder, known: Counts) -> None:
+        """Take over the encoding and the loss that were chosen."""
+        owner = self.estimator
+        if choice.numeric is not None:
+            numeric = choice.numeric
+            encoder = encoder._resolved(numeric.numeric, numeric.n_bins, clip=numeric.clip)
+            encoder._warns = False
+        self._learn_columns(known, encoder)
+        if choice.loss.name != owner._loss.name:
+            owner._chosen_loss = choice.loss
+            owner._target = owner._target.for_all()
+        owner.search_ = choice.record
+
+    def _hyperparameters(self, choice: Choice | None) -> Hyperparameters:
+        given = self.given | self.estimator._by_field_given()
+        settings = replace(Hyperparameters(), **given) if choice is None else choice.settings
+        assert isinstance(settings, Hyperparameters)
+        if isinstance(settings.solver, AdaGrad) or "solver" in given:
+            return settings
+        start = {"init": "uniform", "init_scale": DEFAULT_SCALE["uniform"], **given}
+        return replace(settings, solver=AdaGrad(), init=start["init"], init_scale=start["init_scale"])
+
+    # --- training ---------------------------------------------------------------------------------
+
+    def _train(self, cells: Cells, chosen: Hyperparameters, stages: Sequence[int]) -> None:
+        owner, engine = self.estimator, OnCells(cells, self.rounds.per_epoch)
+        summary = engine.summarise()
+        learner = Learner.begin(chosen, owner._loss, summary, owner._seed())
+        owner._learner = learner
+
+        def after() -> Any:
+            if run.history:
+                owner.history_ = as_columns(run.history)
+            return owner
+
+        run = DistributedRun(
+            learner,
+            engine,
+            summary,
+            self.rounds,
+            threads=owner.n_threads or 1,
+            loss_unit=owner._loss_unit,
+            model=after,
+        )
+        staged = StagedRate(stages)
+        callbacks = [*owner.callbacks, staged]
+        stopping = None
+        if self.columns.validation is not None and owner.early_stopping:
+            stopping = owner._early_stopping()
+            callbacks.insert(len(owner.callbacks), stopping)
+
+        def evaluate() -> Any:
+            owner.n_iter_ = owner.best_epoch_ = run.epoch
+            return run.evaluate()
+
+        history = run.run(
+            sum(stages), evaluate, callbacks, announcer(owner.verbose), resumption=owner._resumption
+        )
+        owner.history_ = as_columns(history)
+        owner.n_iter_ = len(history)
+        owner.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
+        learner.rate_factor *= RATE_DECAY ** staged.stage(owner.best_epoch_)
+
+
+def _refuse(estimator: Any) -> None:
+    """Refuse parameters that mean nothing here."""
+    refused: list[tuple[str, Callable[[], bool], str]] = [
+        ("warm_start", lambda: estimator.warm_start, "each fit begins anew"),
+        (
+            "validation_fraction",
+            lambda: estimator.validation_fraction is not None,
+            "name a column of booleans that says which rows are for validation",
+        ),
+        ("scoring", lambda: estimator.scoring is not None, "validation rows have a loss only"),
+    ]
+    for name, is_set, why in refused:
+        if is_set():
+            raise ValueError(f"{name} is not supported where rows are divided: {why}")
+    if estimator._loss.task == "ordinal":
+        raise ValueError("loss='ordinal' needs a sampler, which needs all rows in one place")
+    if estimator.solver is not None and not isinstance(estimator.solver, AdaGrad):
+        raise ValueError(
+            f"solver must be AdaGrad or None where rows are divided, got {estimator.solver!r:.80}"
+        )

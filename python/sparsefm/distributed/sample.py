@@ -1,0 +1,55 @@
+"""A sample of the rows of all parts, on one node: settings are chosen with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from sparsefm.data.canonical import mixed, row_keys
+from sparsefm.distributed.encoded import Encoder
+
+SAMPLE_ROWS = 100_000
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+class Sample(NamedTuple):
+    """Rows with the smallest keys.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+    keys : ndarray of uint64
+        Of its rows, ascending.
+    """
+
+    table: Any
+    keys: npt.NDArray[np.uint64]
+
+    @classmethod
+    def of(cls, encoder: Encoder, table: Any) -> Sample:
+        """Return that of a part; keys follow from the content of rows, not from their order."""
+        table = encoder.training_rows(table)
+        dataset = encoder.dataset(table)
+        keys = row_keys(dataset.X, dataset.y)
+        order = np.argsort(keys, kind="stable")
+        starts = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
+        again = np.arange(len(keys)) - np.repeat(starts, np.diff(np.append(starts, len(keys))))
+        with np.errstate(over="ignore"):
+            keys[order] += GOLDEN * (again.astype(np.uint64) + np.uint64(1))
+        return cls(table, mixed(keys)).smallest()
+
+    @classmethod
+    def joined(cls, parts: Sequence[Sample]) -> Sample:
+        """Return that of all rows of some parts."""
+        import pyarrow as pa
+
+        table = pa.concat_tables([part.table for part in parts], promote_options="permissive")
+        return cls(table, np.concatenate([part.keys for part in parts])).smallest()
+
+    def smallest(self) -> Sample:
+        """Return its rows with the smallest keys, at most `SAMPLE_ROWS`."""
+        order = np.argsort(self.keys, kind="stable")[:SAMPLE_ROWS]
+        return Sample(self.table.take(order), self.keys[order])
