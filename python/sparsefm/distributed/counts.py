@@ -1,4 +1,4 @@
-"""What an encoder learns from rows in many parts: the distinct values of columns, and their weights.
+"""What an encoder learns from rows in many parts: the distinct values of columns, with weights.
 
 Whatever an encoding of a column is made of follows from these: its categories, its mean, its
 quantiles. A column of numbers, dates or times may have too many; then neighbours become one.
@@ -52,66 +52,70 @@ class Counts:
     largest: float
 
 
-def count(table: Any, columns: Columns, exact: frozenset[str], *, classes: bool) -> Counts:
-    """Return the counts of the rows of a part that are trained on.
+@dataclass(frozen=True)
+class Counting:
+    """Counts the rows that are trained on.
 
-    Parameters
+    Attributes
     ----------
-    table : pyarrow.Table
     columns : Columns
     exact : frozenset of str
         The columns whose numbers are categories.
     classes : bool
         Whether targets are classes.
     """
-    import pyarrow as pa
 
-    weights = columns.weights(table)
-    taken = ~columns.is_validation(table)
-    if weights is not None:
-        taken &= weights > 0
-    if not taken.all():
-        table = table.filter(pa.array(taken))
-    columns.y(table)  # for its checks
-    weights = np.ones(int(taken.sum())) if weights is None else weights[taken]
-    features: list[Any] = []
-    matrix, of_matrix = None, np.zeros(0)
-    if columns.is_vector:
-        if table.num_rows:
+    columns: Columns
+    exact: frozenset[str]
+    classes: bool
+
+    def of(self, table: Any) -> Counts:
+        """Return the counts of a part, a `pyarrow.Table`."""
+        import pyarrow as pa
+
+        columns = self.columns
+        weights = columns.weights(table)
+        taken = ~columns.is_validation(table)
+        if weights is not None:
+            taken &= weights > 0
+        if not taken.all():
+            table = table.filter(pa.array(taken))
+        columns.y(table)  # for its checks
+        weights = np.ones(int(taken.sum())) if weights is None else weights[taken]
+        features: list[Any] = []
+        matrix, of_matrix = None, np.zeros(0)
+        if not columns.is_vector:
+            for name in columns.features:
+                found = _distinct(*_items(table.column(name), weights))
+                features.append(found if name in self.exact else thinned(found))
+        elif table.num_rows:
             matrix, of_matrix = distinct_entries(columns.X(table), weights)
-    else:
-        for name in columns.features:
-            found = _distinct(*_items(table.column(name), weights))
-            features.append(found if name in exact else thinned(found))
-    target = _distinct(table.column(columns.target), weights)
-    target = target if classes else thinned(target)
-    largest = float(weights.max(initial=0))
-    return Counts(features, matrix, of_matrix, target, table.num_rows, largest)
+        target = self._of_target(_distinct(table.column(columns.target), weights))
+        largest = float(weights.max(initial=0))
+        return Counts(features, matrix, of_matrix, target, table.num_rows, largest)
 
+    def joined(self, parts: Sequence[Counts]) -> Counts:
+        """Return the counts of the rows of all parts."""
+        features = []
+        if not self.columns.is_vector:
+            by_column = zip(*(part.features for part in parts), strict=True)
+            for name, own in zip(self.columns.features, by_column, strict=True):
+                found = _joined(own, name)
+                features.append(found if name in self.exact else thinned(found))
+        matrices = [part.matrix for part in parts if part.matrix is not None]
+        matrix, of_matrix = None, np.zeros(0)
+        if matrices:
+            widths = sorted({own.shape[1] for own in matrices})
+            if len(widths) > 1:
+                raise ValueError(f"vectors have different sizes: {widths}")
+            weights = np.concatenate([part.of_matrix for part in parts])
+            matrix, of_matrix = distinct_entries(sp.vstack(matrices), weights)
+        target = self._of_target(_joined([part.target for part in parts], self.columns.target))
+        n_rows, largest = sum(part.n_rows for part in parts), max(part.largest for part in parts)
+        return Counts(features, matrix, of_matrix, target, n_rows, largest)
 
-def join(parts: Sequence[Counts], columns: Columns, exact: frozenset[str], *, classes: bool) -> Counts:
-    """Return the counts of the rows of all parts."""
-    features = []
-    for name, *own in zip(columns.features, *(part.features for part in parts), strict=False):
-        found = _joined(own, name)
-        features.append(found if name in exact else thinned(found))
-    target = _joined([part.target for part in parts], columns.target)
-    matrices = [part for part in parts if part.matrix is not None]
-    matrix, of_matrix = None, np.zeros(0)
-    if matrices:
-        widths = {part.matrix.shape[1] for part in matrices}
-        if len(widths) > 1:
-            raise ValueError(f"vectors have different sizes: {sorted(widths)}")
-        weights = np.concatenate([part.of_matrix for part in matrices])
-        matrix, of_matrix = distinct_entries(sp.vstack([part.matrix for part in matrices]), weights)
-    return Counts(
-        features,
-        matrix,
-        of_matrix,
-        target if classes else thinned(target),
-        sum(part.n_rows for part in parts),
-        max(part.largest for part in parts),
-    )
+    def _of_target(self, found: Any) -> Any:
+        return found if self.classes else thinned(found)
 
 
 def _items(column: Any, weights: Weights) -> tuple[Any, Weights]:
@@ -140,8 +144,7 @@ def _distinct(column: Any, weights: Weights) -> Any:
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     if pa.types.is_list(column.type):
-        inner = _distinct_items(column, weights)
-        return inner
+        return _distinct_items(column, weights)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     return _grouped(pa.table({VALUE: column, WEIGHT: weights}))
@@ -239,4 +242,6 @@ def distinct_entries(X: sp.csr_matrix, weights: Weights) -> tuple[sp.csr_matrix,
     starts = np.flatnonzero(is_first[: len(columns)])
     totals = np.add.reduceat(each, starts) if len(starts) else each
     indptr = np.arange(len(starts) + 1)
-    return sp.csr_matrix((values[starts], columns[starts], indptr), (len(starts), X.shape[1])), totals
+    return sp.csr_matrix(
+        (values[starts], columns[starts], indptr), (len(starts), X.shape[1])
+    ), totals

@@ -43,7 +43,7 @@ class Encoder:
         taken, weights = ~self.columns.is_validation(table), self.columns.weights(table)
         if weights is not None:
             taken &= weights > 0
-        return table if taken.all() else table.filter(taken)
+        return table if taken.all() else _filtered(table, taken)
 
     def dataset(self, table: Any) -> Dataset:
         """Return the rows of a table; those of weight zero do not take part."""
@@ -80,8 +80,8 @@ class Cut:
         """Yield the number of a partition, and some rows for its blocks."""
         scored = self.encoder.columns.is_validation(table)
         for part, blocks in (
-            (table.filter(~scored), range(self.n_blocks)),
-            (table.filter(scored), [VALIDATION]),
+            (_filtered(table, ~scored), range(self.n_blocks)),
+            (_filtered(table, scored), [VALIDATION]),
         ):
             dataset = self.encoder.dataset(part) if part.num_rows else None
             if dataset is None or len(dataset.rows) == 0:
@@ -103,3 +103,10 @@ def assemble(partition: int, sent: Sequence[bytes]) -> Iterator[Cell]:
         dataset = together(by_block.pop(block))
         order = in_order(dataset, row_keys(dataset.X, dataset.targets[0]))
         yield Cell(partition, block, pack(dataset.take(order)))
+
+
+def _filtered(table: Any, taken: npt.NDArray[np.bool_]) -> Any:
+    """Return some rows of a table."""
+    import pyarrow as pa
+
+    return table.filter(pa.array(taken))

@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
-from sparsefm.distributed import counts
 from sparsefm.distributed.columns import Columns
-from sparsefm.distributed.counts import Counts
+from sparsefm.distributed.counts import VALUE, WEIGHT, Counting, Counts
 from sparsefm.distributed.encoded import Cut, Encoder, assemble
 from sparsefm.distributed.engine import OnCells
 from sparsefm.distributed.parts import Cells, Tables
@@ -124,7 +123,12 @@ class _Fit:
             cells.release()
         del owner._resumption
         epochs = stages[0] if len(stages) == 1 else tuple(stages)
-        owner.best_params_ = {"epochs": epochs, **vars(chosen), "pairs": owner.pairs, **owner._kept()}
+        owner.best_params_ = {
+            "epochs": epochs,
+            **vars(chosen),
+            "pairs": owner.pairs,
+            **owner._kept(),
+        }
         owner._fitted_with = parameters_of(owner)
 
     # --- what is learned from all rows -----------------------------------------------------------
@@ -136,14 +140,9 @@ class _Fit:
         for named in () if encoder is None else (encoder.categorical, encoder.hashed):
             keys = () if named is None else named
             exact |= {key if isinstance(key, str) else names[key] for key in keys}
-        options = {
-            "columns": self.columns,
-            "exact": frozenset(exact),
-            "classes": self.estimator._loss.task != "regression",
-        }
-        found = self.tables.reduce(
-            partial(counts.count, **options), partial(counts.join, **options)
-        )
+        classes = self.estimator._loss.task != "regression"
+        counting = Counting(self.columns, frozenset(exact), classes)
+        found = self.tables.reduce(counting.of, counting.joined)
         if found is None or found.n_rows == 0:
             raise ValueError("there are no rows (of positive weight) to train on")
         return found
@@ -151,8 +150,8 @@ class _Fit:
     def _learn_target(self, known: Counts) -> None:
         """Fit the encoding of targets."""
         owner = self.estimator
-        values = known.target.column(counts.VALUE).to_numpy()
-        weights = known.target.column(counts.WEIGHT).to_numpy()
+        values = known.target.column(VALUE).to_numpy()
+        weights = known.target.column(WEIGHT).to_numpy()
         y = owner._check_y(values)
         if owner._loss.task != "regression":
             owner._announced = Classes.labels_of(y, weights)
@@ -169,10 +168,7 @@ class _Fit:
             named = zip(self.columns.features, known.features, strict=True)
             fit_counted(
                 encoder,
-                {
-                    name: (one.column(counts.VALUE), one.column(counts.WEIGHT).to_numpy())
-                    for name, one in named
-                },
+                {name: (one.column(VALUE), one.column(WEIGHT).to_numpy()) for name, one in named},
             )
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(encoder, name):
@@ -186,8 +182,8 @@ class _Fit:
         owner.__dict__.pop("_resumption", None)
         factors = np.ones(1)
         if isinstance(owner._target, Classes):
-            codes = owner._target.codes(owner._check_y(known.target.column(counts.VALUE).to_numpy()))
-            weights = known.target.column(counts.WEIGHT).to_numpy()
+            codes = owner._target.codes(owner._check_y(known.target.column(VALUE).to_numpy()))
+            weights = known.target.column(WEIGHT).to_numpy()
             totals = np.bincount(codes, weights, owner._target.n_classes)
             every = np.arange(len(totals))
             factors = owner._class_weighted(every, every, totals) / totals
@@ -205,7 +201,8 @@ class _Fit:
         views = Views(chooser, arguments[0], arguments[2], None, dataset, repeated, None)
         given = self.given | chooser._by_field_given()
         announcer(self.estimator.verbose)(f"settings are chosen on {table.num_rows} rows")
-        return chooser._choose(given, views, AdaGrad)
+        choice: Choice = chooser._choose(given, views, AdaGrad)
+        return choice
 
     def _adopt(self, choice: Choice, encoder: TableEncoder, known: Counts) -> None:
         """Take over the encoding and the loss that were chosen."""
@@ -227,7 +224,9 @@ class _Fit:
         if isinstance(settings.solver, AdaGrad) or "solver" in given:
             return settings
         start = {"init": "uniform", "init_scale": DEFAULT_SCALE["uniform"], **given}
-        return replace(settings, solver=AdaGrad(), init=start["init"], init_scale=start["init_scale"])
+        return replace(
+            settings, solver=AdaGrad(), init=start["init"], init_scale=start["init_scale"]
+        )
 
     # --- training ---------------------------------------------------------------------------------
 

@@ -141,5 +141,7 @@ class LocalTables:
         for part in self._parts:
             for partition, rows in cut(part):
                 sent.setdefault(partition, []).append(rows)
-        cells = [cell for partition in sorted(sent) for cell in assemble(partition, sent[partition])]
+        cells = [
+            cell for partition in sorted(sent) for cell in assemble(partition, sent[partition])
+        ]
         return LocalCells(cells, n_partitions)
