@@ -145,6 +145,11 @@ class _Fit:
         found = self.tables.reduce(counting.of, counting.joined)
         if found is None or found.n_rows == 0:
             raise ValueError("there are no rows (of positive weight) to train on")
+        if self.columns.validation is not None and found.n_scored == 0:
+            raise ValueError(
+                f"column {self.columns.validation!r} is true in no row: there are none for "
+                "validation"
+            )
         return found
 
     def _learn_target(self, known: Counts) -> None:
@@ -166,10 +171,10 @@ class _Fit:
             fit_counted_matrix(encoder, known.matrix, known.of_matrix)
         else:
             named = zip(self.columns.features, known.features, strict=True)
-            fit_counted(
-                encoder,
-                {name: (one.column(VALUE), one.column(WEIGHT).to_numpy()) for name, one in named},
-            )
+            distinct = {
+                name: (one.column(VALUE), one.column(WEIGHT).to_numpy()) for name, one in named
+            }
+            fit_counted(encoder, distinct, are_named=self.columns.are_named)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(encoder, name):
                 setattr(owner, name, getattr(encoder, name))
