@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+
+import cloudpickle
 
 from sparsefm.distributed.parts import FAN_IN, Assemble, Cell, Cut
 
@@ -38,7 +39,8 @@ class DaskCells:
         """Return the joined results of the cells of a block; None if it has none."""
         pairs = zip(self._futures, self._blocks, strict=True)
         present = [future for future, blocks in pairs if block in blocks]
-        return _reduced(self._client, _of_cell, each, present, join, block)
+        found: T | None = _reduced(self._client, _of_cell, each, present, join, block)
+        return found
 
     def release(self) -> None:
         """Forget the rows."""
@@ -62,7 +64,8 @@ class DaskTables:
 
     def reduce(self, each: Callable[[Any], T], join: Callable[[Sequence[T]], T]) -> T | None:
         """Return the joined results of the parts that have rows, in their order."""
-        return _reduced(self._client, _of_table, each, self._parts, join)
+        found: T | None = _reduced(self._client, _of_table, each, self._parts, join)
+        return found
 
     def divide(self, cut: Cut, assemble: Assemble, n_partitions: int) -> DaskCells:
         """Return the rows, each sent to the partition that trains on it."""
@@ -104,7 +107,7 @@ def _reduced(
 
 def _shared(client: Any, work: Any) -> Any:
     """Return work as an argument of tasks: what is large is sent to each worker once."""
-    if len(pickle.dumps(work, protocol=5)) < SMALL:
+    if len(cloudpickle.dumps(work)) < SMALL:
         return work
     return client.scatter(work, broadcast=True, hash=False)
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+import dask
+import dask.array
+import dask.dataframe
+import distributed
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from sklearn.base import BaseEstimator
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils.validation import check_is_fitted
 
 from sparsefm.dask.engine import DaskTables
 from sparsefm.dask.tables import columns_of, delayed_tables
@@ -37,7 +44,7 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Return all parameters."""
         own = {name: getattr(self, name) for name in OWN}
-        return own | self._estimator.get_params(deep)
+        return {**own, **self._estimator.get_params(deep)}
 
     def set_params(self: Self, **params: Any) -> Self:
         """Set parameters."""
@@ -126,7 +133,7 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
     def _partitions(self, client: Any) -> int:
         if self.n_partitions is not None:
             return check_integer(self.n_partitions, "n_partitions", 1)
-        return max(sum(client.nthreads().values()), 1)
+        return max(int(sum(client.nthreads().values())), 1)
 
     # --- prediction -----------------------------------------------------------------------------
 
@@ -151,33 +158,27 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
         y : dask Series or array of shape (n,)
         sample_weight : dask Series or array of shape (n,), optional
         """
-        import dask
-        from sklearn.metrics import accuracy_score, r2_score
-
         found, y, weights = dask.compute(self.predict(X), y, sample_weight)
         metric = r2_score if isinstance(self._estimator, FMRegressor) else accuracy_score
         return float(metric(y, found, sample_weight=weights))
 
     def _mapped(self, method: str, X: Any) -> Any:
         """Return what a method of the estimator says of rows, where they are."""
-        import dask
-        import dask.array
-        import dask.dataframe
-
+        check_is_fitted(self)
         if not isinstance(X, dask.array.Array | dask.dataframe.DataFrame):
             return getattr(self._estimator, method)(X)
         shared = dask.delayed(self._estimator, traverse=False)
-        classes = None
-        if method not in ("predict",):
-            classes = list(self._estimator.classes_)
         example = self._example(method)
         if isinstance(X, dask.dataframe.DataFrame):
+            classes = list(self._estimator.classes_) if example.ndim == 2 else None
             meta = _as_pandas(example, None, classes)
             return X.map_partitions(_of_frame, shared, method, classes, meta=meta)
         if X.numblocks[1] > 1:
             X = X.rechunk({1: -1})
-        wide = {"drop_axis": 1} if example.ndim == 1 else {"chunks": (X.chunks[0], (len(classes),))}
-        return X.map_blocks(_of_block, shared, method, dtype=example.dtype, meta=example, **wide)
+        shape: dict[str, Any] = {"drop_axis": 1}
+        if example.ndim == 2:
+            shape = {"chunks": (X.chunks[0], example.shape[1:])}
+        return X.map_blocks(_of_block, shared, method, dtype=example.dtype, meta=example, **shape)
 
     def _example(self, method: str) -> npt.NDArray[Any]:
         """Return what a method would say of no rows."""
@@ -248,8 +249,6 @@ class DaskFMClassifier(DaskEstimator):
 
 
 def _client() -> Any:
-    import distributed
-
     try:
         return distributed.get_client()
     except ValueError:
@@ -268,8 +267,6 @@ def _of_block(X: Any, estimator: Any, method: str) -> Any:
 
 
 def _as_pandas(found: npt.NDArray[Any], index: Any, classes: Any) -> Any:
-    import pandas as pd
-
     if found.ndim == 2:
         return pd.DataFrame(found, index, classes)
     return pd.Series(found, index)

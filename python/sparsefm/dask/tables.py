@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask
+import dask.array
+import dask.dataframe
 import numpy as np
+import pyarrow as pa
 import scipy.sparse as sp
 
 from sparsefm.distributed.columns import Columns, as_vectors
@@ -14,9 +18,6 @@ VECTOR, TARGET, WEIGHT, VALIDATION = "vector", "target", "weight", "validation"
 
 def partitions_of(collection: Any, name: str) -> list[Any]:
     """Return the parts of rows of a Dask DataFrame, Series or array, each delayed."""
-    import dask.array
-    import dask.dataframe
-
     if isinstance(collection, dask.array.Array):
         if collection.ndim == 2 and collection.numblocks[1] > 1:
             collection = collection.rechunk({1: -1})
@@ -31,8 +32,6 @@ def partitions_of(collection: Any, name: str) -> list[Any]:
 
 def delayed_tables(X: Any, y: Any, sample_weight: Any, *, is_validation: bool) -> list[Any]:
     """Return a delayed table for each part of rows: columns of X, target, weight, validation."""
-    import dask
-
     of_X, of_y = partitions_of(X, "X"), partitions_of(y, "y")
     of_weights = [None] * len(of_X)
     if sample_weight is not None:
@@ -52,8 +51,6 @@ def delayed_tables(X: Any, y: Any, sample_weight: Any, *, is_validation: bool) -
 
 def as_table(X: Any, y: Any, weights: Any, *, is_validation: bool) -> Any:
     """Return the rows of one part as a `pyarrow.Table`."""
-    import pyarrow as pa
-
     columns: dict[str, Any]
     if sp.issparse(X):
         columns = {VECTOR: as_vectors(sp.csr_matrix(X))}
@@ -80,8 +77,6 @@ def reserved(name: str) -> str:
 
 def columns_of(X: Any, *, weighted: bool, validated: bool) -> Columns:
     """Return which columns the tables have that are made of X."""
-    import dask.dataframe
-
     features: tuple[str, ...]
     is_vector = False
     are_named = isinstance(X, dask.dataframe.DataFrame)

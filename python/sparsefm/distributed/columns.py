@@ -90,22 +90,25 @@ class Columns:
 
 def as_matrix(column: Any, name: str) -> sp.csr_matrix:
     """Return a column of vectors as a sparse matrix of shape (n, d)."""
+    import pyarrow.compute as pc
+
     vectors = column.combine_chunks()
     if vectors.null_count:
         raise ValueError(f"column {name!r} has {vectors.null_count} nulls instead of vectors")
-    is_sparse = vectors.field("type").to_numpy(zero_copy_only=False) == 0
-    sizes = vectors.field("size").fill_null(0).to_numpy(zero_copy_only=False)
-    values, indices = vectors.field("values"), vectors.field("indices")
-    lengths = np.diff(values.offsets.to_numpy()).astype(np.int64)
-    sizes = np.where(is_sparse, sizes, lengths)
+    kinds, sizes, indices, values = (
+        pc.struct_field(vectors, part) for part in ("type", "size", "indices", "values")
+    )
+    is_sparse = np.asarray(kinds) == 0
+    lengths = np.asarray(pc.list_value_length(values)).astype(np.int64)
+    sizes = np.where(is_sparse, np.asarray(sizes.fill_null(0)), lengths)
     if (sizes != sizes[0]).any():
         raise ValueError(f"column {name!r} has vectors of sizes {sizes.min()} and {sizes.max()}")
-    numbers = values.flatten().to_numpy(zero_copy_only=False)
-    entries = np.repeat(is_sparse, lengths)
-    places = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    places[entries] = indices.flatten().to_numpy(zero_copy_only=False)
-    indptr = np.append(0, np.cumsum(lengths))
-    matrix = sp.csr_matrix((numbers, places, indptr), (len(sizes), int(sizes[0])))
+    starts = np.cumsum(lengths) - lengths
+    places = np.arange(lengths.sum()) - np.repeat(starts, lengths)
+    places[np.repeat(is_sparse, lengths)] = np.asarray(indices.flatten())
+    numbers = np.array(values.flatten(), np.float64)
+    entries = numbers, places, np.append(starts, lengths.sum())
+    matrix = sp.csr_matrix(entries, (len(sizes), int(sizes[0])))
     matrix.eliminate_zeros()
     return matrix
 

@@ -201,7 +201,7 @@ def _joined(parts: Sequence[Any], name: str) -> Any:
 
 
 def thinned(counts: Any) -> Any:
-    """Return a table of numbers, dates or times with `MOST_VALUES` values or fewer; others as is.
+    """Return a table of numbers, dates or times with at most `MOST_VALUES`; others as they are.
 
     The least and the greatest values stay; between them neighbours of about equal weight in all
     become their mean.

@@ -73,7 +73,7 @@ def fit(
         The estimator, fitted.
     """
     rounds = Rounds() if rounds is None else rounds
-    fitted = clone(estimator)
+    fitted = _unfitted(estimator)
     _Fit(fitted, tables, columns, rounds, n_partitions).run(resume)
     vars(estimator).update(vars(fitted))
     return estimator
@@ -199,8 +199,7 @@ class _Fit:
 
     def _choose(self, table: Any) -> Choice:
         """Choose settings that are open, on a sample."""
-        chooser = clone(self.estimator)
-        check_parameters(chooser)
+        chooser = _unfitted(self.estimator)
         arguments = self.columns.X(table), self.columns.y(table), self.columns.weights(table)
         dataset, repeated = chooser._learn(*arguments, go_on=False, searching=True)
         views = Views(chooser, arguments[0], arguments[2], None, dataset, repeated, None)
@@ -273,6 +272,11 @@ class _Fit:
         owner.n_iter_ = len(history)
         owner.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
         learner.rate_factor *= RATE_DECAY ** staged.stage(owner.best_epoch_)
+
+
+def _unfitted(estimator: Any) -> Any:
+    """Return another estimator with the same parameters; callbacks are not copied."""
+    return type(estimator)(**estimator.get_params(deep=False))
 
 
 def _refuse(estimator: Any) -> None:
