@@ -1,0 +1,1 @@
+SparkFMClassifier = SparkFMClassifierModel = SparkFMRegressor = SparkFMRegressorModel = None
