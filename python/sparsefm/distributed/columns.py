@@ -28,6 +28,8 @@ class Columns:
     is_vector : bool
         Whether the one column of features has vectors: structs of "type" (0 if they are sparse),
         "size", "indices" and "values", as those of PySpark.
+    are_named : bool
+        Whether the names of features are the user's. If not, they are columns of one array.
     """
 
     features: tuple[str, ...]
@@ -35,6 +37,7 @@ class Columns:
     weight: str | None = None
     validation: str | None = None
     is_vector: bool = False
+    are_named: bool = True
 
     def __post_init__(self) -> None:
         names = [*self.features, *filter(None, (self.target, self.weight, self.validation))]
@@ -45,10 +48,12 @@ class Columns:
             raise ValueError("there are no columns of features")
 
     def X(self, table: Any) -> Any:
-        """Return the features: a table, or a sparse matrix of shape (n, d)."""
-        if not self.is_vector:
+        """Return the features: a table, an array of shape (n, m) or a sparse matrix (n, d)."""
+        if self.is_vector:
+            return as_matrix(table.column(self.features[0]), self.features[0])
+        if self.are_named:
             return table.select(list(self.features))
-        return as_matrix(table.column(self.features[0]), self.features[0])
+        return np.column_stack([table.column(name).to_numpy() for name in self.features])
 
     def y(self, table: Any) -> Array:
         """Return the targets as the user has them, shape (n,)."""
@@ -85,21 +90,41 @@ class Columns:
 
 def as_matrix(column: Any, name: str) -> sp.csr_matrix:
     """Return a column of vectors as a sparse matrix of shape (n, d)."""
+    import pyarrow.compute as pc
+
     vectors = column.combine_chunks()
     if vectors.null_count:
         raise ValueError(f"column {name!r} has {vectors.null_count} nulls instead of vectors")
-    is_sparse = vectors.field("type").to_numpy(zero_copy_only=False) == 0
-    sizes = vectors.field("size").fill_null(0).to_numpy(zero_copy_only=False)
-    values, indices = vectors.field("values"), vectors.field("indices")
-    lengths = np.diff(values.offsets.to_numpy()).astype(np.int64)
-    sizes = np.where(is_sparse, sizes, lengths)
+    kinds, sizes, indices, values = (
+        pc.struct_field(vectors, part) for part in ("type", "size", "indices", "values")
+    )
+    is_sparse = np.asarray(kinds) == 0
+    lengths = np.asarray(pc.list_value_length(values)).astype(np.int64)
+    sizes = np.where(is_sparse, np.asarray(sizes.fill_null(0)), lengths)
     if (sizes != sizes[0]).any():
         raise ValueError(f"column {name!r} has vectors of sizes {sizes.min()} and {sizes.max()}")
-    numbers = values.flatten().to_numpy(zero_copy_only=False)
-    entries = np.repeat(is_sparse, lengths)
-    places = np.arange(len(numbers)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    places[entries] = indices.flatten().to_numpy(zero_copy_only=False)
-    indptr = np.append(0, np.cumsum(lengths))
-    matrix = sp.csr_matrix((numbers, places, indptr), (len(sizes), int(sizes[0])))
+    starts = np.cumsum(lengths) - lengths
+    places = np.arange(lengths.sum()) - np.repeat(starts, lengths)
+    places[np.repeat(is_sparse, lengths)] = np.asarray(indices.flatten())
+    numbers = np.array(values.flatten(), np.float64)
+    entries = numbers, places, np.append(starts, lengths.sum())
+    matrix = sp.csr_matrix(entries, (len(sizes), int(sizes[0])))
     matrix.eliminate_zeros()
     return matrix
+
+
+def as_vectors(X: sp.csr_matrix) -> Any:
+    """Return a sparse matrix of shape (n, d) as a column of vectors."""
+    import pyarrow as pa
+
+    n_rows, size = X.shape
+    offsets = X.indptr.astype(np.int32)
+    return pa.StructArray.from_arrays(
+        [
+            pa.array(np.zeros(n_rows, np.int8)),
+            pa.array(np.full(n_rows, size, np.int32)),
+            pa.ListArray.from_arrays(offsets, X.indices.astype(np.int32)),
+            pa.ListArray.from_arrays(offsets, X.data.astype(np.float64)),
+        ],
+        ["type", "size", "indices", "values"],
+    )

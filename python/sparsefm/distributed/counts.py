@@ -40,6 +40,8 @@ class Counts:
     target : pyarrow.Table
     n_rows : int
         Of positive weight.
+    n_scored : int
+        Rows for validation.
     largest : float
         The largest weight of a row.
     """
@@ -49,6 +51,7 @@ class Counts:
     of_matrix: Weights
     target: Any
     n_rows: int
+    n_scored: int
     largest: float
 
 
@@ -75,7 +78,8 @@ class Counting:
 
         columns = self.columns
         weights = columns.weights(table)
-        taken = ~columns.is_validation(table)
+        scored = columns.is_validation(table)
+        taken = ~scored
         if weights is not None:
             taken &= weights > 0
         if not taken.all():
@@ -91,8 +95,8 @@ class Counting:
         elif table.num_rows:
             matrix, of_matrix = distinct_entries(columns.X(table), weights)
         target = self._of_target(_distinct(table.column(columns.target), weights))
-        largest = float(weights.max(initial=0))
-        return Counts(features, matrix, of_matrix, target, table.num_rows, largest)
+        numbers = table.num_rows, int(scored.sum()), float(weights.max(initial=0))
+        return Counts(features, matrix, of_matrix, target, *numbers)
 
     def joined(self, parts: Sequence[Counts]) -> Counts:
         """Return the counts of the rows of all parts."""
@@ -111,8 +115,15 @@ class Counting:
             weights = np.concatenate([part.of_matrix for part in parts])
             matrix, of_matrix = distinct_entries(sp.vstack(matrices), weights)
         target = self._of_target(_joined([part.target for part in parts], self.columns.target))
-        n_rows, largest = sum(part.n_rows for part in parts), max(part.largest for part in parts)
-        return Counts(features, matrix, of_matrix, target, n_rows, largest)
+        return Counts(
+            features,
+            matrix,
+            of_matrix,
+            target,
+            sum(part.n_rows for part in parts),
+            sum(part.n_scored for part in parts),
+            max(part.largest for part in parts),
+        )
 
     def _of_target(self, found: Any) -> Any:
         return found if self.classes else thinned(found)
@@ -190,7 +201,7 @@ def _joined(parts: Sequence[Any], name: str) -> Any:
 
 
 def thinned(counts: Any) -> Any:
-    """Return a table of numbers, dates or times with `MOST_VALUES` values or fewer; others as is.
+    """Return a table of numbers, dates or times with at most `MOST_VALUES`; others as they are.
 
     The least and the greatest values stay; between them neighbours of about equal weight in all
     become their mean.

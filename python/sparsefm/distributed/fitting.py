@@ -73,7 +73,7 @@ def fit(
         The estimator, fitted.
     """
     rounds = Rounds() if rounds is None else rounds
-    fitted = clone(estimator)
+    fitted = _unfitted(estimator)
     _Fit(fitted, tables, columns, rounds, n_partitions).run(resume)
     vars(estimator).update(vars(fitted))
     return estimator
@@ -145,6 +145,11 @@ class _Fit:
         found = self.tables.reduce(counting.of, counting.joined)
         if found is None or found.n_rows == 0:
             raise ValueError("there are no rows (of positive weight) to train on")
+        if self.columns.validation is not None and found.n_scored == 0:
+            raise ValueError(
+                f"column {self.columns.validation!r} is true in no row: there are none for "
+                "validation"
+            )
         return found
 
     def _learn_target(self, known: Counts) -> None:
@@ -166,10 +171,10 @@ class _Fit:
             fit_counted_matrix(encoder, known.matrix, known.of_matrix)
         else:
             named = zip(self.columns.features, known.features, strict=True)
-            fit_counted(
-                encoder,
-                {name: (one.column(VALUE), one.column(WEIGHT).to_numpy()) for name, one in named},
-            )
+            distinct = {
+                name: (one.column(VALUE), one.column(WEIGHT).to_numpy()) for name, one in named
+            }
+            fit_counted(encoder, distinct, are_named=self.columns.are_named)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(encoder, name):
                 setattr(owner, name, getattr(encoder, name))
@@ -194,8 +199,7 @@ class _Fit:
 
     def _choose(self, table: Any) -> Choice:
         """Choose settings that are open, on a sample."""
-        chooser = clone(self.estimator)
-        check_parameters(chooser)
+        chooser = _unfitted(self.estimator)
         arguments = self.columns.X(table), self.columns.y(table), self.columns.weights(table)
         dataset, repeated = chooser._learn(*arguments, go_on=False, searching=True)
         views = Views(chooser, arguments[0], arguments[2], None, dataset, repeated, None)
@@ -268,6 +272,11 @@ class _Fit:
         owner.n_iter_ = len(history)
         owner.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
         learner.rate_factor *= RATE_DECAY ** staged.stage(owner.best_epoch_)
+
+
+def _unfitted(estimator: Any) -> Any:
+    """Return another estimator with the same parameters; callbacks are not copied."""
+    return type(estimator)(**estimator.get_params(deep=False))
 
 
 def _refuse(estimator: Any) -> None:

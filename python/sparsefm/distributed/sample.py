@@ -32,6 +32,8 @@ class Sample(NamedTuple):
     def of(cls, encoder: Encoder, table: Any) -> Sample:
         """Return that of a part; keys follow from the content of rows, not from their order."""
         table = encoder.training_rows(table)
+        if table.num_rows == 0:
+            return cls(table, np.zeros(0, np.uint64))
         dataset = encoder.dataset(table)
         keys = row_keys(dataset.X, dataset.y)
         order = np.argsort(keys, kind="stable")

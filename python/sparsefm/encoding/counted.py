@@ -23,7 +23,9 @@ from sparsefm.encoding.streams import Watch
 Weights = npt.NDArray[np.float64]
 
 
-def fit_counted(encoder: TableEncoder, columns: Mapping[str, tuple[Any, Weights]]) -> TableEncoder:
+def fit_counted(
+    encoder: TableEncoder, columns: Mapping[str, tuple[Any, Weights]], *, are_named: bool = True
+) -> TableEncoder:
     """Fit an encoder on columns whose rows do not belong together, as `fit` does on whole rows.
 
     Parameters
@@ -32,6 +34,8 @@ def fit_counted(encoder: TableEncoder, columns: Mapping[str, tuple[Any, Weights]
         Fitted in place.
     columns : dict of str to (pyarrow.Array, ndarray)
         The distinct values of each column, and their weights. Lists have one item each.
+    are_named : bool
+        Whether it is to know the columns by these names.
     """
     import pyarrow as pa
 
@@ -41,6 +45,8 @@ def fit_counted(encoder: TableEncoder, columns: Mapping[str, tuple[Any, Weights]
     head = pa.table({name: values[:1] for name, (values, _) in columns.items()})
     encoder._follows = False
     data = encoder._read(head, encoder, anew=True)
+    if not are_named:
+        data = replace(data, names=None)
     encoder._watch = Watch()
     settings = Settings.of(encoder, data.column_names, data.weights)
     encodings: list[Encoding] = []
@@ -80,5 +86,5 @@ def fit_counted_matrix(
     encoder._watch = Watch()
     scaled = scaled_weights(weights, len(weights))
     scales = Scales(np.empty(0)).grown(as_csr(values, np.float64), scaled)
-    encoder._remember(replace(data), (None, scales, ()), encoder)
+    encoder._remember(data, (None, scales, ()), encoder)
     return encoder
