@@ -2,9 +2,9 @@
 
 import os
 import pickle
-from pathlib import Path
 
 import numpy as np
+from pyspark import TaskContext
 
 from sparsefm.distributed.parts import VALIDATION, Cell
 
@@ -41,21 +41,41 @@ def cell_text(cell):
 
 
 class Dying:
-    """Work whose process dies before its first return, once for each part."""
+    """Work whose process dies instead of returning, once for each of some partitions."""
 
-    def __init__(self, work, folder):
-        self.work, self.folder = work, str(folder)
+    def __init__(self, work, partitions=range(1000)):
+        self.work, self.partitions = work, tuple(partitions)
 
     def __call__(self, *arguments):
         result = self.work(*arguments)
-        mark = Path(self.folder, str(hash(repr(arguments)) % 1000))
-        name = getattr(arguments[0], "partition", None)
-        name = arguments[0].column("number")[0].as_py() if name is None else name
-        mark = Path(self.folder, f"{name}")
-        if not mark.exists():
-            mark.touch()
+        task = TaskContext.get()
+        if task.attemptNumber() == 0 and task.partitionId() in self.partitions:
             os._exit(1)
         return result
+
+
+class DyingTables:
+    """Tables, and cells, of which some tasks die."""
+
+    def __init__(self, tables):
+        self.tables = tables
+
+    def reduce(self, each, join):
+        return self.tables.reduce(Dying(each, [1]), join)
+
+    def divide(self, cut, assemble, n_partitions):
+        cut, assemble = Dying(cut, [0]), Dying(assemble, [1])
+        return DyingCells(self.tables.divide(cut, assemble, n_partitions))
+
+
+class DyingCells:
+    """Cells of which some tasks die."""
+
+    def __init__(self, cells):
+        self.cells, self.n_partitions, self.release = cells, cells.n_partitions, cells.release
+
+    def reduce(self, each, join, block):
+        return self.cells.reduce(Dying(each, [0] if block == 0 else []), join, block)
 
 
 class Refusing:

@@ -1,16 +1,10 @@
 """Factorization machines on Spark: estimators of `pyspark.ml` that train where the rows are."""
 
 try:
-    import pyspark.ml  # noqa: F401
-except ImportError as error:
-    raise ImportError('sparsefm.spark needs pyspark: pip install "sparsefm[spark]"') from error
-
-from sparsefm.spark.estimators import (
-    SparkFMClassifier,
-    SparkFMClassifierModel,
-    SparkFMRegressor,
-    SparkFMRegressorModel,
-)
+    from sparsefm.spark.estimators import SparkFMClassifier, SparkFMRegressor
+    from sparsefm.spark.models import SparkFMClassifierModel, SparkFMRegressorModel
+except ModuleNotFoundError as error:
+    raise ImportError(f"sparsefm.spark needs {error.name}: pip install 'sparsefm[spark]'") from error
 
 __all__ = [
     "SparkFMClassifier",

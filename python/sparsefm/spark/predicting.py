@@ -42,7 +42,7 @@ def predicted(
         import pyarrow as pa
 
         if is_vector:
-            X = as_matrix(features, names[0])
+            X = as_matrix(pa.chunked_array([features]), names[0])
         else:
             X = pa.Table.from_arrays(features.flatten(), list(names))
         owner = sent.value
