@@ -107,6 +107,7 @@ ORDER = (
         "onnx",
         "versions",
         "__init__",
+        "spark",
         "datasets",
         "cli",
         "__main__",

@@ -87,10 +87,10 @@ def test_tasks_that_die_are_repeated(tables):
 
 @pytest.mark.parametrize("error", [ValueError, TypeError])
 def test_errors_are_those_of_the_work(tables, error):
-    with pytest.raises(error, match="^the number 72 is not welcome$") as found:
+    with pytest.raises(error, match=r"^the number 72 is not welcome$") as found:
         tables(SKEWED).reduce(Refusing(text, 72, error), brackets)
     assert "spark_work.py" in str(found.value.__cause__)
-    with pytest.raises(error, match="^the number 72 is not welcome$"):
+    with pytest.raises(error, match=r"^the number 72 is not welcome$"):
         tables(SKEWED).divide(Refusing(cut, 72, error), assemble, 10)
 
 

@@ -24,7 +24,7 @@ from pyspark.ml.evaluation import (  # noqa: E402
 from pyspark.ml.feature import VectorAssembler  # noqa: E402
 from pyspark.ml.linalg import Vectors  # noqa: E402
 from pyspark.ml.tuning import CrossValidator, ParamGridBuilder  # noqa: E402
-from pyspark.sql import functions as F  # noqa: E402
+from pyspark.sql.functions import expr, lit  # noqa: E402
 from spark_work import DyingTables  # noqa: E402
 
 from sparsefm.spark import (  # noqa: E402
@@ -32,8 +32,8 @@ from sparsefm.spark import (  # noqa: E402
     SparkFMClassifierModel,
     SparkFMRegressor,
     SparkFMRegressorModel,
+    predicting,
 )
-from sparsefm.spark import predicting  # noqa: E402
 from sparsefm.spark.engine import SparkTables  # noqa: E402
 from sparsefm.spark.frames import plain  # noqa: E402
 
@@ -118,7 +118,9 @@ def same(one, other):
 @pytest.fixture(scope="module")
 def regression(frame):
     """Return a fitted regressor."""
-    return SparkFMRegressor(labelCol="y", featuresCols=FEATURES, **ROLES, **SPARK, **FAST).fit(frame)
+    return SparkFMRegressor(labelCol="y", featuresCols=FEATURES, **ROLES, **SPARK, **FAST).fit(
+        frame
+    )
 
 
 def test_a_regressor_is_that_of_the_same_parts_in_one_process(frame, regression):
@@ -178,11 +180,11 @@ def test_classes(frame, label, kind):
     assert [row.prediction for row in ordered] == model.estimator.predict(X).tolist()
     probabilities = np.array([row.probability for row in ordered])
     assert np.array_equal(probabilities, model.estimator.predict_proba(X))
-    raw, scores = np.array([row.rawPrediction for row in ordered]), None
+    raw = np.array([row.rawPrediction for row in ordered])
     scores = model.estimator.decision_function(X)
     if kind == "string":
         assert np.array_equal(raw, np.column_stack([-scores, scores]))
-        labelled = found.withColumn("target", F.expr("double(late = 'yes')"))
+        labelled = found.withColumn("target", expr("double(late = 'yes')"))
         assert BinaryClassificationEvaluator(labelCol="target").evaluate(labelled) > 0.8
     else:
         assert np.array_equal(raw, scores)
@@ -289,16 +291,20 @@ def test_errors_say_what_is_wrong(frame):
         with pytest.raises(error, match=message):
             estimator.copy().setParams(**changes).fit(rows)
 
-    holes = frame.withColumn("y", F.expr("if(id = 7, null, y)"))
+    holes = frame.withColumn("y", expr("if(id = 7, null, y)"))
     refused(ValueError, "^column 'y', the target, has 1 rows without a value", holes)
     refused(ValueError, "labelCol: there is no column 'z', but id, city", labelCol="z")
     refused(ValueError, "featuresCols: there is no column 'u'", featuresCols=["x", "u"])
     refused(ValueError, "set one of them", featuresCol="x")
     refused(ValueError, "no rows", frame.filter("id < 0"))
     refused(ValueError, "'x' is given twice", weightCol="x")
-    refused(ValueError, "w", frame.withColumn("w", F.lit(-1.0)), weightCol="w")
-    refused(ValueError, "column 'v'.* must have true or false", frame.withColumn("v", F.lit(None)),
-            validationIndicatorCol="v")
+    refused(ValueError, "w", frame.withColumn("w", lit(-1.0)), weightCol="w")
+    refused(
+        ValueError,
+        "column 'v'.* must have true or false",
+        frame.withColumn("v", lit(None)),
+        validationIndicatorCol="v",
+    )
     refused(ValueError, "solver must be AdaGrad", solver=fm.Adam())
     refused(ValueError, "numPartitions", numPartitions=0)
     with pytest.raises(TypeError, match="column 'x' has no vectors, but double"):

@@ -11,12 +11,12 @@ import sparsefm as fm
 
 pytest.importorskip("pyspark")
 
-from pyspark.ml.tuning import ParamGridBuilder  # noqa: E402
+from pyspark.ml.tuning import ParamGridBuilder
 
-from sparsefm.spark import SparkFMClassifier, SparkFMRegressor  # noqa: E402
-from sparsefm.spark.params import REFUSED  # noqa: E402
-from sparsefm.spark.sending import Failure, attempt, attempts, check  # noqa: E402
-from sparsefm.spark.slots import partitions_of, slots  # noqa: E402
+from sparsefm.spark import SparkFMClassifier, SparkFMRegressor
+from sparsefm.spark.params import REFUSED
+from sparsefm.spark.sending import Failure, attempt, attempts, check
+from sparsefm.spark.slots import partitions_of, slots
 
 KINDS = [(SparkFMRegressor, fm.FMRegressor), (SparkFMClassifier, fm.FMClassifier)]
 
@@ -91,7 +91,7 @@ def test_errors_come_back_with_their_place():
         refuse(2)
 
     assert check(attempt(abs, -3)) == 3
-    with pytest.raises(ValueError, match="^not 3$") as found:
+    with pytest.raises(ValueError, match=r"^not 3$") as found:
         check(attempt(refuse, 3))
     assert "in refuse" in str(found.value.__cause__)
     first, second = attempts(some())
@@ -107,7 +107,9 @@ def test_each_slot_is_another_partition():
 
 
 def test_pyspark_is_imported_only_if_asked_for():
-    code = "import sys, sparsefm; assert 'pyspark' not in sys.modules; sys.modules['pyspark'] = None"
+    code = (
+        "import sys, sparsefm; assert 'pyspark' not in sys.modules; sys.modules['pyspark'] = None"
+    )
     code += "\ntry: import sparsefm.spark\nexcept ImportError as error: print(error)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "sparsefm.spark needs pyspark: pip install 'sparsefm[spark]'\n"

@@ -4,7 +4,9 @@ try:
     from sparsefm.spark.estimators import SparkFMClassifier, SparkFMRegressor
     from sparsefm.spark.models import SparkFMClassifierModel, SparkFMRegressorModel
 except ModuleNotFoundError as error:
-    raise ImportError(f"sparsefm.spark needs {error.name}: pip install 'sparsefm[spark]'") from error
+    raise ImportError(
+        f"sparsefm.spark needs {error.name}: pip install 'sparsefm[spark]'"
+    ) from error
 
 __all__ = [
     "SparkFMClassifier",

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from pyspark import StorageLevel, TaskContext
-from pyspark.sql import functions as F
+from pyspark.sql.functions import col
 
 from sparsefm.distributed.parts import FAN_IN, Assemble, Cell, Cut, in_tree
 from sparsefm.spark.sending import Failure, Sent, attempt, attempts, check, packed
@@ -58,7 +58,8 @@ class SparkTables:
                 yield places[part], attempt(function, table)
 
         places, sent = self._places, Sent((each, join), self._context)
-        return _reduced(self._frame, work, sent, len(places))
+        found: T | None = _reduced(self._frame, work, sent, len(places))
+        return found
 
     def divide(self, cut: Cut, assemble: Assemble, n_partitions: int) -> SparkCells:
         """Return the rows, each sent to the partition that trains on it."""
@@ -131,7 +132,7 @@ class SparkCells:
             for row in self._frame.select("partition", "block").collect():
                 self._partitions[row.block].append(row.partition)
             if FAILED in self._partitions:
-                failed = self._frame.filter(F.col("block") == FAILED).first()
+                failed = self._frame.filter(col("block") == FAILED).first()
                 check(pickle.loads(failed.payload))
         except BaseException:
             self.release()
@@ -150,8 +151,9 @@ class SparkCells:
         present = sorted(self._partitions.get(block, ()))
         places = {partition: place for place, partition in enumerate(present)}
         sent = Sent((each, join), self._frame.sparkSession.sparkContext)
-        own = self._frame.filter(F.col("block") == block)
-        return _reduced(own, work, sent, len(places))
+        own = self._frame.filter(col("block") == block)
+        found: T | None = _reduced(own, work, sent, len(places))
+        return found
 
     def release(self) -> None:
         """Forget the rows."""
@@ -241,7 +243,8 @@ def _yielding(function: Callable[[Batches], Rows], schema: str) -> Callable[[Bat
 
     def run(batches: Batches) -> Batches:
         for row in function(batches):
-            arrays = [pa.array([value], field.type) for value, field in zip(row, fields, strict=True)]
+            pairs = zip(row, fields.types, strict=True)
+            arrays = [pa.array([value], kind) for value, kind in pairs]
             yield pa.RecordBatch.from_arrays(arrays, schema=fields)
 
     return run

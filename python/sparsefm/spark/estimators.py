@@ -48,7 +48,7 @@ class SparkFM(ColumnParams, TrainingParams, Estimator, MLReadable, MLWritable): 
         names, is_vector = vectors_of(self, frame)
         columns = Columns(
             names,
-            self._named("labelCol", frame),
+            self._named("labelCol", frame) or "",
             self._named("weightCol", frame),
             self._named("validationIndicatorCol", frame),
             is_vector,

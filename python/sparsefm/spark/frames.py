@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyspark.ml.linalg import VectorUDT
-from pyspark.sql import functions as F
+from pyspark.sql.functions import col, unwrap_udt
 from pyspark.sql.types import DecimalType
 
 
@@ -55,9 +55,9 @@ def plain(frame: Any, names: Sequence[str]) -> list[Any]:
     """Return columns as Arrow has them: vectors as structs, decimals as floating-point numbers."""
     found = []
     for name in names:
-        column, kind = F.col(f"`{name}`"), frame.schema[name].dataType
+        column, kind = col(f"`{name}`"), frame.schema[name].dataType
         if isinstance(kind, VectorUDT):
-            column = F.unwrap_udt(column)
+            column = unwrap_udt(column)
         elif isinstance(kind, DecimalType):
             column = column.cast("double")
         found.append(column.alias(name))

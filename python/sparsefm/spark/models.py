@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.ml import Model
 from pyspark.ml.functions import array_to_vector
 from pyspark.ml.util import MLReadable, MLWritable
-from pyspark.sql import functions as F
+from pyspark.sql.functions import col
 
 from sparsefm.estimators import FMClassifier, FMRegressor
 from sparsefm.spark.frames import check_frame, vectors_of
@@ -46,7 +46,9 @@ class SparkFMModel(Model, ColumnParams, MLReadable, MLWritable):  # type: ignore
         outputs = [output for output in self._outputs() if output[0]]
         for column, _, _ in outputs:
             if column in frame.columns:
-                raise ValueError(f"the column {column!r} is there already: name another, or drop it")
+                raise ValueError(
+                    f"the column {column!r} is there already: name another, or drop it"
+                )
         kinds = {method: kind for _, method, kind in outputs}
         if not kinds:
             return frame
@@ -104,6 +106,4 @@ class SparkFMClassifierModel(SparkFMModel, ClassColumnParams):
 
 def _column(*names: str) -> Any:
     """Return a column, or a part of one, of any name."""
-    from pyspark.sql import functions as F
-
-    return F.col(".".join(f"`{name}`" for name in names))
+    return col(".".join(f"`{name}`" for name in names))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from pyspark.sql import functions as F
+from pyspark.sql.functions import struct
 from pyspark.sql.types import StructType
 
 from sparsefm.data.csr import as_scipy
@@ -50,9 +50,9 @@ def predicted(
         found = [_as_arrow(getattr(owner, method)(rows), kind) for method, kind in returns.items()]
         return pa.StructArray.from_arrays(found, list(returns))
 
-    struct = ", ".join(f"{method} {kind}" for method, kind in returns.items())
-    argument = given[0] if is_vector else F.struct(*given)
-    return _on_arrow(predict, frame.select(argument.alias("features")).schema, struct)(argument)
+    kinds = ", ".join(f"{method} {kind}" for method, kind in returns.items())
+    argument = given[0] if is_vector else struct(*given)
+    return _on_arrow(predict, frame.select(argument.alias("features")).schema, kinds)(argument)
 
 
 def _as_arrow(values: Any, kind: str) -> Any:
@@ -90,8 +90,8 @@ def _on_pandas(predict: Callable[[Any], Any], schema: StructType, kind: str) -> 
     from pyspark.sql.functions import pandas_udf
     from pyspark.sql.pandas.types import to_arrow_schema
 
-    (struct,) = to_arrow_schema(schema)
-    fields = pa.schema(list(struct.type))
+    (whole,) = to_arrow_schema(schema)
+    fields = pa.schema(list(whole.type))
 
     def run(features: pd.DataFrame) -> pd.DataFrame:
         table = pa.RecordBatch.from_pandas(features, fields, preserve_index=False)

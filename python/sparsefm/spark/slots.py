@@ -36,8 +36,10 @@ def partitions_of(values: npt.NDArray[np.integer], n: int) -> npt.NDArray[np.int
     bits = (bits ^ (bits >> np.uint32(16))) * np.uint32(0x85EBCA6B)
     bits = (bits ^ (bits >> np.uint32(13))) * np.uint32(0xC2B2AE35)
     bits ^= bits >> np.uint32(16)
-    return bits.astype(np.int32).astype(np.int64) % n
+    found: npt.NDArray[np.int64] = bits.astype(np.int32).astype(np.int64) % n
+    return found
 
 
 def _rotated(bits: Bits, by: int) -> Bits:
-    return (bits << np.uint32(by)) | (bits >> np.uint32(32 - by))
+    rotated: Bits = (bits << np.uint32(by)) | (bits >> np.uint32(32 - by))
+    return rotated
