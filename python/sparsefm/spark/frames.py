@@ -7,7 +7,7 @@ from typing import Any
 
 from pyspark.ml.linalg import VectorUDT
 from pyspark.sql.functions import col, unwrap_udt
-from pyspark.sql.types import DecimalType
+from pyspark.sql.types import DecimalType, TimestampType
 
 
 def check_frame(frame: Any) -> Any:
@@ -52,7 +52,11 @@ def type_of(frame: Any, name: str, param: str) -> Any:
 
 
 def plain(frame: Any, names: Sequence[str]) -> list[Any]:
-    """Return columns as Arrow has them: vectors as structs, decimals as floating-point numbers."""
+    """Return columns as work takes them.
+
+    Vectors become structs, decimals floating-point numbers, and times what the clocks of the
+    session's time zone show.
+    """
     found = []
     for name in names:
         column, kind = col(f"`{name}`"), frame.schema[name].dataType
@@ -60,5 +64,7 @@ def plain(frame: Any, names: Sequence[str]) -> list[Any]:
             column = unwrap_udt(column)
         elif isinstance(kind, DecimalType):
             column = column.cast("double")
+        elif isinstance(kind, TimestampType):
+            column = column.cast("timestamp_ntz")
         found.append(column.alias(name))
     return found
