@@ -108,6 +108,7 @@ ORDER = (
         "onnx",
         "versions",
         "__init__",
+        "spark",
         "datasets",
         "cli",
         "__main__",
