@@ -238,6 +238,22 @@ def test_settings_are_chosen_on_a_sample(monkeypatch, brief_search):
     assert model.describe().count("\n") >= 4
 
 
+def test_a_sample_is_the_same_in_any_parts(monkeypatch):
+    monkeypatch.setattr(sample_module, "SAMPLE_ROWS", 150)
+    seen = []
+
+    def choose(self, sample):
+        seen.append(sample.to_pylist())
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr(fitting._Fit, "_choose", choose)
+    for sizes in ([400], [1, 0, 150, 249], [40] * 10):
+        with pytest.raises(RuntimeError, match="seen"):
+            fitted(fm.FMRegressor(), table(), Columns(FEATURES, "y"), sizes)
+    assert len(seen[0]) == 150
+    assert repr(seen[0]) == repr(seen[1]) == repr(seen[2])  # NaN is not equal to itself
+
+
 def test_a_saved_model_and_explanations(tmp_path):
     whole = table()
     model = fitted(fm.FMRegressor(**FAST), whole, Columns(FEATURES, "y"), [200, 200])
@@ -269,6 +285,23 @@ def test_goes_on_from_a_checkpoint(tmp_path, brief_search):
     assert np.array_equal(resumed.predict(X), expected.predict(X))
 
 
+def test_validation_rows_teach_nothing():
+    whole = table()
+    held_out = whole["v"].to_numpy()
+    strange = np.where(held_out, "new", np.array(whole["city"].to_pylist(), object))
+    whole = whole.set_column(0, "city", pa.array(list(strange), pa.string()))
+    options = FAST | {"early_stopping": False}
+    model = fitted(fm.FMRegressor(**options), whole, Columns(FEATURES, "y", validation="v"))
+    rest = whole.filter(pa.array(~held_out))
+    expected = fitted(fm.FMRegressor(**options), rest, Columns(FEATURES, "y"), [rest.num_rows])
+    X = rest.select(list(FEATURES))
+    assert np.array_equal(model.predict(X), expected.predict(X))
+    mistakes = (
+        model.predict(whole.select(list(FEATURES)))[held_out] - whole["y"].to_numpy()[held_out]
+    )
+    assert model.history_["val_loss"][-1] == pytest.approx(np.mean(mistakes**2), rel=1e-5)
+
+
 def test_many_partitions_of_few_rows(monkeypatch):
     monkeypatch.undo()
     whole, columns = table(4000), Columns(FEATURES, "y")
@@ -288,6 +321,13 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was():
     broken = whole.set_column(4, "y", pa.array([None] + [1.0] * 399))
     with pytest.raises(ValueError, match="1 rows without a value"):
         fitted(model, broken, columns)
+
+    def stop(epoch):
+        raise RuntimeError("enough")
+
+    model.set_params(callbacks=[stop])
+    with pytest.raises(RuntimeError, match="enough"):
+        fitted(model, whole.slice(0, 300), columns, [300])
     assert np.array_equal(model.predict(whole.select(list(FEATURES))), before)
 
 
