@@ -95,7 +95,6 @@ ORDER = (
         "sampling",
         "scorer",
         "training",
-        "distributed",
         "tuning",
         "encoding",
         "inspection",
@@ -103,6 +102,8 @@ ORDER = (
     *(
         "plots",
         "estimators",
+        "distributed",
+        "dask",
         "loading",
         "onnx",
         "versions",

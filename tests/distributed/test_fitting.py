@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 import sparsefm as fm
 from sparsefm.data.csr import as_scipy
-from sparsefm.distributed import counts
+from sparsefm.distributed import counts, fitting
 from sparsefm.distributed import sample as sample_module
 from sparsefm.distributed.columns import Columns, as_vectors
 from sparsefm.distributed.counts import VALUE, WEIGHT, Counting, thinned
@@ -24,6 +24,11 @@ pytest.importorskip("narwhals")
 
 FAST = {"rank": 2, "solver": fm.AdaGrad(learning_rate=0.2), "epochs": 3, "search": None}
 FEATURES = ("city", "tags", "x", "day")
+
+
+@pytest.fixture(autouse=True)
+def _few_rows_are_enough(monkeypatch):
+    monkeypatch.setattr(fitting, "ROWS_OF_A_ROUND", 1)
 
 
 def table(n=400, seed=0):
@@ -264,10 +269,15 @@ def test_goes_on_from_a_checkpoint(tmp_path, brief_search):
     assert np.array_equal(resumed.predict(X), expected.predict(X))
 
 
-def test_many_partitions_of_few_rows():
-    whole = table()
-    model = fitted(fm.FMRegressor(**FAST), whole, Columns(FEATURES, "y"), [4] * 100, 200, 2)
-    assert model.score(whole.select(list(FEATURES)), whole["y"]) > 0.2
+def test_many_partitions_of_few_rows(monkeypatch):
+    monkeypatch.undo()
+    whole, columns = table(4000), Columns(FEATURES, "y")
+    X = whole.select(list(FEATURES))
+    model = fitted(fm.FMRegressor(**FAST), whole, columns, [20] * 200, 10_000, rounds=8)
+    few = fitted(fm.FMRegressor(**FAST), whole, columns, [4000], 5, rounds=8)  # of 100 rows a round
+    assert np.array_equal(model.predict(X), few.predict(X))
+    alone = fm.FMRegressor(**FAST).fit(X, whole["y"]).score(X, whole["y"])
+    assert model.score(X, whole["y"]) > alone - 0.05
 
 
 def test_a_failed_fit_leaves_the_estimator_as_it_was():

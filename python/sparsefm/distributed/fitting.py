@@ -42,6 +42,9 @@ from sparsefm.tuning.schedule import RATE_DECAY, StagedRate, stages_of
 from sparsefm.tuning.search import DEFAULT_EPOCHS, Choice
 
 
+ROWS_OF_A_ROUND = 100  # of a partition, at least: with fewer, it sees too little of what it does
+
+
 def fit(
     estimator: Any,
     tables: Tables,
@@ -63,7 +66,8 @@ def fit(
     columns : Columns
     rounds : Rounds, optional
     n_partitions : int
-        By how many the rows are divided; the result depends on it, not on who works on them.
+        By how many the rows are divided, or fewer if that leaves a partition less than 100 rows a
+        round. The result depends on it, not on who works on them.
     resume : str or path-like, optional
         See `FMRegressor.fit`; a checkpoint of the same rows, partitions and rounds.
 
@@ -94,29 +98,31 @@ class _Fit:
         """Run all steps; the estimator is fitted then."""
         owner = self.estimator
         owner._resumption = resumption_of(owner, resume)
-        counts_of_all = self._count()
-        self._learn_target(counts_of_all)
+        counts = self._count()
+        self._learn_target(counts)
         searching = owner._has_open_settings(self.given)
         choice = chosen_before(owner._resumption, owner.epochs) if searching else None
         open_encoder = TableEncoder() if owner.encoder is None else clone(owner.encoder)
         first = clone(open_encoder)
         if searching and choice is None and isinstance(first.clip, str):
             first.clip = False  # different numbers stay different, until one is chosen
-        self._learn_columns(counts_of_all, first)
-        sample = self.tables.reduce(partial(Sample.of, self._encoder(counts_of_all)), Sample.joined)
+        self._learn_columns(counts, first)
+        sample = self.tables.reduce(partial(Sample.of, self._encoder(counts)), Sample.joined)
         assert sample is not None
         if searching and choice is None:
             choice = self._choose(sample.table)
         if choice is not None:
             owner._resumption.choice = choice_to_json(choice)
-            self._adopt(choice, open_encoder, counts_of_all)
-        encoder = self._encoder(counts_of_all)
+            self._adopt(choice, open_encoder, counts)
+        encoder = self._encoder(counts)
         known = encoder.dataset(sample.table)
         owner._sample = sample_of(known.X, known.rows, None)
         chosen = self._hyperparameters(choice)
         stages = stages_of(owner.epochs or DEFAULT_EPOCHS) if choice is None else choice.stages
-        cut = Cut(encoder, self.n_partitions, self.rounds.per_epoch)
-        cells = self.tables.divide(cut, assemble, self.n_partitions)
+        most = counts.n_rows // (ROWS_OF_A_ROUND * self.rounds.per_epoch)
+        n_partitions = min(self.n_partitions, max(most, 1))
+        cut = Cut(encoder, n_partitions, self.rounds.per_epoch)
+        cells = self.tables.divide(cut, assemble, n_partitions)
         try:
             self._train(cells, chosen, stages)
         finally:
