@@ -37,8 +37,9 @@ def mutant(what, old, new):
 
 
 @pytest.fixture
-def toy(tmp_path):
+def toy(tmp_path, monkeypatch):
     """Return a folder with a package of which half is tested."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # most of the time of so little
     root = tmp_path / "root"
     for name, text in {"python/toy.py": SOURCE, "tests/test_toy.py": TEST}.items():
         (root / name).parent.mkdir(parents=True)

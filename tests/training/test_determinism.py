@@ -40,7 +40,7 @@ def problem(ones=False):
 
 def fit(loss="squared", updates="lazy", dtype="float32", *, weighted=False, ones=False, **options):
     X, y, r = problem(ones)
-    options = {"epochs": 3, "batch_size": 700, "rank": 12, **options}
+    options = {"epochs": 2, "batch_size": 700, "rank": 12, **options}
     kind = fm.AdaGrad if updates == "adagrad" else partial(fm.Adam, updates=updates)
     solver = kind(learning_rate=0.05, l2_factors=0.01)
     return fm.train(

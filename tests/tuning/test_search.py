@@ -30,7 +30,8 @@ GIVEN = {
 @pytest.mark.parametrize(
     "names", [[name] for name in GIVEN] + [["rank", "solver"], ["rank", "init_scale"]]
 )
-def test_what_is_given_is_kept(kind, names, entrants):
+def test_what_is_given_is_kept(kind, names, entrants, monkeypatch):
+    monkeypatch.setattr(search, "MAX_EPOCHS", 10)
     X, y = onehot()
     given = {name: GIVEN[name] for name in names}
     estimator = kind(**given).fit(X, targets(kind, y))

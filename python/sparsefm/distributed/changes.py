@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.data.distinct import distinct_values
 
 Array = npt.NDArray[Any]
 
@@ -56,14 +55,21 @@ def join(changes: Sequence[Change]) -> Change:
     """Return the joined change of at least one; its bits depend on their order."""
     if len(changes) == 1:
         return changes[0]
-    features = distinct_values(np.concatenate([change.features for change in changes]))
-    places = [np.searchsorted(features, change.features) for change in changes]
+    # No sort: features are numbers of an array that the parameters would fill as well.
+    known = np.zeros(1 + max(int(change.features.max(initial=-1)) for change in changes), bool)
+    for change in changes:
+        known[change.features] = True
+    features, numbers = np.flatnonzero(known), np.cumsum(known) - 1
+    places = [numbers[change.features] for change in changes]
 
     def spread(parts: Sequence[Array]) -> Array:
         """Return the sum of arrays, each of the features of a change."""
         total = np.zeros((len(features), *parts[0].shape[1:]), parts[0].dtype)
         for place, part in zip(places, parts, strict=True):
-            total[place] += part
+            if len(place) == len(total):
+                total += part
+            else:
+                total[place] += part
         return total
 
     return Change(

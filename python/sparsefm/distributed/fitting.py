@@ -41,7 +41,6 @@ from sparsefm.training.start import DEFAULT_SCALE
 from sparsefm.tuning.schedule import RATE_DECAY, StagedRate, stages_of
 from sparsefm.tuning.search import DEFAULT_EPOCHS, Choice
 
-
 ROWS_OF_A_ROUND = 100  # of a partition, at least: with fewer, it sees too little of what it does
 
 
