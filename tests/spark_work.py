@@ -90,6 +90,18 @@ class Refusing:
         return self.work(table)
 
 
+class RefusingCells:
+    """Work that refuses a partition, after a first cell."""
+
+    def __init__(self, partition, error):
+        self.partition, self.error = partition, error
+
+    def __call__(self, partition, sent):
+        yield Cell(partition, 0, b"")
+        if partition == self.partition:
+            raise self.error(f"no rows for {partition}")
+
+
 class Large:
     """Work with so much in its luggage that it is not sent with each task."""
 

@@ -14,10 +14,12 @@ TESTS = Path(__file__).resolve().parent.parent
 
 
 def pytest_collection_modifyitems(items):
-    """Let PySpark tell its opinion of pandas 3 without that being an error."""
+    """Let PySpark leave sockets behind, and tell its opinion of pandas 3."""
+    kinds = ["PySpark does not:FutureWarning", ":ResourceWarning"]
+    kinds += [":DeprecationWarning", ":pytest.PytestUnraisableExceptionWarning"]
     for item in items:
         if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.filterwarnings("ignore:PySpark does not:FutureWarning"))
+            item.add_marker(pytest.mark.filterwarnings(*(f"ignore:{kind}" for kind in kinds)))
 
 
 @pytest.fixture(scope="session")

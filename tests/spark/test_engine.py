@@ -6,7 +6,17 @@ import pytest
 pytest.importorskip("pyspark")
 pa = pytest.importorskip("pyarrow")
 
-from spark_work import Dying, Large, Refusing, assemble, brackets, cell_text, cut, text  # noqa: E402
+from spark_work import (  # noqa: E402
+    Dying,
+    Large,
+    Refusing,
+    RefusingCells,
+    assemble,
+    brackets,
+    cell_text,
+    cut,
+    text,
+)
 
 from sparsefm.distributed.parts import VALIDATION, LocalTables  # noqa: E402
 from sparsefm.spark.engine import SparkTables  # noqa: E402
@@ -92,6 +102,8 @@ def test_errors_are_those_of_the_work(tables, error):
     assert "spark_work.py" in str(found.value.__cause__)
     with pytest.raises(error, match=r"^the number 72 is not welcome$"):
         tables(SKEWED).divide(Refusing(cut, 72, error), assemble, 10)
+    with pytest.raises(error, match=r"^no rows for 2$"):
+        tables(SKEWED).divide(cut, RefusingCells(2, error), 10)
 
 
 def test_slots_are_where_spark_sends_integers(spark):

@@ -262,10 +262,6 @@ def test_an_estimator_is_saved_with_its_settings(spark, tmp_path):
         estimator.write().overwrite().save(str(tmp_path / "estimator"))
 
 
-@pytest.mark.filterwarnings(  # the search leaves a pool of threads behind
-    "ignore:unclosed running:ResourceWarning",
-    "ignore::pytest.PytestUnraisableExceptionWarning",
-)
 def test_settings_are_chosen_by_cross_validation(frame):
     estimator = SparkFMRegressor(labelCol="y", featuresCols=["city", "x"], **SPARK, **FAST)
     grid = ParamGridBuilder().addGrid(estimator.epochs, [1, 3]).build()

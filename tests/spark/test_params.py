@@ -94,7 +94,7 @@ def test_errors_come_back_with_their_place():
     with pytest.raises(ValueError, match=r"^not 3$") as found:
         check(attempt(refuse, 3))
     assert "in refuse" in str(found.value.__cause__)
-    first, second = attempts(some())
+    first, second = attempts(some)
     assert first == 1
     assert isinstance(second, Failure)
     with pytest.raises(ZeroDivisionError):  # Spark may try that again

@@ -67,7 +67,7 @@ class SparkTables:
         def cutting(batches: Batches) -> Rows:
             function, _ = sent.get()
             for part, table in _tables(batches):
-                for number, piece in enumerate(attempts(function(table))):
+                for number, piece in enumerate(attempts(function, table)):
                     if isinstance(piece, Failure):
                         yield keys[0], 0, part, FAILED, packed(piece)
                     else:
@@ -83,7 +83,9 @@ class SparkTables:
                     found[partition].append((part, number, payload))
             for partition in sorted(found):
                 own = [payload for _, _, payload in sorted(found.pop(partition))]
-                yield from function(partition, own)
+                for cell in attempts(function, partition, own):
+                    failed = isinstance(cell, Failure)
+                    yield (partition, FAILED, packed(cell)) if failed else cell
 
         keys, sent = slots(n_partitions), Sent((cut, assemble), self._context)
         pieces = self._frame.mapInArrow(_yielding(cutting, SENT), SENT)

@@ -59,10 +59,10 @@ def attempt(work: Callable[..., Any], *arguments: Any) -> Any:
         return Failure(error, traceback.format_exc())
 
 
-def attempts(results: Iterable[Any]) -> Iterator[Any]:
-    """Yield results of work, the last of which is a `Failure` if the arguments are to blame."""
+def attempts(work: Callable[..., Iterable[Any]], *arguments: Any) -> Iterator[Any]:
+    """Yield what work yields, and at the end a `Failure` if the arguments are to blame."""
     try:
-        yield from results
+        yield from work(*arguments)
     except (TypeError, ValueError) as error:
         yield Failure(error, traceback.format_exc())
 
