@@ -248,8 +248,9 @@ def test_a_sample_is_the_same_in_any_parts(monkeypatch):
 
     monkeypatch.setattr(fitting._Fit, "_choose", choose)
     for sizes in ([400], [1, 0, 150, 249], [40] * 10):
+        rows = table().take(np.random.default_rng(len(sizes)).permutation(400))
         with pytest.raises(RuntimeError, match="seen"):
-            fitted(fm.FMRegressor(), table(), Columns(FEATURES, "y"), sizes)
+            fitted(fm.FMRegressor(), rows, Columns(FEATURES, "y"), sizes)
     assert len(seen[0]) == 150
     assert repr(seen[0]) == repr(seen[1]) == repr(seen[2])  # NaN is not equal to itself
 
