@@ -22,7 +22,7 @@ dd = pytest.importorskip("dask.dataframe")
 pa = pytest.importorskip("pyarrow")
 pd = pytest.importorskip("pandas")
 
-from sparsefm.dask import DaskFMClassifier, DaskFMRegressor  # noqa: E402
+from sparsefm.dask import DaskFMClassifier, DaskFMRegressor, engine  # noqa: E402
 from sparsefm.dask.engine import DaskTables  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
@@ -127,6 +127,44 @@ def test_arrays_dense_and_sparse(client):
     )
 
 
+def test_partitions_without_rows(client):
+    whole = frame()
+    rows = dd.from_pandas(whole, npartitions=3)
+    model = DaskFMClassifier(**FAST, **OWN).fit(rows[["a", "x"]], rows.late)
+    part = rows.map_partitions(lambda own: own[own.index < 120])  # one partition is empty
+    few = part[["a", "x"]]
+    for method in ("predict", "predict_proba", "decision_function"):
+        found = getattr(model, method)(few)
+        expected = getattr(model.estimator_, method)(whole[["a", "x"]][:120])
+        assert np.array_equal(found.compute(), expected)
+        last = found.partitions[2].compute()
+        assert len(last) == 0
+        assert type(last) is type(found.compute())
+    again = DaskFMClassifier(**FAST, **OWN).fit(few, part.late)
+    assert again.predict(few).compute().shape == (120,)
+
+
+def test_rows_of_another_order_are_refused(client):
+    rows = dd.from_pandas(frame(), npartitions=3)
+    turned = rows.y.map_partitions(lambda part: part[::-1])
+    with pytest.raises(ValueError, match="X and y have rows of another index"):
+        DaskFMRegressor(**FAST, **OWN).fit(rows[["a", "x"]], turned)
+
+
+def test_validation_rows_of_other_columns_are_refused(client):
+    rows = dd.from_pandas(frame(), npartitions=3)
+    X, array = rows[["a", "x"]], da.ones((300, 4), chunks=(100, 4))
+    for other in (rows[["a"]], rows[["a", "x", "w"]], array):
+        with pytest.raises(ValueError, match="X of eval_set has other columns than X"):
+            DaskFMRegressor(**FAST, **OWN).fit(X, rows.y, eval_set=(other, rows.y))
+    with pytest.raises(ValueError, match="other columns"):
+        DaskFMRegressor(**FAST, **OWN).fit(array, rows.y, eval_set=(array[:, :3], rows.y))
+    ones = rows.w.map_partitions(np.ones_like)
+    weighted = DaskFMRegressor(**FAST, **OWN).fit(X, rows.y, ones, eval_set=[(X, rows.y)])
+    plain = DaskFMRegressor(**FAST, **OWN).fit(X, rows.y, eval_set=(X, rows.y, ones))
+    assert weighted.history_["val_loss"] == plain.history_["val_loss"]
+
+
 def test_parameters_are_those_of_the_estimator():
     model = DaskFMRegressor(rank=3, solver=fm.AdaGrad(), n_partitions=5)
     assert model.get_params()["rank"] == 3
@@ -151,9 +189,9 @@ def test_mistakes_are_told(client):
     with pytest.raises(ValueError, match="X has 3 partitions, but y has 2"):
         model.fit(X, rows.y.repartition(npartitions=2))
     with pytest.raises(TypeError, match="eval_set must be"):
-        model.fit(X, rows.y, eval_set=[(X, rows.y)])
-    with pytest.raises(ValueError, match="go together"):
-        model.fit(X, rows.y, eval_set=(X, rows.y, rows.w))
+        model.fit(X, rows.y, eval_set={"valid": (X, rows.y)})
+    with pytest.raises(ValueError, match="y, the target, has 1 rows without a value"):
+        model.fit(X, rows.y.map_partitions(lambda own: own.mask(own.index == 7)))
     with pytest.raises(ValueError, match="n_partitions must be at least 1"):
         clone(model).set_params(n_partitions=0).fit(X, rows.y)
     with pytest.raises(ValueError, match="solver must be AdaGrad"):
@@ -187,7 +225,9 @@ class Killer:
 
 
 @pytest.mark.slow
-def test_a_worker_that_dies_changes_nothing():
+@pytest.mark.parametrize("small", [0, 1 << 30])
+def test_a_worker_that_dies_changes_nothing(small, monkeypatch):
+    monkeypatch.setattr(engine, "SMALL", small)  # what is larger is a task of its own
     whole = frame()
     options = FAST | {"epochs": 4}
     with distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:

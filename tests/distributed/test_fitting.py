@@ -1,62 +1,29 @@
 """Estimators that are fitted on rows in parts, all in this process."""
 
-import datetime
 import pickle
 
 import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.base import clone
+from tables_in_parts import FEATURES, pa, parts_of, table
 
 import sparsefm as fm
-from sparsefm.data.csr import as_scipy
-from sparsefm.distributed import counts, fitting
+from sparsefm.distributed import fitting
 from sparsefm.distributed import sample as sample_module
 from sparsefm.distributed.columns import Columns, as_vectors
-from sparsefm.distributed.counts import VALUE, WEIGHT, Counting, thinned
 from sparsefm.distributed.fitting import fit
 from sparsefm.distributed.parts import LocalTables
 from sparsefm.distributed.settings import Rounds
-from sparsefm.encoding.counted import fit_counted, fit_counted_matrix
 
-pa = pytest.importorskip("pyarrow")
 pytest.importorskip("narwhals")
 
 FAST = {"rank": 2, "solver": fm.AdaGrad(learning_rate=0.2), "epochs": 3, "search": None}
-FEATURES = ("city", "tags", "x", "day")
 
 
 @pytest.fixture(autouse=True)
 def _few_rows_are_enough(monkeypatch):
     monkeypatch.setattr(fitting, "ROWS_OF_A_ROUND", 1)
-
-
-def table(n=400, seed=0):
-    """Draw rows of four kinds of columns with targets, weights and validation rows."""
-    rng = np.random.default_rng(seed)
-    city = rng.integers(0, 7, n)
-    x = rng.normal(size=n)
-    tags = [[f"t{k}" for k in rng.integers(0, 5, rng.integers(0, 4))] for _ in range(n)]
-    first = datetime.datetime(2026, 1, 1)
-    y = np.sin(city) + x * (city % 2) + 0.1 * rng.normal(size=n)
-    return pa.table(
-        {
-            "city": [None if k == 6 else f"c{k}" for k in city],
-            "tags": [None if k == 0 else own for k, own in zip(city, tags, strict=True)],
-            "x": np.where(rng.random(n) < 0.05, np.nan, x),
-            "day": [first + datetime.timedelta(hours=int(h)) for h in rng.integers(0, 9000, n)],
-            "y": y,
-            "late": np.where(y > 0.2, "yes", "no"),
-            "w": rng.integers(0, 3, n) * 0.5,
-            "v": rng.random(n) < 0.2,
-        }
-    )
-
-
-def parts_of(whole, sizes):
-    ends = np.cumsum(sizes)
-    assert ends[-1] == whole.num_rows
-    return [whole.slice(end - size, size) for end, size in zip(ends, sizes, strict=True)]
 
 
 def fitted(estimator, whole, columns, sizes=(400,), n_partitions=3, rounds=4, resume=None):
@@ -65,89 +32,6 @@ def fitted(estimator, whole, columns, sizes=(400,), n_partitions=3, rounds=4, re
     return fit(
         estimator, tables, columns, rounds=settings, n_partitions=n_partitions, resume=resume
     )
-
-
-def counted(whole, columns, sizes, exact=()):
-    counting = Counting(columns, frozenset(exact), classes=False)
-    return LocalTables(parts_of(whole, sizes)).reduce(counting.of, counting.joined)
-
-
-def of_columns(found, columns):
-    """Return what `fit_counted` takes."""
-    pairs = zip(columns.features, found.features, strict=True)
-    return {name: (one[VALUE], one[WEIGHT].to_numpy()) for name, one in pairs}
-
-
-# --- encoders -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("sizes", [[400], [1, 0, 150, 249], [40] * 10])
-@pytest.mark.parametrize("numeric", ["standardize", "log", "spline", "bin"])
-@pytest.mark.parametrize("weight", [None, "w"])
-def test_an_encoder_learns_the_same_from_counts(sizes, numeric, weight):
-    whole, columns = table(), Columns(FEATURES, "y", weight)
-    encoder = fm.TableEncoder(numeric=numeric, hashed={"city": 5})
-    X = whole.select(list(FEATURES))
-    expected = fm.TableEncoder(numeric=numeric, hashed={"city": 5})
-    expected.fit(X, sample_weight=None if weight is None else whole["w"].to_numpy())
-    fit_counted(encoder, of_columns(counted(whole, columns, sizes, ["city"]), columns))
-    assert list(encoder.get_feature_names_out()) == list(expected.get_feature_names_out())
-    assert np.array_equal(encoder.transform(X).toarray(), expected.transform(X).toarray())
-    assert encoder.feature_names_in_.tolist() == list(FEATURES)
-
-
-def test_texts_of_several_values_and_numbers_that_are_categories():
-    rng = np.random.default_rng(0)
-    texts = ["|".join(rng.choice(["a", "b", "c"], rng.integers(1, 3))) for _ in range(100)]
-    whole = pa.table({"t": texts, "id": rng.integers(0, 9, 100), "y": rng.normal(size=100)})
-    columns = Columns(("t", "id"), "y")
-    encoder = fm.TableEncoder(multi={"t": "|"}, categorical=["id"])
-    X = whole.select(["t", "id"])
-    expected = fm.TableEncoder(multi={"t": "|"}, categorical=["id"]).fit_transform(X)
-    fit_counted(encoder, of_columns(counted(whole, columns, [30, 70], ["id"]), columns))
-    assert np.array_equal(encoder.transform(X).toarray(), expected.toarray())
-
-
-def test_a_matrix_is_learned_the_same_from_counts():
-    X = sparse.random(50, 20, 0.2, "csr", random_state=0)
-    y = np.arange(50.0)
-    whole = pa.table({"v": as_vectors(X), "y": y})
-    found = counted(whole, Columns(("v",), "y", is_vector=True), [20, 30])
-    encoder = fit_counted_matrix(fm.TableEncoder(), found.matrix, found.of_matrix)
-    expected = fm.TableEncoder().fit_transform(X)
-    assert np.array_equal(as_scipy(encoder._encode(X, encoder)).toarray(), expected.toarray())
-
-
-@pytest.mark.parametrize("kind", ["float64", "int64", "timestamp[us]", "time32[s]"])
-def test_many_values_are_thinned(kind, monkeypatch):
-    monkeypatch.setattr(counts, "MOST_VALUES", 1 << 12)
-    rng = np.random.default_rng(0)
-    values = rng.permutation(86_400)[:20_000].astype(np.int64)
-    array = pa.array(values.astype(float)) if kind == "float64" else pa.array(values)
-    if kind == "time32[s]":
-        array = array.cast(pa.int32()).view(pa.time32("s"))
-    elif kind == "timestamp[us]":
-        array = array.view(pa.timestamp("us"))
-    array = pa.concat_arrays([array, pa.nulls(3, array.type)])
-    weights = np.append(rng.integers(1, 4, len(values)), [1, 1, 1]).astype(float)
-    few = thinned(counts._distinct(array, weights))
-    assert 2 * counts.ENDS < few.num_rows <= (1 << 12) + 1
-    assert few[WEIGHT].to_numpy().sum() == pytest.approx(weights.sum())
-    assert few.filter(few[VALUE].is_null())[WEIGHT].to_pylist() == [3.0]
-    kept = few.filter(few[VALUE].is_valid())
-    wide = kept[VALUE].combine_chunks()
-    wide = wide if kind in ("float64", "int64") else wide.view(f"int{wide.type.bit_width}")
-    numbers = np.asarray(wide, float)
-    assert numbers.min() == values.min()
-    assert numbers.max() == values.max()
-    means = [
-        np.average(numbers, weights=kept[WEIGHT].to_numpy()),
-        np.average(values, weights=weights[:-3]),
-    ]
-    assert means[0] == pytest.approx(means[1], rel=1e-6 if kind != "time32[s]" else 1e-4)
-
-
-# --- models ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sizes", [[400], [1, 0, 150, 249], [40] * 10])
@@ -196,6 +80,29 @@ def test_vectors_and_arrays():
     )
     assert not hasattr(model, "feature_names_in_")
     assert np.isfinite(model.predict(dense)).all()
+
+
+def test_another_fit_leaves_nothing_of_the_first(brief_search):
+    whole = table()
+    model = fitted(fm.FMRegressor(), whole, Columns(FEATURES, "y"))
+    assert model.search_["rows"]
+    model.set_params(**FAST)
+    numbers = pa.table({"x0": np.arange(400.0), "y": whole["y"]})
+    fitted(model, numbers, Columns(("x0",), "y", are_named=False))
+    assert not hasattr(model, "search_")
+    assert not hasattr(model, "feature_names_in_")
+
+
+def test_columns_are_named_by_position_too():
+    whole = pa.table({"x": np.arange(40.0), "id": np.arange(40) % 4, "y": np.arange(40.0)})
+    for key in (1, "id"):
+        estimator = fm.FMRegressor(**FAST, encoder=fm.TableEncoder(categorical=[key]))
+        model = fitted(estimator, whole, Columns(("x", "id"), "y"), [40])
+        assert model.encoder_.n_features_out_ == 5
+    for key in (7, "none"):
+        estimator = fm.FMRegressor(**FAST, encoder=fm.TableEncoder(categorical=[key]))
+        with pytest.raises(ValueError, match="categorical names"):
+            fitted(estimator, whole, Columns(("x", "id"), "y"), [40])
 
 
 def test_weights_count_as_rows_do():

@@ -328,3 +328,27 @@ def test_a_saved_classifier_model(frame, tmp_path):
     loaded = SparkFMClassifierModel.load(str(tmp_path / "model"))
     rows = [one.transform(frame).select("id", "q").collect() for one in (model, loaded)]
     assert rows[0] == rows[1]
+
+
+def test_names_of_any_characters(spark):
+    rows = [(f"k{k % 3}", float(k % 3), False) for k in range(60)]
+    frame = spark.createDataFrame(rows, ["a.b", "y`z", "is it"])
+    options = {"labelCol": "y`z", "featuresCols": ["a.b"], "numPartitions": 1, "search": None}
+    model = SparkFMRegressor(**options, rank=0, solver=fm.AdaGrad(), epochs=1).fit(frame)
+    assert model.estimator.feature_names_in_.tolist() == ["a.b"]
+    assert model.transform(frame).count() == 60
+
+
+def test_rows_that_others_keep_stay(spark):
+    frame = spark.range(9).selectExpr("string(id) as a", "double(id) as y")
+    one, other = SparkTables(frame), SparkTables(frame)
+    one.release()
+    assert other._frame.storageLevel.useMemory
+    other.release()
+    assert not other._frame.storageLevel.useMemory
+
+
+def test_what_no_encoding_takes_is_told(spark):
+    frame = spark.range(9).selectExpr("struct(id) as a", "double(id) as y")
+    with pytest.raises(TypeError, match="'a' holds struct<id: int64"):
+        SparkFMRegressor(labelCol="y", featuresCols=["a"]).fit(frame)

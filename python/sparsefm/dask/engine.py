@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -83,6 +84,7 @@ class DaskTables:
             if own:
                 futures.append(client.submit(_assemble, assemble, partition, own, pure=False))
         blocks = client.gather(client.map(set, futures, pure=False))
+        self._parts = []  # if a worker dies, they are made once more
         return DaskCells(client, n_partitions, futures, blocks)
 
 
@@ -109,7 +111,13 @@ def _shared(client: Any, work: Any) -> Any:
     """Return work as an argument of tasks: what is large is sent to each worker once."""
     if len(cloudpickle.dumps(work)) < SMALL:
         return work
-    return client.scatter(work, broadcast=True, hash=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        return client.submit(_same, work, pure=False)  # a task, so it can be done again
+
+
+def _same(work: Any) -> Any:
+    return work
 
 
 def _n_rows(table: Any) -> int:

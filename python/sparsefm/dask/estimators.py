@@ -93,7 +93,7 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
         y : dask Series or array of shape (n,)
             In partitions like those of `X`. So are the weights.
         sample_weight : dask Series or array of shape (n,), optional
-        eval_set : tuple, optional
+        eval_set : tuple, or list of one tuple, optional
             Validation rows with their targets, ``(X_val, y_val)`` or ``(X_val, y_val, weights)``.
         resume : str or path-like, optional
             A file of a `Checkpoint`: training goes on after its epoch.
@@ -103,11 +103,13 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
         self
         """
         client = _client()
-        parts = delayed_tables(X, y, sample_weight, is_validation=False)
-        weighted, validated = sample_weight is not None, eval_set is not None
-        columns = columns_of(X, weighted=weighted, validated=validated)
-        if validated:
-            parts += self._validation(eval_set, weighted=weighted)
+        held_out = _pair(eval_set)
+        weighted = sample_weight is not None or (held_out is not None and held_out[2] is not None)
+        parts = delayed_tables(X, y, sample_weight, weighted=weighted, is_validation=False)
+        columns = columns_of(X, weighted=weighted, validated=held_out is not None)
+        if held_out is not None:
+            parts += delayed_tables(*held_out, weighted=weighted, is_validation=True)
+            _check_alike(X, held_out[0])
         tables = DaskTables(client, client.compute(parts))
         fit(
             self._estimator,
@@ -118,17 +120,6 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
             resume=resume,
         )
         return self
-
-    def _validation(self, eval_set: Any, *, weighted: bool) -> list[Any]:
-        if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
-            raise TypeError(
-                "eval_set must be (X_val, y_val) or (X_val, y_val, weights) here, got "
-                f"{eval_set!r:.80}"
-            )
-        X, y, weights = eval_set if len(eval_set) == 3 else (*eval_set, None)
-        if (weights is not None) != weighted:
-            raise ValueError("sample_weight and the weights of eval_set go together here")
-        return delayed_tables(X, y, weights, is_validation=True)
 
     def _partitions(self, client: Any) -> int:
         if self.n_partitions is not None:
@@ -168,7 +159,7 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
         if not isinstance(X, dask.array.Array | dask.dataframe.DataFrame):
             return getattr(self._estimator, method)(X)
         shared = dask.delayed(self._estimator, traverse=False)
-        example = self._example(method)
+        example = _of_no_rows(self._estimator, method)
         if isinstance(X, dask.dataframe.DataFrame):
             classes = list(self._estimator.classes_) if example.ndim == 2 else None
             meta = _as_pandas(example, None, classes)
@@ -179,16 +170,6 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
         if example.ndim == 2:
             shape = {"chunks": (X.chunks[0], example.shape[1:])}
         return X.map_blocks(_of_block, shared, method, dtype=example.dtype, meta=example, **shape)
-
-    def _example(self, method: str) -> npt.NDArray[Any]:
-        """Return what a method would say of no rows."""
-        estimator = self._estimator
-        if method == "predict":
-            labels = getattr(estimator, "classes_", np.zeros(0))
-            return np.asarray(labels[:0])
-        n_classes = len(estimator.classes_)
-        flat = method == "decision_function" and n_classes == 2
-        return np.zeros(0) if flat else np.zeros((0, n_classes))
 
 
 class DaskFMRegressor(DaskEstimator):
@@ -257,12 +238,46 @@ def _client() -> Any:
         ) from None
 
 
+def _pair(eval_set: Any) -> tuple[Any, Any, Any] | None:
+    """Return X, y and weights of the validation rows."""
+    if isinstance(eval_set, list) and len(eval_set) == 1:
+        eval_set = eval_set[0]
+    if eval_set is None:
+        return None
+    if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
+        raise TypeError(
+            "eval_set must be (X_val, y_val) or (X_val, y_val, weights), got "
+            f"{type(eval_set).__name__}"
+        )
+    return eval_set if len(eval_set) == 3 else (*eval_set, None)
+
+
+def _check_alike(X: Any, other: Any) -> None:
+    """Refuse validation rows of other columns."""
+    found = [columns_of(one, weighted=False, validated=False) for one in (X, other)]
+    if found[0] != found[1] or X.shape[1] != other.shape[1]:
+        raise ValueError(
+            f"X of eval_set has other columns than X: {', '.join(found[1].features):.80} instead "
+            f"of {', '.join(found[0].features):.80}"
+        )
+
+
+def _of_no_rows(estimator: Any, method: str) -> npt.NDArray[Any]:
+    """Return what a method says of no rows."""
+    if method == "predict":
+        return np.asarray(getattr(estimator, "classes_", np.zeros(0))[:0])
+    n_classes = len(estimator.classes_)
+    flat = method == "decision_function" and n_classes == 2
+    return np.zeros(0) if flat else np.zeros((0, n_classes))
+
+
 def _of_frame(X: Any, estimator: Any, method: str, classes: Any) -> Any:
-    found = getattr(estimator, method)(X) if len(X) else np.zeros((0, 0))
-    return _as_pandas(found, X.index, classes)
+    return _as_pandas(_of_block(X, estimator, method), X.index, classes)
 
 
 def _of_block(X: Any, estimator: Any, method: str) -> Any:
+    if X.shape[0] == 0:
+        return _of_no_rows(estimator, method)
     return getattr(estimator, method)(X)
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
-from sparsefm.distributed.columns import Columns, as_vectors
+from sparsefm.distributed.columns import OWN, Columns, as_vectors
 
-VECTOR, TARGET, WEIGHT, VALIDATION = "vector", "target", "weight", "validation"
+VECTOR, TARGET, WEIGHT, VALIDATION = "vector", f"{OWN}y", f"{OWN}sample_weight", f"{OWN}eval_set"
 
 
 def partitions_of(collection: Any, name: str) -> list[Any]:
@@ -30,7 +30,9 @@ def partitions_of(collection: Any, name: str) -> list[Any]:
     )
 
 
-def delayed_tables(X: Any, y: Any, sample_weight: Any, *, is_validation: bool) -> list[Any]:
+def delayed_tables(
+    X: Any, y: Any, sample_weight: Any, *, weighted: bool, is_validation: bool
+) -> list[Any]:
     """Return a delayed table for each part of rows: columns of X, target, weight, validation."""
     of_X, of_y = partitions_of(X, "X"), partitions_of(y, "y")
     of_weights = [None] * len(of_X)
@@ -44,12 +46,12 @@ def delayed_tables(X: Any, y: Any, sample_weight: Any, *, is_validation: bool) -
             )
     make = dask.delayed(as_table, pure=False)
     return [
-        make(*part, is_validation=is_validation)
+        make(*part, weighted=weighted, is_validation=is_validation)
         for part in zip(of_X, of_y, of_weights, strict=True)
     ]
 
 
-def as_table(X: Any, y: Any, weights: Any, *, is_validation: bool) -> Any:
+def as_table(X: Any, y: Any, weights: Any, *, weighted: bool, is_validation: bool) -> Any:
     """Return the rows of one part as a `pyarrow.Table`."""
     columns: dict[str, Any]
     if sp.issparse(X):
@@ -60,19 +62,19 @@ def as_table(X: Any, y: Any, weights: Any, *, is_validation: bool) -> Any:
     else:
         columns = {f"x{number}": column for number, column in enumerate(np.asarray(X).T)}
     n_rows = X.shape[0]
+    if weighted and weights is None:
+        weights = np.ones(n_rows)
     for name, values in ((TARGET, y), (WEIGHT, weights)):
         if values is None:
             continue
+        shown = name.removeprefix(OWN)
         if len(values) != n_rows:
-            raise ValueError(f"a partition of X has {n_rows} rows, but {len(values)} of {name}s")
-        columns[reserved(name)] = pa.array(np.ravel(values) if values.ndim > 1 else values)
-    columns[reserved(VALIDATION)] = np.full(n_rows, is_validation)
+            raise ValueError(f"a partition of X has {n_rows} rows, but of {shown} {len(values)}")
+        if hasattr(X, "index") and hasattr(values, "index") and not X.index.equals(values.index):
+            raise ValueError(f"X and {shown} have rows of another index in the same partition")
+        columns[name] = pa.array(np.ravel(values) if values.ndim > 1 else values)
+    columns[VALIDATION] = np.full(n_rows, is_validation)
     return pa.table(columns)
-
-
-def reserved(name: str) -> str:
-    """Return the name of a column of ours, which users' columns do not have."""
-    return f"sparsefm.{name}"
 
 
 def columns_of(X: Any, *, weighted: bool, validated: bool) -> Columns:
@@ -85,6 +87,6 @@ def columns_of(X: Any, *, weighted: bool, validated: bool) -> Columns:
     else:
         is_vector = sp.issparse(X._meta)
         features = (VECTOR,) if is_vector else tuple(f"x{n}" for n in range(X.shape[1]))
-    weight = reserved(WEIGHT) if weighted else None
-    validation = reserved(VALIDATION) if validated else None
-    return Columns(features, reserved(TARGET), weight, validation, is_vector, are_named)
+    weight = WEIGHT if weighted else None
+    validation = VALIDATION if validated else None
+    return Columns(features, TARGET, weight, validation, is_vector, are_named)

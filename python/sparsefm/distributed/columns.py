@@ -60,7 +60,7 @@ class Columns:
         column = table.column(self.target)
         if column.null_count:
             missing = f"{column.null_count} rows without a value"
-            raise ValueError(f"column {self.target!r}, the target, has {missing}: leave them out")
+            raise ValueError(f"{_shown(self.target)}, the target, has {missing}: leave them out")
         return np.asarray(column.to_numpy())
 
     def weights(self, table: Any) -> npt.NDArray[np.float64] | None:
@@ -69,10 +69,11 @@ class Columns:
             return None
         column = table.column(self.weight)
         if column.null_count:
-            raise ValueError(f"column {self.weight!r}, the weights, has {column.null_count} nulls")
+            nulls = f"{column.null_count} rows without a value"
+            raise ValueError(f"{_shown(self.weight)}, the weights, has {nulls}")
         numbers = column.to_numpy()
         if numbers.any():  # all rows of a part may have none
-            as_weights(numbers, table.num_rows, np.dtype(np.float64), self.weight)
+            as_weights(numbers, table.num_rows, np.dtype(np.float64), _shown(self.weight))
         return np.asarray(numbers, np.float64)
 
     def is_validation(self, table: Any) -> npt.NDArray[np.bool_]:
@@ -86,6 +87,14 @@ class Columns:
                 f"true or false in every row, got type {column.type} and {column.null_count} nulls"
             )
         return np.asarray(column.to_numpy())
+
+
+OWN = "sparsefm."  # begins the names of columns that users do not see
+
+
+def _shown(name: str) -> str:
+    """Return what errors call a column."""
+    return name.removeprefix(OWN) if name.startswith(OWN) else f"column {name!r}"
 
 
 def as_matrix(column: Any, name: str) -> sp.csr_matrix:

@@ -90,6 +90,7 @@ class Counting:
         matrix, of_matrix = None, np.zeros(0)
         if not columns.is_vector:
             for name in columns.features:
+                check_type(table.column(name), name)
                 found = _distinct(*_items(table.column(name), weights))
                 features.append(found if name in self.exact else thinned(found))
         elif table.num_rows:
@@ -129,11 +130,23 @@ class Counting:
         return found if self.classes else thinned(found)
 
 
+def check_type(column: Any, name: str) -> None:
+    """Refuse a column of what no encoding takes."""
+    import pyarrow as pa
+
+    kind = column.type
+    refused = (pa.types.is_struct, pa.types.is_map, pa.types.is_union, pa.types.is_binary)
+    if any(refuses(kind) for refuses in (*refused, pa.types.is_large_binary)):
+        raise TypeError(f"column {name!r} holds {kind}, which cannot be encoded: leave it out")
+
+
 def _items(column: Any, weights: Weights) -> tuple[Any, Weights]:
     """Return the values of a column; of lists those of their items, and nothing for no list."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if pa.types.is_fixed_size_list(column.type):
+        column = column.cast(pa.list_(column.type.value_type))
     if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
         return column, weights
     column = column.combine_chunks()
@@ -156,9 +169,11 @@ def _distinct(column: Any, weights: Weights) -> Any:
         column = column.combine_chunks()
     if pa.types.is_list(column.type):
         return _distinct_items(column, weights)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return _grouped(pa.table({VALUE: column, WEIGHT: weights}))
+    if not pa.types.is_dictionary(column.type):
+        return _grouped(pa.table({VALUE: column, WEIGHT: weights}))
+    found = _grouped(pa.table({VALUE: column.cast(column.type.value_type), WEIGHT: weights}))
+    # Numbers in a dictionary are categories.
+    return found.set_column(0, VALUE, found.column(VALUE).combine_chunks().dictionary_encode())
 
 
 def _distinct_items(column: Any, weights: Weights) -> Any:

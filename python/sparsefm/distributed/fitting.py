@@ -26,6 +26,7 @@ from sparsefm.distributed.sample import Sample
 from sparsefm.distributed.settings import Rounds
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.counted import fit_counted, fit_counted_matrix
+from sparsefm.encoding.settings import position_of
 from sparsefm.estimators.going_on import parameters_of
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.resuming import choice_to_json, chosen_before, resumption_of
@@ -78,7 +79,10 @@ def fit(
     rounds = Rounds() if rounds is None else rounds
     fitted = _unfitted(estimator)
     _Fit(fitted, tables, columns, rounds, n_partitions).run(resume)
+    stale = vars(estimator).keys() - vars(fitted).keys()
     vars(estimator).update(vars(fitted))
+    for name in stale:  # what an earlier fit left
+        delattr(estimator, name)
     return estimator
 
 
@@ -142,9 +146,9 @@ class _Fit:
         """Return the distinct values of all columns."""
         encoder, names = self.estimator.encoder, self.columns.features
         exact: set[str] = set()
-        for named in () if encoder is None else (encoder.categorical, encoder.hashed):
-            keys = () if named is None else named
-            exact |= {key if isinstance(key, str) else names[key] for key in keys}
+        for parameter in () if encoder is None else ("categorical", "hashed"):
+            keys = getattr(encoder, parameter)
+            exact |= {names[position_of(k, parameter, list(names))] for k in keys or ()}
         classes = self.estimator._loss.task != "regression"
         counting = Counting(self.columns, frozenset(exact), classes)
         found = self.tables.reduce(counting.of, counting.joined)

@@ -13,9 +13,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
+from uuid import uuid4
 
 from pyspark import StorageLevel, TaskContext
-from pyspark.sql.functions import col
+from pyspark.sql.functions import col, lit
 
 from sparsefm.distributed.parts import FAN_IN, Assemble, Cell, Cut, in_tree
 from sparsefm.spark.sending import Failure, Sent, attempt, attempts, check, packed
@@ -46,18 +47,23 @@ class SparkTables:
     """
 
     def __init__(self, frame: Any, keep: bool = True) -> None:
-        self._frame = frame.persist(StorageLevel.MEMORY_AND_DISK) if keep else frame
-        self._keep = keep
+        self._names = frame.columns
+        frame = frame.toDF(*(f"c{place}" for place in range(len(self._names))))  # dots are fields
+        if keep:  # as a plan of its own, so that whoever keeps the same rows does not lose them
+            own = frame.withColumn("fit", lit(uuid4().hex))
+            frame = own.persist(StorageLevel.MEMORY_AND_DISK)
+        self._frame, self._keep = frame, keep
 
     def reduce(self, each: Callable[[Any], T], join: Callable[[Sequence[T]], T]) -> T | None:
         """Return the joined results of the parts that have rows, in their order."""
 
         def work(batches: Batches) -> Rows:
             function, _ = sent.get()
-            for part, table in _tables(batches):
+            for part, table in _tables(batches, names):
                 yield places[part], attempt(function, table)
 
-        places, sent = self._places, Sent((each, join), self._context)
+        names, places = self._names, self._places
+        sent = Sent((each, join), self._context)
         found: T | None = _reduced(self._frame, work, sent, len(places))
         return found
 
@@ -66,7 +72,7 @@ class SparkTables:
 
         def cutting(batches: Batches) -> Rows:
             function, _ = sent.get()
-            for part, table in _tables(batches):
+            for part, table in _tables(batches, names):
                 for number, piece in enumerate(attempts(function, table)):
                     if isinstance(piece, Failure):
                         yield keys[0], 0, part, FAILED, packed(piece)
@@ -87,7 +93,8 @@ class SparkTables:
                     failed = isinstance(cell, Failure)
                     yield (partition, FAILED, packed(cell)) if failed else cell
 
-        keys, sent = slots(n_partitions), Sent((cut, assemble), self._context)
+        names, keys = self._names, slots(n_partitions)
+        sent = Sent((cut, assemble), self._context)
         pieces = self._frame.mapInArrow(_yielding(cutting, SENT), SENT)
         own = pieces.repartition(n_partitions, "slot")
         cells = own.mapInArrow(_yielding(assembling, CELL), CELL)
@@ -103,7 +110,7 @@ class SparkTables:
         """For each part that has rows its place among them."""
 
         def counting(batches: Batches) -> Rows:
-            for part, _ in _tables(batches):
+            for part, _ in _tables(batches, ()):
                 yield 0, part, b""
 
         rows = self._frame.mapInArrow(_yielding(counting, RESULT), RESULT).collect()
@@ -221,13 +228,17 @@ def _loaded(payloads: list[tuple[int, bytes]]) -> list[Any]:
 # --- rows of Arrow --------------------------------------------------------------------------------
 
 
-def _tables(batches: Batches) -> Iterator[tuple[int, Any]]:
-    """Yield the number of the task's partition and all its rows as one table, if it has rows."""
+def _tables(batches: Batches, names: Sequence[str]) -> Iterator[tuple[int, Any]]:
+    """Yield the number of the task's partition and all its rows as one table, if it has rows.
+
+    Of its columns, the first ones have these names.
+    """
     import pyarrow as pa
 
     present = [batch for batch in batches if batch.num_rows]
     if present:
-        yield TaskContext.get().partitionId(), pa.Table.from_batches(present)
+        table = pa.Table.from_batches(present).select(list(range(len(names))))
+        yield TaskContext.get().partitionId(), table.rename_columns(list(names))
 
 
 def _rows(batches: Batches) -> Rows:

@@ -51,6 +51,11 @@ def type_of(frame: Any, name: str, param: str) -> Any:
     return frame.schema[name].dataType
 
 
+def quoted(name: str) -> str:
+    """Return the name of a column, of any characters, as Spark reads it."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 def plain(frame: Any, names: Sequence[str]) -> list[Any]:
     """Return columns as work takes them.
 
@@ -59,7 +64,7 @@ def plain(frame: Any, names: Sequence[str]) -> list[Any]:
     """
     found = []
     for name in names:
-        column, kind = col(f"`{name}`"), frame.schema[name].dataType
+        column, kind = col(quoted(name)), frame.schema[name].dataType
         if isinstance(kind, VectorUDT):
             column = unwrap_udt(column)
         elif isinstance(kind, DecimalType):

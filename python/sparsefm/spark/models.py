@@ -10,7 +10,7 @@ from pyspark.ml.util import MLReadable, MLWritable
 from pyspark.sql.functions import col
 
 from sparsefm.estimators import FMClassifier, FMRegressor
-from sparsefm.spark.frames import check_frame, vectors_of
+from sparsefm.spark.frames import check_frame, quoted, vectors_of
 from sparsefm.spark.params import ClassColumnParams, ColumnParams
 from sparsefm.spark.persistence import Reader, Writer
 from sparsefm.spark.predicting import predicted
@@ -106,4 +106,4 @@ class SparkFMClassifierModel(SparkFMModel, ClassColumnParams):
 
 def _column(*names: str) -> Any:
     """Return a column, or a part of one, of any name."""
-    return col(".".join(f"`{name}`" for name in names))
+    return col(".".join(map(quoted, names)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from pyspark.sql.functions import struct
@@ -14,6 +15,9 @@ from sparsefm.data.csr import as_scipy
 from sparsefm.distributed.columns import as_matrix
 from sparsefm.estimators.encoded import Encoded
 from sparsefm.spark.frames import plain
+
+# What was sent already, by what a fit makes anew: it stays with the workers as long as that.
+_known: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()
 
 
 def predicted(
@@ -33,9 +37,7 @@ def predicted(
     returns : dict of str to str
         The methods of the estimator that are called, and the type of what each returns.
     """
-    lean = copy.copy(estimator)
-    lean._sample, lean.callbacks, lean.n_threads = None, (), 1
-    sent = frame.sparkSession.sparkContext.broadcast(lean)  # unpacked once in each process
+    sent = _sent(estimator, frame.sparkSession.sparkContext)
     given = plain(frame, names)
 
     def predict(features: Any) -> Any:
@@ -53,6 +55,17 @@ def predicted(
     kinds = ", ".join(f"{method} {kind}" for method, kind in returns.items())
     argument = given[0] if is_vector else struct(*given)
     return _on_arrow(predict, frame.select(argument.alias("features")).schema, kinds)(argument)
+
+
+def _sent(estimator: Any, context: Any) -> Any:
+    """Return an estimator as a broadcast, which each process unpacks once."""
+    own, sent = _known.get(estimator._learner, (None, None))
+    if own is not context:
+        lean = copy.copy(estimator)
+        lean._sample, lean.callbacks, lean.n_threads = None, (), 1
+        sent = context.broadcast(lean)
+        _known[estimator._learner] = context, sent
+    return sent
 
 
 def _as_arrow(values: Any, kind: str) -> Any:

@@ -11,6 +11,8 @@ from pyspark.serializers import CloudPickleSerializer
 
 LARGE = 1 << 20  # bytes: what is larger is sent once to each worker, not with each task
 
+ARGUMENTS = (TypeError, ValueError, LookupError, ArithmeticError, NotImplementedError)
+
 
 class Sent:
     """A value, such as a function, that tasks get.
@@ -55,7 +57,7 @@ def attempt(work: Callable[..., Any], *arguments: Any) -> Any:
     """Return the result of work, or its `Failure` if the arguments are to blame."""
     try:
         return work(*arguments)
-    except (TypeError, ValueError) as error:
+    except ARGUMENTS as error:
         return Failure(error, traceback.format_exc())
 
 
@@ -63,7 +65,7 @@ def attempts(work: Callable[..., Iterable[Any]], *arguments: Any) -> Iterator[An
     """Yield what work yields, and at the end a `Failure` if the arguments are to blame."""
     try:
         yield from work(*arguments)
-    except (TypeError, ValueError) as error:
+    except ARGUMENTS as error:
         yield Failure(error, traceback.format_exc())
 
 
