@@ -82,7 +82,7 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
         *,
         resume: Any = None,
     ) -> Self:
-        """Train on rows on the workers of the current `distributed.Client`.
+        """Train on rows on the workers of the current ``distributed.Client``.
 
         Settings that are left open are chosen in this process, on at most 100,000 of the rows.
 
