@@ -22,6 +22,13 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.filterwarnings(*(f"ignore:{kind}" for kind in kinds)))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _few_rows_are_enough():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sparsefm.distributed.fitting.ROWS_OF_A_ROUND", 1)
+        yield
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory):
     """Return a session of two workers, which try each task up to four times."""

@@ -160,7 +160,7 @@ def test_tasks_that_die_change_no_bit(frame, regression):
 
 def test_many_small_partitions_are_as_good_as_few(spark, frame, regression):
     assert spark.sparkContext.defaultParallelism == 2
-    many = frame.repartition(100, "id")
+    many = frame.repartition(20, "id")
     estimator = SparkFMRegressor(labelCol="y", featuresCols=FEATURES, **ROLES, **SPARK, **FAST)
     assert same(estimator.fit(many).estimator, regression.estimator)
 

@@ -11,7 +11,7 @@ from pyspark.serializers import CloudPickleSerializer
 
 LARGE = 1 << 20  # bytes: what is larger is sent once to each worker, not with each task
 
-ARGUMENTS = (TypeError, ValueError, LookupError, ArithmeticError, NotImplementedError)
+ARGUMENTS = (TypeError, ValueError, LookupError, NotImplementedError)
 
 
 class Sent:
