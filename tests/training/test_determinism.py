@@ -69,7 +69,7 @@ def bits(model):
 def test_threads_do_not_change_a_bit(loss, updates, dtype, weighted):
     settings = (loss, updates, dtype)
     expected = bits(fit(*settings, weighted=weighted, n_threads=1))
-    for n_threads in (2, 3, 7, 16):
+    for n_threads in (2, 3, 4, 7, 16):
         assert bits(fit(*settings, weighted=weighted, n_threads=n_threads)) == expected
 
 
