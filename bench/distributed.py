@@ -16,7 +16,7 @@ from bench.table import show
 from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.dividing import divide
-from sparsefm.distributed.engine import InProcess
+from sparsefm.distributed.engine import in_process
 from sparsefm.distributed.run import DistributedRun
 from sparsefm.distributed.settings import Rounds
 from sparsefm.losses import find_loss
@@ -88,7 +88,7 @@ def alone(task: Task, epochs: int) -> list[float]:
 
 def apart(task: Task, epochs: int, partitions: int, rounds: Rounds) -> list[float]:
     """Return the error after each epoch of training in rounds."""
-    engine = InProcess(divide(task.train, partitions, rounds.per_epoch))
+    engine = in_process(divide(task.train, partitions, rounds.per_epoch))
     summary = engine.summarise()
     learner = task.begin(summary)
     run = DistributedRun(learner, engine, summary, rounds, model=lambda: learner.models()[0])

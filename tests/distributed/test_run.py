@@ -13,7 +13,8 @@ import sparsefm as fm
 from sparsefm.data.csr import as_csr
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.dividing import divide
-from sparsefm.distributed.engine import InProcess, in_tree
+from sparsefm.distributed.engine import in_process
+from sparsefm.distributed.parts import in_tree
 from sparsefm.distributed.run import DistributedRun, Measure, batch_size_of_partitions
 from sparsefm.distributed.settings import Rounds
 from sparsefm.losses import Softmax, find_loss
@@ -22,7 +23,7 @@ from sparsefm.training.resuming import Resumption, Saved
 
 def run_of(cells, loss, rounds, validation=(), threads=1, **given):
     """Return a training in rounds that has not begun, and its learner."""
-    engine = InProcess(cells, validation)
+    engine = in_process(cells, validation)
     summary = engine.summarise()
     learner = begin(summary, loss, **given)
     model = lambda: learner.models()[0]  # noqa: E731
@@ -281,7 +282,7 @@ def test_summaries_say_what_all_rows_do(n_classes):
     dataset = replace(
         Dataset.of(dataset.X, codes, targets, weights), fields=dataset.fields, n_classes=n_classes
     )
-    summary = InProcess(divide(dataset, 3, 2)).summarise()
+    summary = in_process(divide(dataset, 3, 2)).summarise()
     assert summary.weight == dataset.total_weight
     assert summary.rows.sum() == len(dataset.rows)
     assert np.array_equal(summary.used_features, dataset.used_features)
@@ -303,7 +304,7 @@ def test_fields_with_pairs_of_any_partition():
     X = sparse.csr_matrix(np.array([[1, 0, 1, 0], [0, 1, 0, 1], [1, 1, 1, 0]], float))
     dataset = Dataset.training(X, np.arange(3), None, np.float64, task="regression")
     dataset = replace(dataset, fields=np.array([0, 0, 1, 1], np.int32))
-    summary = InProcess(divide(dataset, 3, 1)).summarise()
+    summary = in_process(divide(dataset, 3, 1)).summarise()
     assert summary.fields_with_pairs(dataset.fields, 2).tolist() == [True, False]
 
 

@@ -1,4 +1,4 @@
-"""What holds the rows of all partitions: an engine; and one that is this process."""
+"""What training in rounds asks of whatever holds the rows of all partitions."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.changes import Change, join
-from sparsefm.distributed.packing import unpack
-from sparsefm.distributed.parts import VALIDATION, Cell, Cells, in_tree
+from sparsefm.distributed.packing import pack, unpack
+from sparsefm.distributed.parts import VALIDATION, Cell, Cells, LocalCells
 from sparsefm.distributed.rounds import Round
 from sparsefm.distributed.summary import Summary
 
@@ -35,43 +35,6 @@ class Engine(Protocol):
 
     def evaluate(self, measure: Callable[[Dataset], Any]) -> list[Any]:
         """Return what a function says of the validation rows of each partition that has some."""
-
-
-class InProcess:
-    """The partitions are in this process, and work one after the other.
-
-    It is for tests and simulations.
-
-    Parameters
-    ----------
-    cells : list of list of Dataset or None
-        For each partition, its rows by block.
-    validation : sequence of Dataset
-    """
-
-    def __init__(
-        self, cells: list[list[Dataset | None]], validation: Sequence[Dataset] = ()
-    ) -> None:
-        self.n_partitions = len(cells)
-        self._cells, self._validation = cells, validation
-
-    def summarise(self) -> Summary:
-        """Return the summary of all training rows."""
-        present = [blocks for blocks in self._cells if any(block is not None for block in blocks)]
-        return reduce(Summary.joined, map(Summary.of, present))
-
-    def train(self, work: Round, block: int) -> Change:
-        """Return the joined change of the partitions that have rows in a block."""
-        changes = []
-        for partition, blocks in enumerate(self._cells):
-            dataset = blocks[block]
-            if dataset is not None:
-                changes.append(work.run(dataset, partition))
-        return in_tree(changes, join)
-
-    def evaluate(self, measure: Callable[[Dataset], Any]) -> list[Any]:
-        """Return what a function says of the validation rows of each partition that has some."""
-        return [measure(dataset) for dataset in self._validation]
 
 
 class OnCells:
@@ -102,6 +65,27 @@ class OnCells:
     def evaluate(self, measure: Callable[[Dataset], Any]) -> list[Any]:
         """Return what a function says of the validation rows of each partition that has some."""
         return self._cells.reduce(partial(_measured, measure), _lists, VALIDATION) or []
+
+
+def in_process(
+    cells: Sequence[Sequence[Dataset | None]], validation: Sequence[Dataset] = ()
+) -> OnCells:
+    """Return an engine whose rows are in this process, for tests and simulations.
+
+    Parameters
+    ----------
+    cells : sequence of sequence of Dataset or None
+        For each partition, its rows by block.
+    validation : sequence of Dataset
+    """
+    found = [
+        Cell(partition, block, pack(rows))
+        for partition, blocks in enumerate(cells)
+        for block, rows in enumerate(blocks)
+        if rows is not None
+    ]
+    found += [Cell(number, VALIDATION, pack(rows)) for number, rows in enumerate(validation)]
+    return OnCells(LocalCells(found, len(cells)), len(cells[0]))
 
 
 def _summary(cell: Cell, n_blocks: int) -> Summary:
