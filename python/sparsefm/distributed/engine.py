@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial, reduce
-from typing import Any, Protocol
+from typing import Any
 
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.changes import Change, join
@@ -14,31 +14,11 @@ from sparsefm.distributed.rounds import Round
 from sparsefm.distributed.summary import Summary
 
 
-class Engine(Protocol):
+class Engine:
     """Runs work where the rows are, and joins what comes of it, in the order of the partitions.
 
     What it returns depends on the partitions alone: not on which worker did the work, nor on how
     often it had to be done.
-
-    Attributes
-    ----------
-    n_partitions : int
-    """
-
-    n_partitions: int
-
-    def summarise(self) -> Summary:
-        """Return the summary of all training rows."""
-
-    def train(self, work: Round, block: int) -> Change:
-        """Return the joined change of the partitions that have rows in a block."""
-
-    def evaluate(self, measure: Callable[[Dataset], Any]) -> list[Any]:
-        """Return what a function says of the validation rows of each partition that has some."""
-
-
-class OnCells:
-    """Rows are in cells, wherever these are.
 
     Parameters
     ----------
@@ -69,7 +49,7 @@ class OnCells:
 
 def in_process(
     cells: Sequence[Sequence[Dataset | None]], validation: Sequence[Dataset] = ()
-) -> OnCells:
+) -> Engine:
     """Return an engine whose rows are in this process, for tests and simulations.
 
     Parameters
@@ -85,7 +65,7 @@ def in_process(
         if rows is not None
     ]
     found += [Cell(number, VALIDATION, pack(rows)) for number, rows in enumerate(validation)]
-    return OnCells(LocalCells(found, len(cells)), len(cells[0]))
+    return Engine(LocalCells(found, len(cells)), len(cells[0]))
 
 
 def _summary(cell: Cell, n_blocks: int) -> Summary:

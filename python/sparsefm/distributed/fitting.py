@@ -19,7 +19,7 @@ from sklearn.base import clone
 from sparsefm.distributed.columns import Columns
 from sparsefm.distributed.counts import VALUE, WEIGHT, Counting, Counts
 from sparsefm.distributed.encoded import Cut, Encoder, assemble
-from sparsefm.distributed.engine import OnCells
+from sparsefm.distributed.engine import Engine
 from sparsefm.distributed.parts import Cells, Tables
 from sparsefm.distributed.run import DistributedRun
 from sparsefm.distributed.sample import Sample
@@ -244,7 +244,7 @@ class _Fit:
     # --- training ---------------------------------------------------------------------------------
 
     def _train(self, cells: Cells, chosen: Hyperparameters, stages: Sequence[int]) -> None:
-        owner, engine = self.estimator, OnCells(cells, self.rounds.per_epoch)
+        owner, engine = self.estimator, Engine(cells, self.rounds.per_epoch)
         summary = engine.summarise()
         learner = Learner.begin(chosen, owner._loss, summary, owner._seed())
         owner._learner = learner
