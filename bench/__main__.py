@@ -17,6 +17,7 @@ from bench.memory_limit import memory_limit
 from bench.own import busy, exact
 from bench.predict import predict
 from bench.quality import flights, quality
+from bench.spark import spark
 from bench.streams import streams
 from bench.table import show
 from bench.throughput import throughput
@@ -94,6 +95,7 @@ main.add_command(distributed)
 main.add_command(encode)
 main.add_command(fields)
 main.add_command(files)
+main.add_command(spark)
 main.add_command(streams)
 main.add_command(gibbs)
 

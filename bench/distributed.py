@@ -62,9 +62,9 @@ class Task:
         targets = y_test.astype(np.float32)
         self.test = Dataset.of(X_test, targets, (targets,))
 
-    def begin(self, rows: Any) -> Learner:
+    def begin(self, rows: Any, seed: int) -> Learner:
         """Return a model at the start of training."""
-        return Learner.begin(Hyperparameters(rank=RANK, solver=SOLVER), self.loss, rows, seed=0)
+        return Learner.begin(Hyperparameters(rank=RANK, solver=SOLVER), self.loss, rows, seed)
 
     def error(self, learner: Learner) -> float:
         """Return log loss, or root mean squared error, of the test rows."""
@@ -73,24 +73,25 @@ class Task:
         return mean if self.binary else (2 * mean) ** 0.5
 
 
-def alone(task: Task, epochs: int) -> list[float]:
+def alone(task: Task, epochs: int, seed: int) -> list[float]:
     """Return the error after each epoch of training on one machine."""
-    learner = task.begin(task.train)
+    learner = task.begin(task.train, seed)
     size = learner.hyperparameters.batch_size_for(len(task.train.rows))
-    plan = new_planner(0, 1).plan(task.train, size)
+    plan = new_planner(seed, 1).plan(task.train, size)
     targets = [target[plan.rows] for target in task.train.targets]
-    trainers, random, errors = learner.trainers(1), stream(0, "batches", 0), []
+    trainers, random, errors = learner.trainers(1), stream(seed, "batches", 0), []
     for _ in range(epochs):
         run_epoch(trainers, plan, targets, random)
         errors.append(task.error(learner))
     return errors
 
 
-def apart(task: Task, epochs: int, partitions: int, rounds: Rounds) -> list[float]:
+def apart(task: Task, epochs: int, partitions: int, rounds: Rounds, seed: int) -> list[float]:
     """Return the error after each epoch of training in rounds."""
+    assert rounds.per_epoch is not None
     engine = in_process(divide(task.train, partitions, rounds.per_epoch))
     summary = engine.summarise()
-    learner = task.begin(summary)
+    learner = task.begin(summary, seed)
     run = DistributedRun(learner, engine, summary, rounds, model=lambda: learner.models()[0])
     errors: list[float] = []
     run.run(epochs, run.evaluate, [lambda record: errors.append(task.error(learner))])
@@ -98,41 +99,53 @@ def apart(task: Task, epochs: int, partitions: int, rounds: Rounds) -> list[floa
 
 
 def compare(
-    data: datasets.DataSet, epochs: int, partitions: Sequence[int], rounds: Sequence[int]
+    data: datasets.DataSet,
+    epochs: int,
+    partitions: Sequence[int],
+    rounds: Sequence[int | None],
+    seeds: int,
 ) -> None:
-    """Print the errors of one data set."""
+    """Print the errors of one data set: those of the best epoch, means over seeds."""
     task = Task(data)
-    here = alone(task, epochs)
-    rows = [["1", "", f"{min(here):.4f}", f"{here[-1]:.4f}", "", ""]]
+    n_rows = len(task.train.rows)
+    here = np.array([min(alone(task, epochs, seed)) for seed in range(seeds)])
+    spread = f"{here.std(ddof=1) / here.mean():.2%}" if seeds > 1 else "-"
+    rows = [["1", "", f"{here.mean():.4f}", "", spread]]
     for count in partitions:
-        for each in rounds:
-            errors = apart(task, epochs, count, Rounds(per_epoch=each))
-            best, last = min(errors) / min(here) - 1, errors[-1] / here[-1] - 1
-            figures = [f"{min(errors):.4f}", f"{errors[-1]:.4f}", f"{best:+.2%}", f"{last:+.2%}"]
-            rows.append([str(count), str(each), *figures])
-    title = f"{data.name}: {len(task.train.rows):,} rows, {task.train.n_features:,} features"
-    header = ["partitions", "rounds", "best epoch", "last epoch", "to one machine", "last"]
-    show(title, header, rows)
+        for each in dict.fromkeys(rounds):
+            chosen = Rounds(per_epoch=each).chosen_for(n_rows, count)
+            there = [min(apart(task, epochs, count, chosen, seed)) for seed in range(seeds)]
+            to_one = np.mean(there) / here.mean() - 1
+            cells = [str(count), str(chosen.per_epoch), f"{np.mean(there):.4f}", f"{to_one:+.2%}"]
+            rows.append([*cells, ""])
+    title = f"{data.name}: {n_rows:,} rows, {task.train.n_features:,} features"
+    show(title, ["partitions", "rounds", "best epoch", "to one machine", "spread of seeds"], rows)
 
 
 @click.command()
 @click.option("--data", "names", multiple=True, help="Data set; may be given more than once.")
 @click.option("--partitions", multiple=True, type=int, default=(2, 8, 32))
-@click.option("--rounds", multiple=True, type=int, default=(Rounds.per_epoch,))
+@click.option("--rounds", multiple=True, type=int, help="Of an epoch. Default: as fits choose.")
 @click.option("--epochs", type=int, default=EPOCHS, show_default=True)
+@click.option("--rows", default=2_000_000, show_default=True, help="Of clicks.")
+@click.option("--seeds", default=3, show_default=True)
 @click.option("--quick", is_flag=True, help="Small data, to see that it works.")
 def distributed(
     names: tuple[str, ...],
     partitions: tuple[int, ...],
     rounds: tuple[int, ...],
     epochs: int,
+    rows: int,
+    seeds: int,
     quick: bool,
 ) -> None:
     """Errors of training in rounds, beside those of one machine after equal epochs."""
     click.echo(describe())
+    if quick:
+        rows, epochs, seeds = 20_000, 1, 1
     for name in names or ("flights", "movielens_ids", "movielens_full", CLICKS):
         try:
-            data = clicks(20_000 if quick else 2_000_000) if name == CLICKS else datasets.load(name)
-            compare(data, 1 if quick else epochs, partitions, rounds)
+            data = clicks(rows) if name == CLICKS else datasets.load(name)
+            compare(data, epochs, partitions, rounds or (None,), seeds)
         except datasets.UnavailableError as error:
             click.echo(f"\n{name}: not measured; {error}")

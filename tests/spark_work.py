@@ -35,9 +35,9 @@ def assemble(partition, sent):
             yield Cell(partition, block, pickle.dumps(numbers[taken].tolist()))
 
 
-def cell_text(cell):
-    """Return a cell as text."""
-    return f"{cell.partition}/{cell.block}: {pickle.loads(cell.rows)}"
+def cells_text(cells):
+    """Return cells as text."""
+    return "; ".join(f"{cell.partition}/{cell.block}: {pickle.loads(cell.rows)}" for cell in cells)
 
 
 class Dying:
@@ -74,8 +74,8 @@ class DyingCells:
     def __init__(self, cells):
         self.cells, self.n_partitions, self.release = cells, cells.n_partitions, cells.release
 
-    def reduce(self, each, join, block):
-        return self.cells.reduce(Dying(each, [0] if block == 0 else []), join, block)
+    def reduce(self, each, join, blocks):
+        return self.cells.reduce(Dying(each, [0] if 0 in blocks else []), join, blocks)
 
 
 class Refusing:

@@ -1,6 +1,11 @@
 """Estimators that are fitted on rows in parts, all in this process."""
 
+import os
 import pickle
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,11 +24,12 @@ from sparsefm.distributed.settings import Rounds
 pytest.importorskip("narwhals")
 
 FAST = {"rank": 2, "solver": fm.AdaGrad(learning_rate=0.2), "epochs": 3, "search": None}
+COLUMNS = Columns(FEATURES, "y", validation="v")
 
 
 @pytest.fixture(autouse=True)
 def _few_rows_are_enough(monkeypatch):
-    monkeypatch.setattr(fitting, "ROWS_OF_A_ROUND", 1)
+    monkeypatch.setattr(fitting, "LEAST_ROWS", 1)
 
 
 def fitted(estimator, whole, columns, sizes=(400,), n_partitions=3, rounds=4, resume=None):
@@ -193,6 +199,34 @@ def test_goes_on_from_a_checkpoint(tmp_path, brief_search):
     assert np.array_equal(resumed.predict(X), expected.predict(X))
 
 
+KILLED = """
+import os, signal, sys
+from test_fitting import COLUMNS, FAST, fitted, fitting, fm, table
+
+def kill(epoch):
+    if epoch.epoch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+fitting.LEAST_ROWS = 1
+callbacks = [fm.Checkpoint(sys.argv[1]), kill]
+fitted(fm.FMRegressor(**FAST, random_state=0, callbacks=callbacks), table(), COLUMNS)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="there is no such signal")
+def test_goes_on_where_a_killed_process_was(tmp_path):
+    path, whole = tmp_path / "run", table()
+    known = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    here = os.environ | {"PYTHONPATH": known}
+    died = subprocess.run([sys.executable, "-c", KILLED, path], env=here, check=False)
+    assert died.returncode == -signal.SIGKILL
+    resumed = fitted(fm.FMRegressor(**FAST, random_state=0), whole, COLUMNS, resume=path)
+    expected = fitted(fm.FMRegressor(**FAST, random_state=0), whole, COLUMNS)
+    X = whole.select(list(FEATURES))
+    assert resumed.history_["val_loss"] == expected.history_["val_loss"]
+    assert np.array_equal(resumed.predict(X), expected.predict(X))
+
+
 def test_validation_rows_teach_nothing():
     whole = table()
     held_out = whole["v"].to_numpy()
@@ -215,7 +249,9 @@ def test_many_partitions_of_few_rows(monkeypatch):
     whole, columns = table(4000), Columns(FEATURES, "y")
     X = whole.select(list(FEATURES))
     model = fitted(fm.FMRegressor(**FAST), whole, columns, [20] * 200, 10_000, rounds=8)
-    few = fitted(fm.FMRegressor(**FAST), whole, columns, [4000], 5, rounds=8)  # of 100 rows a round
+    few = fitted(
+        fm.FMRegressor(**FAST), whole, columns, [4000], 2, rounds=8
+    )  # of at least 1,600 rows
     assert np.array_equal(model.predict(X), few.predict(X))
     alone = fm.FMRegressor(**FAST).fit(X, whole["y"]).score(X, whole["y"])
     assert model.score(X, whole["y"]) > alone - 0.05

@@ -207,3 +207,14 @@ def test_momentum_adds_a_share_of_the_last_step():
 def test_settings_are_checked(given, named):
     with pytest.raises(ValueError, match=named):
         Rounds(**given)
+
+
+@pytest.mark.parametrize(
+    ("rows", "partitions", "chosen"),
+    [(10**6, 2, 32), (10**6, 8, 128), (10**6, 32, 256), (10**5, 32, 97), (10, 1, 1), (1600, 1, 16)],
+)
+def test_rounds_grow_with_the_partitions(rows, partitions, chosen):
+    assert Rounds(outer_momentum=0.1).chosen_for(rows, partitions) == Rounds(
+        per_epoch=chosen, outer_momentum=0.1
+    )
+    assert Rounds(per_epoch=5).chosen_for(rows, partitions) == Rounds(per_epoch=5)

@@ -15,6 +15,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.dividing import divide
 from sparsefm.distributed.engine import in_process
 from sparsefm.distributed.parts import in_tree
+from sparsefm.distributed.rounds import occurrences, sharing
 from sparsefm.distributed.run import DistributedRun, Measure, batch_size_of_partitions
 from sparsefm.distributed.settings import Rounds
 from sparsefm.losses import Softmax, find_loss
@@ -243,6 +244,23 @@ def test_what_is_refused():
         run_of(divide(dataset, 2, 4), loss, Rounds(per_epoch=2))
     with pytest.raises(ValueError, match="AdaGrad"):
         run_of(divide(dataset, 2, 2), loss, Rounds(per_epoch=2), solver=fm.Adam())
+
+
+def test_all_rows_are_summarised():
+    dataset, _ = one_hot(2000)
+    cells = divide(dataset, 3, 40)
+    summary = in_process(cells).summarise()
+    assert summary.rows.tolist() == [
+        sum(len(own[block].rows) for own in cells) for block in range(40)
+    ]
+    known = np.zeros(dataset.X.n_features)
+    for block in range(40):
+        counts = np.array([occurrences(own[block]) for own in cells])
+        expected = sharing(counts.sum(axis=0), (counts**2).sum(axis=0))
+        np.testing.assert_array_equal(summary.sharing(block), expected)
+        known += counts.sum(axis=0)
+    assert np.array_equal(summary.used_features, np.flatnonzero(known))
+    assert summary.weight == 2000
 
 
 def test_rows_without_features_count():

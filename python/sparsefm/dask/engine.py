@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import cloudpickle
 
-from sparsefm.distributed.parts import FAN_IN, Assemble, Cell, Cut
+from sparsefm.distributed.parts import FAN_IN, Assemble, Cell, Cut, OfCells
 
 T = TypeVar("T")
 
@@ -35,12 +35,12 @@ class DaskCells:
         self._client, self._futures, self._blocks = client, by_partition, blocks
 
     def reduce(
-        self, each: Callable[[Cell], T], join: Callable[[Sequence[T]], T], block: int
+        self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: Collection[int]
     ) -> T | None:
-        """Return the joined results of the cells of a block; None if it has none."""
+        """Return the joined results of the partitions; None if there are none."""
         pairs = zip(self._futures, self._blocks, strict=True)
-        present = [future for future, blocks in pairs if block in blocks]
-        found: T | None = _reduced(self._client, _of_cell, each, present, join, block)
+        present = [future for future, known in pairs if not known.isdisjoint(blocks)]
+        found: T | None = _reduced(self._client, _of_cells, each, present, join, blocks)
         return found
 
     def release(self) -> None:
@@ -128,8 +128,8 @@ def _of_table(each: Callable[[Any], T], table: Any) -> T:
     return each(table)
 
 
-def _of_cell(each: Callable[[Cell], T], cells: dict[int, Cell], block: int) -> T:
-    return each(cells[block])
+def _of_cells(each: OfCells[T], cells: dict[int, Cell], blocks: Collection[int]) -> T:
+    return each([cells[block] for block in sorted(cells) if block in blocks])
 
 
 def _cut(cut: Cut, table: Any) -> dict[int, list[bytes]]:

@@ -13,6 +13,8 @@ from sparsefm.distributed.parts import VALIDATION, Cell, Cells, LocalCells
 from sparsefm.distributed.rounds import Round
 from sparsefm.distributed.summary import Summary
 
+BLOCKS_AT_ONCE = 16  # that are summarised: each is held
+
 
 class Engine:
     """Runs work where the rows are, and joins what comes of it, in the order of the partitions.
@@ -32,19 +34,22 @@ class Engine:
 
     def summarise(self) -> Summary:
         """Return the summary of all training rows."""
-        each = partial(_summary, n_blocks=self._n_blocks)
-        found = [self._cells.reduce(each, _summaries, block) for block in range(self._n_blocks)]
+        each = partial(_summary, self._n_blocks)
+        found = [
+            self._cells.reduce(each, _summaries, range(begin, begin + BLOCKS_AT_ONCE))
+            for begin in range(0, self._n_blocks, BLOCKS_AT_ONCE)
+        ]
         return _summaries([one for one in found if one is not None])
 
     def train(self, work: Round, block: int) -> Change:
         """Return the joined change of the partitions that have rows in a block."""
-        change = self._cells.reduce(partial(_change, work), join, block)
+        change = self._cells.reduce(partial(_change, work), join, [block])
         assert change is not None
         return change
 
     def evaluate(self, measure: Callable[[Dataset], Any]) -> list[Any]:
         """Return what a function says of the validation rows of each partition that has some."""
-        return self._cells.reduce(partial(_measured, measure), _lists, VALIDATION) or []
+        return self._cells.reduce(partial(_measured, measure), _lists, [VALIDATION]) or []
 
 
 def in_process(
@@ -68,9 +73,10 @@ def in_process(
     return Engine(LocalCells(found, len(cells)), len(cells[0]))
 
 
-def _summary(cell: Cell, n_blocks: int) -> Summary:
+def _summary(n_blocks: int, cells: Sequence[Cell]) -> Summary:
     blocks: list[Dataset | None] = [None] * n_blocks
-    blocks[cell.block] = unpack(cell.rows)
+    for cell in cells:
+        blocks[cell.block] = unpack(cell.rows)
     return Summary.of(blocks)
 
 
@@ -78,12 +84,13 @@ def _summaries(parts: Sequence[Summary]) -> Summary:
     return reduce(Summary.joined, parts)
 
 
-def _change(work: Round, cell: Cell) -> Change:
+def _change(work: Round, cells: Sequence[Cell]) -> Change:
+    (cell,) = cells
     return work.run(unpack(cell.rows), cell.partition)
 
 
-def _measured(measure: Callable[[Dataset], Any], cell: Cell) -> list[Any]:
-    return [measure(unpack(cell.rows))]
+def _measured(measure: Callable[[Dataset], Any], cells: Sequence[Cell]) -> list[Any]:
+    return [measure(unpack(cell.rows)) for cell in cells]
 
 
 def _lists(parts: Sequence[list[Any]]) -> list[Any]:

@@ -42,7 +42,7 @@ from sparsefm.training.start import DEFAULT_SCALE
 from sparsefm.tuning.schedule import RATE_DECAY, StagedRate, stages_of
 from sparsefm.tuning.search import DEFAULT_EPOCHS, Choice
 
-ROWS_OF_A_ROUND = 100  # of a partition, at least: with fewer, it sees too little of what it does
+LEAST_ROWS = 1600  # of a partition: with fewer, it sees too little of what it does
 
 
 def fit(
@@ -66,8 +66,8 @@ def fit(
     columns : Columns
     rounds : Rounds, optional
     n_partitions : int
-        By how many the rows are divided, or fewer if that leaves a partition less than 100 rows a
-        round. The result depends on it, not on who works on them.
+        By how many the rows are divided, or fewer if that leaves a partition less than 1,600 rows.
+        The result depends on it, not on who works on them.
     resume : str or path-like, optional
         See `FMRegressor.fit`; a checkpoint of the same rows, partitions and rounds.
 
@@ -76,7 +76,7 @@ def fit(
     FMRegressor or FMClassifier
         The estimator, fitted.
     """
-    rounds = Rounds() if rounds is None else rounds
+    rounds = rounds or Rounds()
     fitted = _unfitted(estimator)
     _Fit(fitted, tables, columns, rounds, n_partitions).run(resume)
     stale = vars(estimator).keys() - vars(fitted).keys()
@@ -122,8 +122,9 @@ class _Fit:
         owner._sample = sample_of(known.X, known.rows, None)
         chosen = self._hyperparameters(choice)
         stages = stages_of(owner.epochs or DEFAULT_EPOCHS) if choice is None else choice.stages
-        most = counts.n_rows // (ROWS_OF_A_ROUND * self.rounds.per_epoch)
-        n_partitions = min(self.n_partitions, max(most, 1))
+        n_partitions = min(self.n_partitions, max(counts.n_rows // LEAST_ROWS, 1))
+        self.rounds = self.rounds.chosen_for(counts.n_rows, n_partitions)
+        assert self.rounds.per_epoch is not None
         cut = Cut(encoder, n_partitions, self.rounds.per_epoch)
         cells = self.tables.divide(cut, assemble, n_partitions)
         try:
@@ -244,6 +245,7 @@ class _Fit:
     # --- training ---------------------------------------------------------------------------------
 
     def _train(self, cells: Cells, chosen: Hyperparameters, stages: Sequence[int]) -> None:
+        assert self.rounds.per_epoch is not None
         owner, engine = self.estimator, Engine(cells, self.rounds.per_epoch)
         summary = engine.summarise()
         learner = Learner.begin(chosen, owner._loss, summary, owner._seed())

@@ -38,7 +38,7 @@ def along(values: Array, array: Array) -> Array:
     return values.reshape(-1, *[1] * (array.ndim - 1))
 
 
-def refresh(state: State | ClassState, features: npt.NDArray[np.int64]) -> None:
-    """Make what a state keeps of its factors right, after those of some features changed."""
+def refresh(state: State | ClassState, features: npt.NDArray[np.int64] | None = None) -> None:
+    """Make what a state keeps of its factors right, after those of all or some features changed."""
     if isinstance(state, State):
         state.refresh_norms(features)

@@ -7,7 +7,8 @@ how often it had to be done. So all work must be a function of its arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -35,6 +36,8 @@ class Cell(NamedTuple):
 
 VALIDATION = -1
 
+OfCells = Callable[[Sequence[Cell]], T]
+
 Cut = Callable[[Any], Iterable[tuple[int, bytes]]]
 Assemble = Callable[[int, Sequence[bytes]], Iterable[Cell]]
 
@@ -50,11 +53,13 @@ class Cells(Protocol):
     n_partitions: int
 
     def reduce(
-        self, each: Callable[[Cell], T], join: Callable[[Sequence[T]], T], block: int
+        self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: Collection[int]
     ) -> T | None:
-        """Return the joined results of the cells of a block, see `in_tree`; None if it has none.
+        """Return the joined results of the partitions, see `in_tree`; None if there are none.
 
-        Results are in the order of the partitions. All of these can be pickled by the engine.
+        Work is given the cells of a partition that are of some blocks, in their order. Results are
+        in the order of the partitions that have such cells. All of these can be pickled by the
+        engine.
         """
 
     def release(self) -> None:
@@ -108,10 +113,11 @@ class LocalCells:
         self._cells = sorted(cells, key=lambda cell: cell[:2])
 
     def reduce(
-        self, each: Callable[[Cell], T], join: Callable[[Sequence[T]], T], block: int
+        self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: Collection[int]
     ) -> T | None:
-        """Return the joined results of the cells of a block; None if it has none."""
-        results = [each(cell) for cell in self._cells if cell.block == block]
+        """Return the joined results of the partitions; None if there are none."""
+        taken = [cell for cell in self._cells if cell.block in blocks]
+        results = [each(list(own)) for _, own in groupby(taken, lambda cell: cell.partition)]
         return in_tree(results, join) if results else None
 
     def release(self) -> None:

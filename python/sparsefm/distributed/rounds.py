@@ -35,6 +35,7 @@ from sparsefm.training.trainer import run_epoch
 
 Array = npt.NDArray[Any]
 Counts = npt.NDArray[np.float64]
+Features = npt.NDArray[np.int64]
 
 
 def occurrences(dataset: Dataset) -> Counts:
@@ -82,24 +83,22 @@ class Round:
     def run(self, dataset: Dataset, partition: int) -> Change:
         """Train on the rows that a partition has for this round; return what they change."""
         features = dataset.used_features
-        units = np.sqrt(self.sharing, dtype=np.float64).astype(dataset.dtype)
-        of_these = units[features]
-        learner = self.learner.copy()
+        times = self.sharing[features]
+        units = np.sqrt(times, dtype=np.float64).astype(dataset.dtype)
+        own, learner = _of(dataset, features, units), self.learner.copy(features)
         for state in learner.states:
             for part in of_features(state):
-                part[features, 0] /= along(of_these, part[:, 0])
-            refresh(state, features)
+                part[:, 0] /= along(units, part[:, 0])
+            refresh(state)
         before = [state.copy() for state in learner.states]
-        losses, steps = self._train(learner, _with_units(dataset, units), partition)
-        counts = occurrences(dataset)[features]
+        losses, steps = self._train(learner, own, times, partition)
+        counts = occurrences(own)
         of_outputs, shared = [], []
         for state, old in zip(learner.states, before, strict=True):
-            parts = [
-                now[features] - then[features]
-                for now, then in zip(of_features(state), of_features(old), strict=True)
-            ]
+            pairs = zip(of_features(state), of_features(old), strict=True)
+            parts = [now - then for now, then in pairs]
             for part in parts:
-                part[:, 0] *= along(of_these, part[:, 0])
+                part[:, 0] *= along(units, part[:, 0])
                 part *= along(counts.astype(part.dtype), part)
             of_outputs.append(parts)
             rows = dataset.dtype.type(len(dataset.rows))
@@ -109,11 +108,13 @@ class Round:
         n_rows = len(dataset.rows)
         return Change(features, counts, of_outputs, n_rows, shared, losses * weight, weight, steps)
 
-    def _train(self, learner: Learner, dataset: Dataset, partition: int) -> tuple[Counts, int]:
+    def _train(
+        self, learner: Learner, dataset: Dataset, times: Array, partition: int
+    ) -> tuple[Counts, int]:
         """Make a step for each batch; return the mean losses and the number of steps."""
         plan = new_planner(learner.seed, self.threads).plan(dataset, self.batch_size)
         trainers = learner.trainers(self.threads, dataset.fields)
-        times = self.sharing.astype(dataset.dtype)
+        times = times.astype(dataset.dtype)
         for trainer in trainers:
             of_all = trainer.optimizer
             factors = of_all.l2_factors if trainer.penalties is None else trainer.penalties
@@ -124,10 +125,15 @@ class Round:
         return np.array(run_epoch(trainers, plan, targets, random)), plan.n_batches
 
 
-def _with_units(dataset: Dataset, units: Array) -> Dataset:
-    """Return rows whose values are multiplied by the units of their features."""
+def _of(dataset: Dataset, features: Features, units: Array) -> Dataset:
+    """Return rows with the features that they have alone, and values multiplied by their units."""
     X = dataset.X
-    values = units[X.indices[: X.n_nonzeros]]
+    places = np.zeros(X.n_features, X.indices.dtype)
+    places[features] = np.arange(len(features))
+    indices = places[X.indices[: X.n_nonzeros]]
+    values = units[indices]
     if X.values is not None:
         values *= X.values[: X.n_nonzeros]
-    return replace(dataset, X=_core.Csr(X.indptr, X.indices, values, X.n_features, "rows"))
+    own = _core.Csr(X.indptr, indices, values, len(features), "rows")
+    fields = None if dataset.fields is None else dataset.fields[features]
+    return replace(dataset, X=own, fields=fields)

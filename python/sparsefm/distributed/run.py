@@ -91,8 +91,8 @@ class DistributedRun(Run):
         model: Callable[[], Any],
     ) -> None:
         super().__init__(model)
-        if summary.counts.shape[0] != rounds.per_epoch:
-            blocks = summary.counts.shape[0]
+        blocks = len(summary.rows)
+        if blocks != rounds.per_epoch:
             raise ValueError(f"rows have {blocks} blocks, but an epoch {rounds.per_epoch} rounds")
         solver = learner.hyperparameters.solver
         if not isinstance(solver, AdaGrad):
@@ -137,7 +137,7 @@ class DistributedRun(Run):
 
     def _run_epoch(self) -> float:
         """Run the rounds of an epoch; return the training loss, summed over the outputs."""
-        learner, blocks = self._learner, self._rounds.per_epoch
+        learner, blocks = self._learner, len(self._summary.rows)
         first = (self.epoch - 1) * blocks
         total, weight = 0.0, 0.0
         for place, block in enumerate(stream(learner.seed, "blocks", first).permutation(blocks)):

@@ -24,7 +24,7 @@ class Summary:
     dtype : dtype
         Type of the arithmetic.
     fields : ndarray of int32, shape (d,), or None
-    counts, squares : csr_matrix of shape (blocks, d)
+    counts, squares : csr_matrix of float32, shape (blocks, d)
         Sums over the partitions: how many rows of a block have each feature, and the squares.
     rows : ndarray of int64, shape (blocks,)
     weight : float
@@ -58,6 +58,7 @@ class Summary:
         counts = sp.vstack(
             [nothing if one is None else sp.csr_matrix(occurrences(one)[None]) for one in blocks],
             format="csr",
+            dtype=np.float32,  # they are the most that the driver has to hold, but for the model
         )
         fields = np.zeros(0, np.int32) if first.fields is None else first.fields
         with_pairs = np.zeros(int(fields.max(initial=-1)) + 1, bool)

@@ -58,9 +58,9 @@ class MappedLearner(Learner):
         """Return this model with the features of a dataset; new ones start at zero."""
         return self.plain().grown(dataset)
 
-    def copy(self) -> Learner:
-        """Return a copy with parameters of its own."""
-        return self.plain().copy()
+    def copy(self, features: Any = slice(None)) -> Learner:
+        """Return a copy of all features or some, with parameters of its own."""
+        return self.plain().copy(features)
 
     @property
     def n_features(self) -> int:

@@ -10,15 +10,24 @@ from __future__ import annotations
 
 import pickle
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import cached_property
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 from uuid import uuid4
 
 from pyspark import StorageLevel, TaskContext
 from pyspark.sql.functions import col, lit
 
-from sparsefm.distributed.parts import FAN_IN, Assemble, Cell, Cut, in_tree
+from sparsefm.distributed.parts import (
+    FAN_IN,
+    Assemble,
+    Cell,
+    Cut,
+    OfCells,
+    in_tree,
+)
 from sparsefm.spark.sending import Failure, Sent, attempt, attempts, check, packed
 from sparsefm.spark.slots import slots
 
@@ -136,11 +145,11 @@ class SparkCells:
     def __init__(self, frame: Any, n_partitions: int, sent: Sent) -> None:
         self.n_partitions = n_partitions
         self._frame, self._sent = frame.persist(StorageLevel.MEMORY_AND_DISK), sent
-        self._partitions = defaultdict(list)
+        self._blocks = defaultdict(list)
         try:
             for row in self._frame.select("partition", "block").collect():
-                self._partitions[row.block].append(row.partition)
-            if FAILED in self._partitions:
+                self._blocks[row.block].append(row.partition)
+            if FAILED in self._blocks:
                 failed = self._frame.filter(col("block") == FAILED).first()
                 check(pickle.loads(failed.payload))
         except BaseException:
@@ -148,19 +157,20 @@ class SparkCells:
             raise
 
     def reduce(
-        self, each: Callable[[Cell], T], join: Callable[[Sequence[T]], T], block: int
+        self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: Collection[int]
     ) -> T | None:
-        """Return the joined results of the cells of a block; None if it has none."""
+        """Return the joined results of the partitions; None if there are none."""
 
         def work(batches: Batches) -> Rows:
             function, _ = sent.get()
-            for cell in _rows(batches):
-                yield places[cell[0]], attempt(function, Cell(*cell))
+            for partition, own in groupby(sorted(_rows(batches)), itemgetter(0)):
+                yield places[partition], attempt(function, [Cell(*cell) for cell in own])
 
-        present = sorted(self._partitions.get(block, ()))
+        asked = [self._blocks.get(block, []) for block in blocks]
+        present = sorted({partition for own in asked for partition in own})
         places = {partition: place for place, partition in enumerate(present)}
         sent = Sent((each, join), self._frame.sparkSession.sparkContext)
-        own = self._frame.filter(col("block") == block)
+        own = self._frame.filter(col("block").isin(list(blocks)))
         found: T | None = _reduced(own, work, sent, len(places))
         return found
 

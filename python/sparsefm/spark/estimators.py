@@ -29,7 +29,7 @@ class SparkFM(ColumnParams, TrainingParams, Estimator, MLReadable, MLWritable): 
 
     def __init__(self, **given: Any) -> None:
         super().__init__()
-        self._setDefault(numPartitions=None, roundsPerEpoch=Rounds().per_epoch, resume=None)
+        self._setDefault(numPartitions=None, roundsPerEpoch=None, resume=None)
         for name, value in self._settings.items():
             self._setDefault(**{name: value})
         self.setParams(**given)
@@ -107,8 +107,9 @@ class SparkFMRegressor(SparkFM):
         Into how many partitions the rows are divided, one task each. The model depends on it, but
         not on the partitions of the DataFrame, nor on how many executors there are. Default: the
         cores of the cluster, `SparkContext.defaultParallelism`.
-    roundsPerEpoch : int
-        How often in an epoch the partitions join what they learned. Default: 16.
+    roundsPerEpoch : int, optional
+        How often in an epoch the partitions join what they learned. Default: 16 times the number
+        of partitions, at most 256, and less if a partition would have less than 32 rows in a round.
     resume : str, optional
         A file of a `Checkpoint` on the driver: see `FMRegressor.fit`.
     **settings

@@ -111,8 +111,8 @@ class TrainingParams(HasLabelCol, HasWeightCol, HasValidationIndicatorCol):  # t
     roundsPerEpoch: Any = Param(  # noqa: N815
         Params._dummy(),
         "roundsPerEpoch",
-        "how often in an epoch the partitions join what they learned",
-        TypeConverters.toInt,
+        "how often in an epoch the partitions join what they learned; None: 16 times for each "
+        "partition, at most 256",
     )
     resume: Any = Param(
         Params._dummy(),
@@ -144,8 +144,8 @@ class TrainingParams(HasLabelCol, HasWeightCol, HasValidationIndicatorCol):  # t
         """Return into how many partitions the rows are divided; None: as there are cores."""
         return self.getOrDefault("numPartitions")  # type: ignore[no-any-return]
 
-    def getRoundsPerEpoch(self) -> int:
-        """Return how often in an epoch the partitions join what they learned."""
+    def getRoundsPerEpoch(self) -> int | None:
+        """Return how often in an epoch the partitions join what they learned; None: chosen."""
         return self.getOrDefault("roundsPerEpoch")  # type: ignore[no-any-return]
 
 

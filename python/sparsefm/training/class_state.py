@@ -193,9 +193,9 @@ class ClassState:
         """Restore what `parts` returned."""
         self.bias[:], self.vectors[:], self.blocks[features] = parts
 
-    def copy(self) -> ClassState:
-        """Return a copy with the same alignment."""
-        return _copied(self.bias, self.vectors, self.blocks, self.rank)
+    def copy(self, features: Any = slice(None)) -> ClassState:
+        """Return a copy of all features or some, with the same alignment."""
+        return _copied(self.bias, self.vectors, self.blocks[features], self.rank)
 
     def assign(self, other: Any) -> None:
         """Copy the numbers of a state of the same shape."""

@@ -150,9 +150,10 @@ class FieldAwareState(State):
         blocks = self.fields, len(self.within), padded(self.rank)
         return _core.Trainer(*settings, *arrays, threads, blocks=blocks)
 
-    def copy(self) -> FieldAwareState:
-        """Return a copy with the same alignment."""
-        return FieldAwareState._joined(super().copy(), self.rank, self.fields, self.within)
+    def copy(self, features: Any = slice(None)) -> FieldAwareState:
+        """Return a copy of all features or some, with the same alignment."""
+        plain, fields = super().copy(features), self.fields[features]
+        return FieldAwareState._joined(plain, self.rank, fields, self.within)
 
     def grown(self, n_features: int, optimizer: Optimizer) -> FieldAwareState:
         """Return a state with more features, which are of no field yet; see `with_fields`."""

@@ -134,9 +134,10 @@ class FieldState(State):
         super().put_back(features, parts[:3])
         self.blocks[:] = parts[3]
 
-    def copy(self) -> FieldState:
-        """Return a copy with the same alignment."""
-        return FieldState._joined(super().copy(), self.fields, self.blocks.copy(), self.learned)
+    def copy(self, features: Any = slice(None)) -> FieldState:
+        """Return a copy of all features or some, with the same alignment."""
+        plain, fields = super().copy(features), self.fields[features]
+        return FieldState._joined(plain, fields, self.blocks.copy(), self.learned)
 
     def assign(self, other: Any) -> None:
         """Copy the numbers of a state of the same shape."""

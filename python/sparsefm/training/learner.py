@@ -182,9 +182,9 @@ class Learner:
             states.append(grown)
         return replace(self, states=states)
 
-    def copy(self) -> Learner:
-        """Return a copy with parameters of its own."""
-        return replace(self, states=[state.copy() for state in self.states])
+    def copy(self, features: Any = slice(None)) -> Learner:
+        """Return a copy of all features or some, with parameters of its own."""
+        return replace(self, states=[state.copy(features) for state in self.states])
 
     @contextmanager
     def learning(self, features: Features) -> Iterator[Learner]:

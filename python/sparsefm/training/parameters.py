@@ -181,9 +181,9 @@ class State:
         """Restore what `parts` returned."""
         self.bias[:], self.scalars[features], self.factors[features] = parts
 
-    def copy(self) -> "State":
-        """Return a copy with the same alignment."""
-        return _copied(self.bias, self.scalars, self.factors, self.rank)
+    def copy(self, features: Any = slice(None)) -> "State":
+        """Return a copy of all features or some, with the same alignment."""
+        return _copied(self.bias, self.scalars[features], self.factors[features], self.rank)
 
     def assign(self, other: Any) -> None:
         """Copy the numbers of a state of the same shape."""
