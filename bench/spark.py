@@ -1,7 +1,7 @@
 """Spark's own factorization machines beside ours, in one session on this machine's cores.
 
-Both train on one column of sparse vectors, kept in memory. A trainer's epoch is the seconds of
-several epochs less those of one, divided by their difference: what is done once is reported as such.
+Both train on one column of sparse vectors, kept in memory. The seconds of an epoch come from fits
+of few and of more epochs; the rest is what is done once.
 """
 
 import os
@@ -122,7 +122,10 @@ def measure(train: Any, repeats: int) -> dict[str, tuple[float, float]]:
             epoch = (long - short) / (many - few)
             runs[name].append((epoch, short - few * epoch))
     return {
-        name: (statistics.median(one[0] for one in found), statistics.median(one[1] for one in found))
+        name: (
+            statistics.median(one[0] for one in found),
+            statistics.median(one[1] for one in found),
+        )
         for name, found in runs.items()
     }
 
@@ -161,5 +164,9 @@ def spark(rows: int, repeats: int, quick: bool) -> None:
         for name, (epoch, once) in costs.items()
     ]
     header = ["", "s an epoch", "µs a row", "s once", "best log loss"]
-    show(f"Spark {running.version}: {rows:,} rows x 39, {FEATURES:,} features, rank {RANK}", header, table)
+    show(
+        f"Spark {running.version}: {rows:,} rows x 39, {FEATURES:,} features, rank {RANK}",
+        header,
+        table,
+    )
     running.stop()

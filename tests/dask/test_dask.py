@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 import sparsefm as fm
-from sparsefm.distributed import fitting
+from sparsefm.distributed import settings
 from sparsefm.distributed.columns import Columns
 from sparsefm.distributed.fitting import fit
 from sparsefm.distributed.parts import LocalTables
@@ -33,7 +33,7 @@ OWN = {"n_partitions": 3, "rounds": Rounds(per_epoch=2)}
 
 @pytest.fixture(autouse=True)
 def _few_rows_are_enough(monkeypatch):
-    monkeypatch.setattr(fitting, "LEAST_ROWS", 1)
+    monkeypatch.setattr(settings, "LEAST_ROWS", 1)
 
 
 @pytest.fixture(scope="module")

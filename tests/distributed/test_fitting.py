@@ -14,7 +14,7 @@ from sklearn.base import clone
 from tables_in_parts import FEATURES, pa, parts_of, table
 
 import sparsefm as fm
-from sparsefm.distributed import fitting
+from sparsefm.distributed import fitting, settings
 from sparsefm.distributed import sample as sample_module
 from sparsefm.distributed.columns import Columns, as_vectors
 from sparsefm.distributed.fitting import fit
@@ -29,15 +29,13 @@ COLUMNS = Columns(FEATURES, "y", validation="v")
 
 @pytest.fixture(autouse=True)
 def _few_rows_are_enough(monkeypatch):
-    monkeypatch.setattr(fitting, "LEAST_ROWS", 1)
+    monkeypatch.setattr(settings, "LEAST_ROWS", 1)
 
 
 def fitted(estimator, whole, columns, sizes=(400,), n_partitions=3, rounds=4, resume=None):
     tables = LocalTables(parts_of(whole, sizes))
-    settings = Rounds(per_epoch=rounds)
-    return fit(
-        estimator, tables, columns, rounds=settings, n_partitions=n_partitions, resume=resume
-    )
+    chosen = Rounds(per_epoch=rounds)
+    return fit(estimator, tables, columns, rounds=chosen, n_partitions=n_partitions, resume=resume)
 
 
 @pytest.mark.parametrize("sizes", [[400], [1, 0, 150, 249], [40] * 10])
@@ -201,13 +199,13 @@ def test_goes_on_from_a_checkpoint(tmp_path, brief_search):
 
 KILLED = """
 import os, signal, sys
-from test_fitting import COLUMNS, FAST, fitted, fitting, fm, table
+from test_fitting import COLUMNS, FAST, fitted, fm, settings, table
 
 def kill(epoch):
     if epoch.epoch == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 
-fitting.LEAST_ROWS = 1
+settings.LEAST_ROWS = 1
 callbacks = [fm.Checkpoint(sys.argv[1]), kill]
 fitted(fm.FMRegressor(**FAST, random_state=0, callbacks=callbacks), table(), COLUMNS)
 """

@@ -13,7 +13,7 @@ from sparsefm.distributed.changes import join
 from sparsefm.distributed.dividing import divide
 from sparsefm.distributed.outer import OuterStep
 from sparsefm.distributed.rounds import Round, occurrences, sharing
-from sparsefm.distributed.settings import Rounds
+from sparsefm.distributed.settings import Rounds, partitions_for
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.random import stream
@@ -211,10 +211,31 @@ def test_settings_are_checked(given, named):
 
 @pytest.mark.parametrize(
     ("rows", "partitions", "chosen"),
-    [(10**6, 2, 32), (10**6, 8, 128), (10**6, 32, 256), (10**5, 32, 97), (10, 1, 1), (1600, 1, 16)],
+    [
+        (10**6, 1, 1),
+        (10**6, 2, 32),
+        (10**6, 8, 224),
+        (10**6, 32, 512),
+        (10**5, 32, 195),
+        (10, 2, 1),
+    ],
 )
 def test_rounds_grow_with_the_partitions(rows, partitions, chosen):
-    assert Rounds(outer_momentum=0.1).chosen_for(rows, partitions) == Rounds(
-        per_epoch=chosen, outer_momentum=0.1
-    )
+    rounds = Rounds(outer_momentum=0.1).chosen_for(rows, partitions)
+    assert rounds == Rounds(per_epoch=chosen, outer_momentum=0.1)
     assert Rounds(per_epoch=5).chosen_for(rows, partitions) == Rounds(per_epoch=5)
+
+
+@pytest.mark.parametrize(
+    ("rows", "asked", "workers", "chosen"),
+    [
+        (10**5, None, 8, 1),
+        (10**7, None, 8, 8),
+        (3 * 10**6, None, 8, 3),
+        (10**5, 8, 2, 8),
+        (3200, 8, 2, 2),
+        (0, 8, 2, 1),
+    ],
+)
+def test_few_rows_stay_together(rows, asked, workers, chosen):
+    assert partitions_for(rows, asked, workers) == chosen

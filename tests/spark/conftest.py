@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="module", autouse=True)
 def _few_rows_are_enough():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sparsefm.distributed.fitting.LEAST_ROWS", 1)
+        patch.setattr("sparsefm.distributed.settings.LEAST_ROWS", 1)
         yield
 
 

@@ -103,6 +103,8 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
         self
         """
         client = _client()
+        if self.n_partitions is not None:
+            check_integer(self.n_partitions, "n_partitions", 1)
         held_out = _pair(eval_set)
         weighted = sample_weight is not None or (held_out is not None and held_out[2] is not None)
         parts = delayed_tables(X, y, sample_weight, weighted=weighted, is_validation=False)
@@ -116,15 +118,11 @@ class DaskEstimator(BaseEstimator):  # type: ignore[misc]
             tables,
             columns,
             rounds=self.rounds,
-            n_partitions=self._partitions(client),
+            n_partitions=self.n_partitions,
+            n_workers=int(sum(client.nthreads().values())),
             resume=resume,
         )
         return self
-
-    def _partitions(self, client: Any) -> int:
-        if self.n_partitions is not None:
-            return check_integer(self.n_partitions, "n_partitions", 1)
-        return max(int(sum(client.nthreads().values())), 1)
 
     # --- prediction -----------------------------------------------------------------------------
 
@@ -182,7 +180,8 @@ class DaskFMRegressor(DaskEstimator):
     ----------
     n_partitions : int, optional
         By how many the rows are divided. The same number gives the same model, to the bit, whatever
-        the workers are. Default: as many as the workers have threads.
+        the workers are. Default: as many as the workers have threads, or fewer if that leaves a
+        partition less than a million rows.
     rounds : Rounds, optional
         How often partitions join what they learned.
     **settings

@@ -23,7 +23,7 @@ from sparsefm.distributed.engine import Engine
 from sparsefm.distributed.parts import Cells, Tables
 from sparsefm.distributed.run import DistributedRun
 from sparsefm.distributed.sample import Sample
-from sparsefm.distributed.settings import Rounds
+from sparsefm.distributed.settings import Rounds, partitions_for
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.counted import fit_counted, fit_counted_matrix
 from sparsefm.encoding.settings import position_of
@@ -42,8 +42,6 @@ from sparsefm.training.start import DEFAULT_SCALE
 from sparsefm.tuning.schedule import RATE_DECAY, StagedRate, stages_of
 from sparsefm.tuning.search import DEFAULT_EPOCHS, Choice
 
-LEAST_ROWS = 1600  # of a partition: with fewer, it sees too little of what it does
-
 
 def fit(
     estimator: Any,
@@ -51,7 +49,8 @@ def fit(
     columns: Columns,
     *,
     rounds: Rounds | None = None,
-    n_partitions: int,
+    n_partitions: int | None = None,
+    n_workers: int = 1,
     resume: Any = None,
 ) -> Any:
     """Fit an estimator on the rows of tables.
@@ -65,9 +64,11 @@ def fit(
     tables : Tables
     columns : Columns
     rounds : Rounds, optional
-    n_partitions : int
+    n_partitions : int, optional
         By how many the rows are divided, or fewer if that leaves a partition less than 1,600 rows.
-        The result depends on it, not on who works on them.
+        The result depends on it, not on who works on them. Default: one for each worker, or fewer
+        if that leaves a partition less than a million rows.
+    n_workers : int
     resume : str or path-like, optional
         See `FMRegressor.fit`; a checkpoint of the same rows, partitions and rounds.
 
@@ -78,7 +79,8 @@ def fit(
     """
     rounds = rounds or Rounds()
     fitted = _unfitted(estimator)
-    _Fit(fitted, tables, columns, rounds, n_partitions).run(resume)
+    divided = partial(partitions_for, n_partitions=n_partitions, n_workers=n_workers)
+    _Fit(fitted, tables, columns, rounds, divided).run(resume)
     stale = vars(estimator).keys() - vars(fitted).keys()
     vars(estimator).update(vars(fitted))
     for name in stale:  # what an earlier fit left
@@ -90,12 +92,17 @@ class _Fit:
     """A fit, in the order of its steps."""
 
     def __init__(
-        self, estimator: Any, tables: Tables, columns: Columns, rounds: Rounds, n_partitions: int
+        self,
+        estimator: Any,
+        tables: Tables,
+        columns: Columns,
+        rounds: Rounds,
+        partitions_of: Callable[[int], int],
     ) -> None:
         self.given = check_parameters(estimator)
         _refuse(estimator)
         self.estimator, self.tables, self.columns = estimator, tables, columns
-        self.rounds, self.n_partitions = rounds, n_partitions
+        self.rounds, self.partitions_of = rounds, partitions_of
 
     def run(self, resume: Any) -> None:
         """Run all steps; the estimator is fitted then."""
@@ -122,7 +129,7 @@ class _Fit:
         owner._sample = sample_of(known.X, known.rows, None)
         chosen = self._hyperparameters(choice)
         stages = stages_of(owner.epochs or DEFAULT_EPOCHS) if choice is None else choice.stages
-        n_partitions = min(self.n_partitions, max(counts.n_rows // LEAST_ROWS, 1))
+        n_partitions = self.partitions_of(counts.n_rows)
         self.rounds = self.rounds.chosen_for(counts.n_rows, n_partitions)
         assert self.rounds.per_epoch is not None
         cut = Cut(encoder, n_partitions, self.rounds.per_epoch)

@@ -1,12 +1,22 @@
-"""How partitions train together."""
+"""How many partitions there are, and how they train together."""
 
 from dataclasses import dataclass, replace
 
 from sparsefm.data.validation import check_integer, check_real
 
-ROUNDS_OF_A_PARTITION = 16  # rounds of an epoch, for each partition that there is
-MOST_ROUNDS = 256
-ROWS_OF_A_ROUND = 32  # of a partition, at least
+LEAST_ROWS = 1600  # of a partition: with fewer, it sees too little of what it does
+MANY_ROWS = 1_000_000  # of a partition: with fewer, rounds take longer than what they save
+
+ROUNDS_OF_A_PARTITION = 32  # of an epoch, for each partition but one
+MOST_ROUNDS = 512
+ROWS_OF_A_ROUND = 16  # of a partition, at least: a batch
+
+
+def partitions_for(n_rows: int, n_partitions: int | None, n_workers: int) -> int:
+    """Return by how many the rows are divided: as many as asked for, or as there are workers."""
+    if n_partitions is None:
+        return max(1, min(n_workers, n_rows // MANY_ROWS))
+    return max(1, min(n_partitions, n_rows // LEAST_ROWS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +28,9 @@ class Rounds:
     per_epoch : int, optional
         Number of rounds of an epoch. In a round each partition trains on a part of its rows, from
         parameters that all share; then their changes are joined. More rounds come closer to
-        training on one machine, and cost more messages. Default: 16 times the number of
-        partitions, at most 256, and less if a partition would have less than 32 rows in a round.
+        training on one machine, and cost more messages. Default: 32 for each partition but the
+        first, at most 512, and less if a partition would have less than 16 rows in a round; one if
+        there is one partition.
     outer_learning_rate : float
         The joined change of parameters is multiplied by this.
     outer_momentum : float
@@ -41,12 +52,14 @@ class Rounds:
     def chosen_for(self, n_rows: int, n_partitions: int) -> "Rounds":
         """Return these settings, with a number of rounds if it is left open.
 
-        The rows that a partition trains on in a round are fewer than all, so its changes are
-        noisier, the more so the more partitions there are; and only their mean over the partitions
-        is less noisy. A factor's noise within a round must be small beside the factor. It is
-        proportional to the root of partitions / rounds, so the rounds grow with the partitions.
+        A partition trains on a part of the round's rows, as if it were all of them, so its
+        parameters are noisier than those of one machine; only the mean over the partitions is not.
+        Factors are multiplied with each other, so the noise within a round has to be small beside
+        them. What there is more of it than on one machine has a variance proportional to
+        (partitions - 1) / rounds.
         """
         if self.per_epoch is not None:
             return self
         most = min(MOST_ROUNDS, n_rows // (n_partitions * ROWS_OF_A_ROUND))
-        return replace(self, per_epoch=max(1, min(ROUNDS_OF_A_PARTITION * n_partitions, most)))
+        wanted = ROUNDS_OF_A_PARTITION * (n_partitions - 1)
+        return replace(self, per_epoch=max(1, min(wanted, most)))

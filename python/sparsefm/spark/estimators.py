@@ -55,9 +55,8 @@ class SparkFM(ColumnParams, TrainingParams, Estimator, MLReadable, MLWritable): 
         )
         used = [*names, *filter(None, (columns.target, columns.weight, columns.validation))]
         n_partitions = self.getNumPartitions()
-        if n_partitions is None:
-            n_partitions = frame.sparkSession.sparkContext.defaultParallelism
-        check_integer(n_partitions, "numPartitions", 1)
+        if n_partitions is not None:
+            check_integer(n_partitions, "numPartitions", 1)
         estimator = self._plain(**{name: self.getOrDefault(name) for name in self._settings})
         tables = SparkTables(
             frame.select(*plain(frame, used)), keep=frame.storageLevel == StorageLevel.NONE
@@ -69,6 +68,7 @@ class SparkFM(ColumnParams, TrainingParams, Estimator, MLReadable, MLWritable): 
                 columns,
                 rounds=Rounds(per_epoch=self.getRoundsPerEpoch()),
                 n_partitions=n_partitions,
+                n_workers=frame.sparkSession.sparkContext.defaultParallelism,
                 resume=self.getOrDefault("resume"),
             )
         finally:
@@ -106,10 +106,11 @@ class SparkFMRegressor(SparkFM):
     numPartitions : int, optional
         Into how many partitions the rows are divided, one task each. The model depends on it, but
         not on the partitions of the DataFrame, nor on how many executors there are. Default: the
-        cores of the cluster, `SparkContext.defaultParallelism`.
+        cores of the cluster, `SparkContext.defaultParallelism`, or fewer if that leaves a partition
+        less than a million rows.
     roundsPerEpoch : int, optional
-        How often in an epoch the partitions join what they learned. Default: 16 times the number
-        of partitions, at most 256, and less if a partition would have less than 32 rows in a round.
+        How often in an epoch the partitions join what they learned. Default: 32 times for each
+        partition but the first, at most 512; see `sparsefm.dask.Rounds`.
     resume : str, optional
         A file of a `Checkpoint` on the driver: see `FMRegressor.fit`.
     **settings

@@ -106,13 +106,13 @@ class TrainingParams(HasLabelCol, HasWeightCol, HasValidationIndicatorCol):  # t
         Params._dummy(),
         "numPartitions",
         "into how many partitions the rows are divided, on which the model depends; None: as many "
-        "as there are cores, spark.default.parallelism",
+        "as there are cores, spark.default.parallelism, or one for each million rows",
     )
     roundsPerEpoch: Any = Param(  # noqa: N815
         Params._dummy(),
         "roundsPerEpoch",
-        "how often in an epoch the partitions join what they learned; None: 16 times for each "
-        "partition, at most 256",
+        "how often in an epoch the partitions join what they learned; None: 32 times for each "
+        "partition but one, at most 512",
     )
     resume: Any = Param(
         Params._dummy(),
@@ -141,7 +141,7 @@ class TrainingParams(HasLabelCol, HasWeightCol, HasValidationIndicatorCol):  # t
         return self.setParams(roundsPerEpoch=value)
 
     def getNumPartitions(self) -> int | None:
-        """Return into how many partitions the rows are divided; None: as there are cores."""
+        """Return into how many partitions the rows are divided; None: chosen."""
         return self.getOrDefault("numPartitions")  # type: ignore[no-any-return]
 
     def getRoundsPerEpoch(self) -> int | None:
