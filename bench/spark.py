@@ -9,6 +9,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -19,9 +20,8 @@ from bench.table import show
 
 RANK, FEATURES = 16, 100_000
 TEST_ROWS = 20_000
-STEP_SIZES = (0.001, 0.01, 0.1)  # of MLlib, for which no one value suits all data
-TIMED = {"sparsefm": (1, 5), "MLlib": (2, 12)}  # epochs; one of MLlib is a step with all rows
-TRAINED = {"sparsefm": (1, 2), "MLlib": (10, 40)}
+STEP_SIZES = (0.001, 0.003, 0.01, 0.03)  # of MLlib, for which no one value suits all data
+STEPS = 20  # of MLlib: an epoch of its is one step with all rows
 
 
 def session() -> Any:
@@ -32,7 +32,7 @@ def session() -> Any:
     settings = {
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.memory": "6g",
+        "spark.driver.memory": "10g",
         "spark.driver.maxResultSize": "0",
         "spark.log.level": "OFF",
         "spark.ui.enabled": "false",
@@ -66,35 +66,34 @@ def frames(spark: Any, rows: int) -> tuple[Any, Any]:
     return frame(0, rows), frame(rows, rows + TEST_ROWS)
 
 
-def sides() -> dict[str, Callable[..., Any]]:
-    """Return for each trainer a function that makes an estimator of so many epochs."""
-    from pyspark.ml.classification import FMClassifier
-
+def ours(epochs: int, partitions: int) -> Any:
+    """Return an estimator; there is nothing to search for."""
     import sparsefm as fm
     from sparsefm.spark import SparkFMClassifier
 
-    def ours(epochs: int) -> Any:
-        return SparkFMClassifier(
-            labelCol="label",
-            featuresCol="features",
-            rank=RANK,
-            solver=fm.AdaGrad(),
-            epochs=epochs,
-            random_state=0,
-        )
+    settings = {"rank": RANK, "solver": fm.AdaGrad(), "search": None, "random_state": 0}
+    return SparkFMClassifier(
+        labelCol="label",
+        featuresCol="features",
+        numPartitions=partitions,
+        epochs=epochs,
+        **settings,
+    )
 
-    def mllib(epochs: int, step_size: float = 0.01) -> Any:
-        return FMClassifier(
-            labelCol="label",
-            featuresCol="features",
-            factorSize=RANK,
-            maxIter=epochs,
-            stepSize=step_size,
-            tol=0.0,
-            seed=0,
-        )
 
-    return {"sparsefm": ours, "MLlib": mllib}
+def mllib(epochs: int, step_size: float = STEP_SIZES[0]) -> Any:
+    """Return an estimator."""
+    from pyspark.ml.classification import FMClassifier
+
+    return FMClassifier(
+        labelCol="label",
+        featuresCol="features",
+        factorSize=RANK,
+        maxIter=epochs,
+        stepSize=step_size,
+        tol=0.0,
+        seed=0,
+    )
 
 
 def loss(model: Any, frame: Any) -> float:
@@ -111,62 +110,54 @@ def seconds(estimator: Any, frame: Any) -> float:
     return time.perf_counter() - start
 
 
-def measure(train: Any, repeats: int) -> dict[str, tuple[float, float]]:
-    """Return for each trainer the seconds of an epoch, and those of what is done once."""
-    makers = sides()
-    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in makers}
-    for _ in range(repeats):
-        for name, make in makers.items():
-            few, many = TIMED[name]
-            short, long = (seconds(make(epochs), train) for epochs in (few, many))
-            epoch = (long - short) / (many - few)
-            runs[name].append((epoch, short - few * epoch))
-    return {
-        name: (
-            statistics.median(one[0] for one in found),
-            statistics.median(one[1] for one in found),
-        )
-        for name, found in runs.items()
-    }
-
-
-def best_losses(train: Any, test: Any) -> dict[str, float]:
-    """Return the best log loss of each trainer, by epochs and, of MLlib, by step size."""
-    makers = sides()
-    tried = {
-        "sparsefm": [makers["sparsefm"](epochs) for epochs in TRAINED["sparsefm"]],
-        "MLlib": [
-            makers["MLlib"](epochs, step_size)
-            for epochs in TRAINED["MLlib"]
-            for step_size in STEP_SIZES
-        ],
-    }
-    return {
-        name: min(loss(estimator.fit(train), test) for estimator in estimators)
-        for name, estimators in tried.items()
-    }
+def costs(make: Callable[[int], Any], train: Any, few: int, many: int) -> tuple[float, float]:
+    """Return the seconds of an epoch, and those of what is done once."""
+    short, long = (seconds(make(epochs), train) for epochs in (few, many))
+    epoch = (long - short) / (many - few)
+    return epoch, short - few * epoch
 
 
 @click.command()
-@click.option("--rows", default=200_000, show_default=True)
+@click.option("--rows", default=100_000, show_default=True)
+@click.option("--copies", default=1, show_default=True, help="Of each row, while time is measured.")
 @click.option("--repeats", default=3, show_default=True)
 @click.option("--quick", is_flag=True, help="Small data, to see that it works.")
-def spark(rows: int, repeats: int, quick: bool) -> None:
-    """Seconds an epoch, and loss, of Spark MLlib's FMClassifier and ours, in local[*]."""
+def spark(rows: int, copies: int, repeats: int, quick: bool) -> None:
+    """Seconds an epoch, and loss, of Spark MLlib's FMClassifier and ours, in local[*].
+
+    The losses are on rows that choose nothing of ours, and MLlib's step size.
+    """
     if quick:
-        rows, repeats = 2_000, 1
+        rows, repeats = 4_000, 1
     click.echo(machine.describe())
     running = session()
+    cores = running.sparkContext.defaultParallelism
     train, test = frames(running, rows)
-    costs, losses = measure(train, repeats), best_losses(train, test)
-    table = [
-        [name, epoch, epoch / rows * 1e6, once, f"{losses[name]:.4f}"]
-        for name, (epoch, once) in costs.items()
-    ]
-    header = ["", "s an epoch", "µs a row", "s once", "best log loss"]
-    show(
-        f"Spark {running.version}: {rows:,} rows x 39, {FEATURES:,} features, rank {RANK}",
-        header,
-        table,
+    many_rows = train
+    if copies > 1:
+        many_rows = running.range(copies).crossJoin(train).select("label", "features").persist()
+        many_rows.count()
+    sides: dict[str, tuple[Callable[[int], Any], int, int]] = {
+        "sparsefm, 1 partition": (partial(ours, partitions=1), 1, 21),
+        f"sparsefm, {cores} partitions": (partial(ours, partitions=cores), 1, 3),
+        "MLlib": (mllib, 2, 12),
+    }
+    runs: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+    for _ in range(repeats):
+        for name, (make, few, many) in sides.items():
+            runs[name].append(costs(make, many_rows, few, many))
+    losses = {name: [loss(make(1).fit(train), test)] for name, (make, *_) in sides.items()}
+    losses["MLlib"] = [loss(mllib(STEPS, step).fit(train), test) for step in STEP_SIZES]
+    table = []
+    for name, found in runs.items():
+        epoch, once = (statistics.median(numbers) for numbers in zip(*found, strict=True))
+        epochs = STEPS if name == "MLlib" else 1
+        table.append(
+            [name, epoch, epoch / (copies * rows) * 1e6, once, epochs, f"{min(losses[name]):.4f}"]
+        )
+    header = ["", "s an epoch", "µs a row", "s once", "epochs", "log loss"]
+    title = (
+        f"Spark {running.version}: {copies * rows:,} rows x 39, {FEATURES:,} features, rank {RANK}"
     )
+    show(title, header, table)
     running.stop()

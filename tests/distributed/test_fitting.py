@@ -17,6 +17,7 @@ import sparsefm as fm
 from sparsefm.distributed import fitting, settings
 from sparsefm.distributed import sample as sample_module
 from sparsefm.distributed.columns import Columns, as_vectors
+from sparsefm.distributed.encoded import Cut
 from sparsefm.distributed.fitting import fit
 from sparsefm.distributed.parts import LocalTables
 from sparsefm.distributed.settings import Rounds
@@ -218,7 +219,10 @@ def test_goes_on_where_a_killed_process_was(tmp_path):
     here = os.environ | {"PYTHONPATH": known}
     died = subprocess.run([sys.executable, "-c", KILLED, path], env=here, check=False)
     assert died.returncode == -signal.SIGKILL
-    resumed = fitted(fm.FMRegressor(**FAST, random_state=0), whole, COLUMNS, resume=path)
+    seen = []
+    count = {"callbacks": [lambda epoch: seen.append(epoch.epoch)]}
+    resumed = fitted(fm.FMRegressor(**FAST, random_state=0, **count), whole, COLUMNS, resume=path)
+    assert seen == [2, 3]  # the process died before it had saved its second epoch
     expected = fitted(fm.FMRegressor(**FAST, random_state=0), whole, COLUMNS)
     X = whole.select(list(FEATURES))
     assert resumed.history_["val_loss"] == expected.history_["val_loss"]
@@ -253,6 +257,24 @@ def test_many_partitions_of_few_rows(monkeypatch):
     assert np.array_equal(model.predict(X), few.predict(X))
     alone = fm.FMRegressor(**FAST).fit(X, whole["y"]).score(X, whole["y"])
     assert model.score(X, whole["y"]) > alone - 0.05
+
+
+def test_partitions_and_rounds_that_are_left_open(monkeypatch):
+    monkeypatch.undo()
+    monkeypatch.setattr(settings, "MANY_ROWS", 1000)
+    whole, columns, found = table(4000), Columns(FEATURES, "y"), []
+    monkeypatch.setattr(fitting, "Cut", lambda *given: found.append(given[1:]) or Cut(*given))
+
+    def of(**given):
+        tables = LocalTables(parts_of(whole, [4000]))
+        return fit(fm.FMRegressor(**FAST, random_state=0), tables, columns, **given)
+
+    models = [of(n_workers=2), of(n_partitions=2, rounds=Rounds(per_epoch=32)), of(n_workers=1)]
+    assert found == [(2, 32), (2, 32), (1, 1)]
+    X = whole.select(list(FEATURES))
+    assert np.array_equal(models[0].predict(X), models[1].predict(X))
+    with pytest.raises(TypeError, match=r"rounds must be like Rounds\(per_epoch=16\), got 16"):
+        of(rounds=16)
 
 
 def test_a_failed_fit_leaves_the_estimator_as_it_was():

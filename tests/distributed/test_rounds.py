@@ -216,8 +216,10 @@ def test_settings_are_checked(given, named):
         (10**6, 2, 32),
         (10**6, 8, 224),
         (10**6, 32, 512),
-        (10**5, 32, 195),
+        (10**5, 32, 195),  # of 16 rows of a partition
         (10, 2, 1),
+        (4_500_000, 1, 5),  # of at most a million
+        (10**9, 2, 500),
     ],
 )
 def test_rounds_grow_with_the_partitions(rows, partitions, chosen):
@@ -227,15 +229,16 @@ def test_rounds_grow_with_the_partitions(rows, partitions, chosen):
 
 
 @pytest.mark.parametrize(
-    ("rows", "asked", "workers", "chosen"),
+    ("rows", "asked", "workers", "rounds", "chosen"),
     [
-        (10**5, None, 8, 1),
-        (10**7, None, 8, 8),
-        (3 * 10**6, None, 8, 3),
-        (10**5, 8, 2, 8),
-        (3200, 8, 2, 2),
-        (0, 8, 2, 1),
+        (10**6, None, 8, None, 1),
+        (10**8, None, 8, None, 8),
+        (3 * 10**7, None, 8, 500, 3),
+        (10**5, 8, 2, None, 8),
+        (3200, 8, 2, None, 2),
+        (3200, 8, 2, 150, 1),  # 16 rows a round
+        (0, 8, 2, None, 1),
     ],
 )
-def test_few_rows_stay_together(rows, asked, workers, chosen):
-    assert partitions_for(rows, asked, workers) == chosen
+def test_few_rows_stay_together(rows, asked, workers, rounds, chosen):
+    assert partitions_for(rows, asked, workers, Rounds(per_epoch=rounds)) == chosen

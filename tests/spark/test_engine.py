@@ -64,7 +64,7 @@ def test_results_are_joined_as_in_one_process(tables, parts):
 def test_cells_are_those_of_one_process(tables, parts, n_partitions):
     expected = local(parts).divide(cut, assemble, n_partitions)
     cells = tables(parts).divide(cut, assemble, n_partitions)
-    for blocks in ([0], [1], [VALIDATION], [7], range(8)):
+    for blocks in (range(1), range(1, 2), range(VALIDATION, 0), range(7, 8), range(8)):
         found = cells.reduce(cells_text, brackets, blocks)
         assert found == expected.reduce(cells_text, brackets, blocks)
     assert cells.n_partitions == n_partitions
@@ -90,8 +90,8 @@ def test_tasks_that_die_are_repeated(tables):
     found = spark_tables.reduce(Dying(text, [0, 3]), brackets)
     assert found == expected.reduce(text, brackets)
     cells = spark_tables.divide(cut, assemble, 10)
-    found = cells.reduce(Dying(cells_text, [3]), brackets, [0])
-    assert found == expected.divide(cut, assemble, 10).reduce(cells_text, brackets, [0])
+    found = cells.reduce(Dying(cells_text, [3]), brackets, range(1))
+    assert found == expected.divide(cut, assemble, 10).reduce(cells_text, brackets, range(1))
     cells.release()
 
 

@@ -308,6 +308,7 @@ def test_errors_say_what_is_wrong(frame):
     )
     refused(ValueError, "solver must be AdaGrad", solver=fm.Adam())
     refused(ValueError, "numPartitions", numPartitions=0)
+    refused(TypeError, "roundsPerEpoch", roundsPerEpoch="4")
     with pytest.raises(TypeError, match="column 'x' has no vectors, but double"):
         SparkFMRegressor(labelCol="y", featuresCol="x").fit(frame)
     vectors = VectorAssembler(inputCols=["w"], outputCol="x2").transform(frame)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import cloudpickle
@@ -34,9 +34,7 @@ class DaskCells:
         self.n_partitions = n_partitions
         self._client, self._futures, self._blocks = client, by_partition, blocks
 
-    def reduce(
-        self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: Collection[int]
-    ) -> T | None:
+    def reduce(self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: range) -> T | None:
         """Return the joined results of the partitions; None if there are none."""
         pairs = zip(self._futures, self._blocks, strict=True)
         present = [future for future, known in pairs if not known.isdisjoint(blocks)]
@@ -128,8 +126,8 @@ def _of_table(each: Callable[[Any], T], table: Any) -> T:
     return each(table)
 
 
-def _of_cells(each: OfCells[T], cells: dict[int, Cell], blocks: Collection[int]) -> T:
-    return each([cells[block] for block in sorted(cells) if block in blocks])
+def _of_cells(each: OfCells[T], cells: dict[int, Cell], blocks: range) -> T:
+    return each(cells[block] for block in sorted(cells) if block in blocks)
 
 
 def _cut(cut: Cut, table: Any) -> dict[int, list[bytes]]:

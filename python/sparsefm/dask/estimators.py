@@ -179,9 +179,9 @@ class DaskFMRegressor(DaskEstimator):
     Parameters
     ----------
     n_partitions : int, optional
-        By how many the rows are divided. The same number gives the same model, to the bit, whatever
-        the workers are. Default: as many as the workers have threads, or fewer if that leaves a
-        partition less than a million rows.
+        By how many the rows are divided, or fewer if that leaves a partition less than 1,600 rows.
+        The same number gives the same model, to the bit, whatever the workers are. Default: as many
+        as the workers have threads, or fewer if that leaves a partition less than ten million rows.
     rounds : Rounds, optional
         How often partitions join what they learned.
     **settings

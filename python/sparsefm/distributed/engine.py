@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, reduce
 from typing import Any
 
@@ -11,9 +11,10 @@ from sparsefm.distributed.changes import Change, join
 from sparsefm.distributed.packing import pack, unpack
 from sparsefm.distributed.parts import VALIDATION, Cell, Cells, LocalCells
 from sparsefm.distributed.rounds import Round
-from sparsefm.distributed.summary import Summary
+from sparsefm.distributed.summary import Group, Summary
 
-BLOCKS_AT_ONCE = 16  # that are summarised: each is held
+BLOCKS_AT_ONCE = 16  # that are summarised: what is known of each is sent
+SCORED = range(VALIDATION, VALIDATION + 1)
 
 
 class Engine:
@@ -34,22 +35,22 @@ class Engine:
 
     def summarise(self) -> Summary:
         """Return the summary of all training rows."""
-        each = partial(_summary, self._n_blocks)
-        found = [
-            self._cells.reduce(each, _summaries, range(begin, begin + BLOCKS_AT_ONCE))
-            for begin in range(0, self._n_blocks, BLOCKS_AT_ONCE)
-        ]
-        return _summaries([one for one in found if one is not None])
+        groups = []
+        for begin in range(0, self._n_blocks, BLOCKS_AT_ONCE):
+            blocks = range(begin, min(begin + BLOCKS_AT_ONCE, self._n_blocks))
+            group = self._cells.reduce(partial(_group, blocks, self._n_blocks), _groups, blocks)
+            groups.append((blocks, group))
+        return Summary.of_groups(groups)
 
     def train(self, work: Round, block: int) -> Change:
         """Return the joined change of the partitions that have rows in a block."""
-        change = self._cells.reduce(partial(_change, work), join, [block])
+        change = self._cells.reduce(partial(_change, work), join, range(block, block + 1))
         assert change is not None
         return change
 
     def evaluate(self, measure: Callable[[Dataset], Any]) -> list[Any]:
         """Return what a function says of the validation rows of each partition that has some."""
-        return self._cells.reduce(partial(_measured, measure), _lists, [VALIDATION]) or []
+        return self._cells.reduce(partial(_measured, measure), _lists, SCORED) or []
 
 
 def in_process(
@@ -73,23 +74,20 @@ def in_process(
     return Engine(LocalCells(found, len(cells)), len(cells[0]))
 
 
-def _summary(n_blocks: int, cells: Sequence[Cell]) -> Summary:
-    blocks: list[Dataset | None] = [None] * n_blocks
-    for cell in cells:
-        blocks[cell.block] = unpack(cell.rows)
-    return Summary.of(blocks)
+def _group(blocks: range, n_blocks: int, cells: Iterable[Cell]) -> Group:
+    return Group.of(((cell.block, unpack(cell.rows)) for cell in cells), blocks, n_blocks)
 
 
-def _summaries(parts: Sequence[Summary]) -> Summary:
-    return reduce(Summary.joined, parts)
+def _groups(parts: Sequence[Group]) -> Group:
+    return reduce(Group.joined, parts)
 
 
-def _change(work: Round, cells: Sequence[Cell]) -> Change:
+def _change(work: Round, cells: Iterable[Cell]) -> Change:
     (cell,) = cells
     return work.run(unpack(cell.rows), cell.partition)
 
 
-def _measured(measure: Callable[[Dataset], Any], cells: Sequence[Cell]) -> list[Any]:
+def _measured(measure: Callable[[Dataset], Any], cells: Iterable[Cell]) -> list[Any]:
     return [measure(unpack(cell.rows)) for cell in cells]
 
 

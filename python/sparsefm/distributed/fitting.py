@@ -67,8 +67,9 @@ def fit(
     n_partitions : int, optional
         By how many the rows are divided, or fewer if that leaves a partition less than 1,600 rows.
         The result depends on it, not on who works on them. Default: one for each worker, or fewer
-        if that leaves a partition less than a million rows.
+        if that leaves a partition less than ten million rows.
     n_workers : int
+        How many partitions can be worked on at a time.
     resume : str or path-like, optional
         See `FMRegressor.fit`; a checkpoint of the same rows, partitions and rounds.
 
@@ -77,9 +78,11 @@ def fit(
     FMRegressor or FMClassifier
         The estimator, fitted.
     """
-    rounds = rounds or Rounds()
+    rounds = Rounds() if rounds is None else rounds
+    if not isinstance(rounds, Rounds):
+        raise TypeError(f"rounds must be like Rounds(per_epoch=16), got {rounds!r:.80}")
     fitted = _unfitted(estimator)
-    divided = partial(partitions_for, n_partitions=n_partitions, n_workers=n_workers)
+    divided = partial(partitions_for, asked=n_partitions, n_workers=n_workers, rounds=rounds)
     _Fit(fitted, tables, columns, rounds, divided).run(resume)
     stale = vars(estimator).keys() - vars(fitted).keys()
     vars(estimator).update(vars(fitted))

@@ -17,12 +17,15 @@ Array = npt.NDArray[Any]
 
 
 def pack(dataset: Dataset) -> bytes:
-    """Return the rows that take part, in their order."""
+    """Return the rows that take part, in their order; values in the type of the arithmetic."""
     rows = dataset.rows
     X = take_rows(dataset.X, rows)
+    values = X.values
+    if values is not None:
+        values = None if (values == 1).all() else values.astype(dataset.dtype, copy=False)
     weights = None if dataset.weights is None else dataset.weights[rows]
     targets = [target[rows] for target in dataset.targets]
-    matrix = X.indptr, X.indices, X.values, X.n_features
+    matrix = X.indptr, X.indices, values, X.n_features
     rest = dataset.y[rows], targets, weights, dataset.fields, dataset.n_classes
     return pickle.dumps((matrix, rest), protocol=5)
 

@@ -7,7 +7,7 @@ how often it had to be done. So all work must be a function of its arguments.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -36,7 +36,7 @@ class Cell(NamedTuple):
 
 VALIDATION = -1
 
-OfCells = Callable[[Sequence[Cell]], T]
+OfCells = Callable[[Iterable[Cell]], T]
 
 Cut = Callable[[Any], Iterable[tuple[int, bytes]]]
 Assemble = Callable[[int, Sequence[bytes]], Iterable[Cell]]
@@ -52,14 +52,12 @@ class Cells(Protocol):
 
     n_partitions: int
 
-    def reduce(
-        self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: Collection[int]
-    ) -> T | None:
+    def reduce(self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: range) -> T | None:
         """Return the joined results of the partitions, see `in_tree`; None if there are none.
 
-        Work is given the cells of a partition that are of some blocks, in their order. Results are
-        in the order of the partitions that have such cells. All of these can be pickled by the
-        engine.
+        Work is given the cells of a partition that are of some blocks, in their order, once. Blocks
+        may have none. Results are in the order of the partitions that have such cells. All of these
+        can be pickled by the engine.
         """
 
     def release(self) -> None:
@@ -112,12 +110,10 @@ class LocalCells:
         self.n_partitions = n_partitions
         self._cells = sorted(cells, key=lambda cell: cell[:2])
 
-    def reduce(
-        self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: Collection[int]
-    ) -> T | None:
+    def reduce(self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: range) -> T | None:
         """Return the joined results of the partitions; None if there are none."""
         taken = [cell for cell in self._cells if cell.block in blocks]
-        results = [each(list(own)) for _, own in groupby(taken, lambda cell: cell.partition)]
+        results = [each(own) for _, own in groupby(taken, lambda cell: cell.partition)]
         return in_tree(results, join) if results else None
 
     def release(self) -> None:

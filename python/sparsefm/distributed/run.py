@@ -13,7 +13,7 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.engine import Engine
 from sparsefm.distributed.outer import OuterStep
 from sparsefm.distributed.rounds import Round
-from sparsefm.distributed.settings import Rounds
+from sparsefm.distributed.settings import LEAST_BATCH, Rounds
 from sparsefm.distributed.summary import Summary
 from sparsefm.errors import DivergenceError
 from sparsefm.io.reader import Reader
@@ -24,8 +24,6 @@ from sparsefm.training.loop import Run
 from sparsefm.training.metrics import Metrics
 from sparsefm.training.random import stream
 from sparsefm.training.resuming import START, TRAINED, Content, Snapshot, checksum, checksum_of
-
-LEAST_BATCH = 16
 
 
 def batch_size_of_partitions(batch_size: int, partitions: int) -> int:

@@ -1,22 +1,26 @@
 """How many partitions there are, and how they train together."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
+from math import ceil
 
 from sparsefm.data.validation import check_integer, check_real
 
 LEAST_ROWS = 1600  # of a partition: with fewer, it sees too little of what it does
-MANY_ROWS = 1_000_000  # of a partition: with fewer, rounds take longer than what they save
+MANY_ROWS = 10_000_000  # of a partition: with fewer, rounds take longer than what they save
 
 ROUNDS_OF_A_PARTITION = 32  # of an epoch, for each partition but one
 MOST_ROUNDS = 512
-ROWS_OF_A_ROUND = 16  # of a partition, at least: a batch
+LEAST_BATCH = 16  # rows: a partition has so many in a round, on average, or more
+MOST_ROWS_OF_A_CELL = 1_000_000  # those of a partition in a round: they are one piece of memory
 
 
-def partitions_for(n_rows: int, n_partitions: int | None, n_workers: int) -> int:
+def partitions_for(n_rows: int, asked: int | None, n_workers: int, rounds: Rounds) -> int:
     """Return by how many the rows are divided: as many as asked for, or as there are workers."""
-    if n_partitions is None:
+    if asked is None:
         return max(1, min(n_workers, n_rows // MANY_ROWS))
-    return max(1, min(n_partitions, n_rows // LEAST_ROWS))
+    return max(1, min(asked, n_rows // max(LEAST_ROWS, LEAST_BATCH * (rounds.per_epoch or 1))))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +33,8 @@ class Rounds:
         Number of rounds of an epoch. In a round each partition trains on a part of its rows, from
         parameters that all share; then their changes are joined. More rounds come closer to
         training on one machine, and cost more messages. Default: 32 for each partition but the
-        first, at most 512, and less if a partition would have less than 16 rows in a round; one if
-        there is one partition.
+        first, at most 512, and less if a partition would have less than 16 rows in a round, on
+        average; with one partition, one for each million rows.
     outer_learning_rate : float
         The joined change of parameters is multiplied by this.
     outer_momentum : float
@@ -49,7 +53,7 @@ class Rounds:
         if check_real(self.outer_momentum, "outer_momentum") >= 1:
             raise ValueError(f"outer_momentum must be less than 1, got {self.outer_momentum:g}")
 
-    def chosen_for(self, n_rows: int, n_partitions: int) -> "Rounds":
+    def chosen_for(self, n_rows: int, n_partitions: int) -> Rounds:
         """Return these settings, with a number of rounds if it is left open.
 
         A partition trains on a part of the round's rows, as if it were all of them, so its
@@ -60,6 +64,6 @@ class Rounds:
         """
         if self.per_epoch is not None:
             return self
-        most = min(MOST_ROUNDS, n_rows // (n_partitions * ROWS_OF_A_ROUND))
-        wanted = ROUNDS_OF_A_PARTITION * (n_partitions - 1)
-        return replace(self, per_epoch=max(1, min(wanted, most)))
+        rows = n_rows / n_partitions
+        wanted = min(ROUNDS_OF_A_PARTITION * (n_partitions - 1), MOST_ROUNDS, rows // LEAST_BATCH)
+        return replace(self, per_epoch=max(1, int(wanted), ceil(rows / MOST_ROWS_OF_A_CELL)))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -11,21 +12,21 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from sparsefm.data.dataset import Dataset
-from sparsefm.distributed.rounds import occurrences, sharing
+from sparsefm.distributed.rounds import Counts, occurrences, sharing
 from sparsefm.training.resuming import checksum_of
 
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """Statistics of the rows of one partition, or of several.
+    """Statistics of rows.
 
     Attributes
     ----------
     dtype : dtype
         Type of the arithmetic.
     fields : ndarray of int32, shape (d,), or None
-    counts, squares : csr_matrix of float32, shape (blocks, d)
-        Sums over the partitions: how many rows of a block have each feature, and the squares.
+    counts : ndarray of shape (d,)
+        How many rows have each feature.
     rows : ndarray of int64, shape (blocks,)
     weight : float
     targets : ndarray of shape (outputs,)
@@ -35,50 +36,50 @@ class Summary:
     with_pairs : ndarray of bool, shape (F,)
         The fields of which some row has two features.
     checksum : int
-        Of all rows: a sum of those of the partitions' blocks.
+        A sum of those of the partitions' blocks.
+    shared : csr_matrix of float32, shape (blocks, d)
+        What `sharing` is, where it is more than one.
     """
 
     dtype: np.dtype[Any]
     fields: npt.NDArray[np.int32] | None
-    counts: sp.csr_matrix
-    squares: sp.csr_matrix
+    counts: Counts
     rows: npt.NDArray[np.int64]
     weight: float
     targets: npt.NDArray[np.float64]
     classes: npt.NDArray[np.float64]
     with_pairs: npt.NDArray[np.bool_]
     checksum: int
+    shared: sp.csr_matrix | None = None
 
     @classmethod
-    def of(cls, blocks: Sequence[Dataset | None]) -> Summary:
-        """Return that of a partition, which has rows in at least one of its blocks."""
-        present = [block for block in blocks if block is not None]
-        first = present[0]
-        nothing = sp.csr_matrix((1, first.n_features))
-        counts = sp.vstack(
-            [nothing if one is None else sp.csr_matrix(occurrences(one)[None]) for one in blocks],
-            format="csr",
-            dtype=np.float32,  # they are the most that the driver has to hold, but for the model
-        )
-        fields = np.zeros(0, np.int32) if first.fields is None else first.fields
-        with_pairs = np.zeros(int(fields.max(initial=-1)) + 1, bool)
-        for block in present if len(fields) else ():
-            with_pairs |= block.fields_with_pairs(fields, len(with_pairs))
-        weights = np.array([block.total_weight for block in present])
+    def of(cls, dataset: Dataset, block: int, n_blocks: int) -> Summary:
+        """Return that of the rows of a cell."""
+        fields = np.zeros(0, np.int32) if dataset.fields is None else dataset.fields
+        n_fields, weight = int(fields.max(initial=-1)) + 1, dataset.total_weight
+        rows = np.zeros(n_blocks, np.int64)
+        rows[block] = len(dataset.rows)
         return cls(
-            first.dtype,
-            first.fields,
-            counts,
-            counts.multiply(counts).tocsr(),
-            np.array([0 if block is None else len(block.rows) for block in blocks]),
-            float(weights.sum()),
-            _total(weights, [block.target_means() for block in present]),
-            _total(weights, [block.class_shares() for block in present])
-            if first.n_classes > 1
-            else np.zeros(0),
-            with_pairs,
-            sum(checksum_of(block) for block in present),
+            dataset.dtype,
+            dataset.fields,
+            occurrences(dataset),
+            rows,
+            weight,
+            weight * np.array(dataset.target_means()),
+            weight * dataset.class_shares() if dataset.n_classes > 1 else np.zeros(0),
+            dataset.fields_with_pairs(fields, n_fields) if n_fields else np.zeros(0, bool),
+            checksum_of(dataset),
         )
+
+    @classmethod
+    def of_groups(cls, groups: Sequence[tuple[range, Group | None]]) -> Summary:
+        """Return that of all rows: at least one group of blocks, which are in order, has some."""
+        whole = reduce(cls.joined, [group.whole for _, group in groups if group is not None])
+        shared = [
+            sp.csr_matrix((len(blocks), whole.n_features)) if group is None else group.shared
+            for blocks, group in groups
+        ]
+        return replace(whole, shared=sp.vstack(shared, format="csr", dtype=np.float32))
 
     def joined(self, other: Summary) -> Summary:
         """Return that of the rows of both."""
@@ -86,7 +87,6 @@ class Summary:
             self.dtype,
             self.fields,
             self.counts + other.counts,
-            self.squares + other.squares,
             self.rows + other.rows,
             self.weight + other.weight,
             self.targets + other.targets,
@@ -97,20 +97,20 @@ class Summary:
 
     def sharing(self, block: int) -> npt.NDArray[np.float32]:
         """Return by how many partitions each feature is met in the round of a block: (d,)."""
-        counts, squares = (part[[block]].toarray()[0] for part in (self.counts, self.squares))
-        return sharing(counts, squares)
+        assert self.shared is not None
+        return np.asarray(np.maximum(self.shared[[block]].toarray()[0], 1))
 
     # --- what a model begins with; see `Beginning` ------------------------------------------------
 
     @property
     def n_features(self) -> int:
         """Number of features d."""
-        return int(self.counts.shape[1])
+        return len(self.counts)
 
     @property
     def used_features(self) -> npt.NDArray[np.int64]:
         """The features that occur in a row, ascending."""
-        return np.flatnonzero(self.counts.getnnz(axis=0))
+        return np.flatnonzero(self.counts)
 
     def target_means(self) -> list[float]:
         """Return the weighted mean of the targets of each output."""
@@ -127,7 +127,44 @@ class Summary:
         return self.with_pairs
 
 
-def _total(weights: npt.NDArray[np.float64], parts: list[Any]) -> npt.NDArray[np.float64]:
-    """Return the weighted sum of parts, from the first to the last on every processor."""
-    pairs = zip(weights, parts, strict=True)
-    return np.asarray(sum(weight * np.asarray(part) for weight, part in pairs))
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Statistics of some blocks, in one partition or in several.
+
+    Attributes
+    ----------
+    whole : Summary
+    counts, squares : csr_matrix of float32, shape (blocks of the group, d)
+        Sums over the partitions: how many rows of a block have each feature, and the squares.
+    """
+
+    whole: Summary
+    counts: sp.csr_matrix
+    squares: sp.csr_matrix
+
+    @classmethod
+    def of(cls, cells: Iterable[tuple[int, Dataset]], blocks: range, n_blocks: int) -> Group:
+        """Return that of the cells of a partition, at least one: their blocks and rows."""
+        whole, counts = None, {}
+        for block, dataset in cells:
+            own = Summary.of(dataset, block, n_blocks)
+            counts[block] = sp.csr_matrix(own.counts[None], dtype=np.float32)
+            whole = own if whole is None else whole.joined(own)
+        assert whole is not None
+        nothing = sp.csr_matrix((1, whole.n_features), dtype=np.float32)
+        met = sp.vstack([counts.get(block, nothing) for block in blocks], format="csr")
+        return cls(whole, met, met.multiply(met).tocsr())
+
+    def joined(self, other: Group) -> Group:
+        """Return that of the partitions of both."""
+        counts, squares = self.counts + other.counts, self.squares + other.squares
+        return Group(self.whole.joined(other.whole), counts, squares)
+
+    @property
+    def shared(self) -> sp.csr_matrix:
+        """See `Summary`."""
+        found = self.counts.copy()
+        found.data = sharing(self.counts.data, self.squares.data)
+        found.data[found.data == 1] = 0
+        found.eliminate_zeros()
+        return found

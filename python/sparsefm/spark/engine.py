@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pickle
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
@@ -145,32 +145,31 @@ class SparkCells:
     def __init__(self, frame: Any, n_partitions: int, sent: Sent) -> None:
         self.n_partitions = n_partitions
         self._frame, self._sent = frame.persist(StorageLevel.MEMORY_AND_DISK), sent
-        self._blocks = defaultdict(list)
+        self._partitions_of = defaultdict(list)
         try:
             for row in self._frame.select("partition", "block").collect():
-                self._blocks[row.block].append(row.partition)
-            if FAILED in self._blocks:
+                self._partitions_of[row.block].append(row.partition)
+            if FAILED in self._partitions_of:
                 failed = self._frame.filter(col("block") == FAILED).first()
                 check(pickle.loads(failed.payload))
         except BaseException:
             self.release()
             raise
 
-    def reduce(
-        self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: Collection[int]
-    ) -> T | None:
+    def reduce(self, each: OfCells[T], join: Callable[[Sequence[T]], T], blocks: range) -> T | None:
         """Return the joined results of the partitions; None if there are none."""
 
         def work(batches: Batches) -> Rows:
             function, _ = sent.get()
-            for partition, own in groupby(sorted(_rows(batches)), itemgetter(0)):
-                yield places[partition], attempt(function, [Cell(*cell) for cell in own])
+            for partition, own in groupby(_rows(batches), itemgetter(0)):  # in order, as assembled
+                yield places[partition], attempt(function, map(Cell._make, own))
 
-        asked = [self._blocks.get(block, []) for block in blocks]
+        asked = [self._partitions_of.get(block, []) for block in blocks]
         present = sorted({partition for own in asked for partition in own})
         places = {partition: place for place, partition in enumerate(present)}
         sent = Sent((each, join), self._frame.sparkSession.sparkContext)
-        own = self._frame.filter(col("block").isin(list(blocks)))
+        # Between two numbers: Spark does not read what it keeps of other blocks.
+        own = self._frame.filter(col("block").between(blocks[0], blocks[-1]))
         found: T | None = _reduced(own, work, sent, len(places))
         return found
 

@@ -55,8 +55,9 @@ class SparkFM(ColumnParams, TrainingParams, Estimator, MLReadable, MLWritable): 
         )
         used = [*names, *filter(None, (columns.target, columns.weight, columns.validation))]
         n_partitions = self.getNumPartitions()
-        if n_partitions is not None:
-            check_integer(n_partitions, "numPartitions", 1)
+        for name in ("numPartitions", "roundsPerEpoch"):
+            if self.getOrDefault(name) is not None:
+                check_integer(self.getOrDefault(name), name, 1)
         estimator = self._plain(**{name: self.getOrDefault(name) for name in self._settings})
         tables = SparkTables(
             frame.select(*plain(frame, used)), keep=frame.storageLevel == StorageLevel.NONE
@@ -105,9 +106,10 @@ class SparkFMRegressor(SparkFM):
         Column that `transform` adds. Default: "prediction".
     numPartitions : int, optional
         Into how many partitions the rows are divided, one task each. The model depends on it, but
-        not on the partitions of the DataFrame, nor on how many executors there are. Default: the
-        cores of the cluster, `SparkContext.defaultParallelism`, or fewer if that leaves a partition
-        less than a million rows.
+        not on the partitions of the DataFrame, nor on how many executors there are. There are
+        fewer if a partition would have less than 1,600 rows. Default: the cores of the cluster,
+        `SparkContext.defaultParallelism`, or fewer if that leaves a partition less than ten million
+        rows.
     roundsPerEpoch : int, optional
         How often in an epoch the partitions join what they learned. Default: 32 times for each
         partition but the first, at most 512; see `sparsefm.dask.Rounds`.

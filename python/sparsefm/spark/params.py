@@ -106,7 +106,7 @@ class TrainingParams(HasLabelCol, HasWeightCol, HasValidationIndicatorCol):  # t
         Params._dummy(),
         "numPartitions",
         "into how many partitions the rows are divided, on which the model depends; None: as many "
-        "as there are cores, spark.default.parallelism, or one for each million rows",
+        "as there are cores, spark.default.parallelism, or one for each ten million rows",
     )
     roundsPerEpoch: Any = Param(  # noqa: N815
         Params._dummy(),
