@@ -152,9 +152,8 @@ def spark(rows: int, copies: int, repeats: int, quick: bool) -> None:
     for name, found in runs.items():
         epoch, once = (statistics.median(numbers) for numbers in zip(*found, strict=True))
         epochs = STEPS if name == "MLlib" else 1
-        table.append(
-            [name, epoch, epoch / (copies * rows) * 1e6, once, epochs, f"{min(losses[name]):.4f}"]
-        )
+        cost = [epoch, epoch / (copies * rows) * 1e6, once]
+        table.append([name, *cost, epochs, f"{min(losses[name]):.4f}"])
     header = ["", "s an epoch", "µs a row", "s once", "epochs", "log loss"]
     title = (
         f"Spark {running.version}: {copies * rows:,} rows x 39, {FEATURES:,} features, rank {RANK}"
