@@ -260,7 +260,6 @@ def test_many_partitions_of_few_rows(monkeypatch):
 
 
 def test_partitions_and_rounds_that_are_left_open(monkeypatch):
-    monkeypatch.undo()
     monkeypatch.setattr(settings, "MANY_ROWS", 1000)
     whole, columns, found = table(4000), Columns(FEATURES, "y"), []
     monkeypatch.setattr(fitting, "Cut", lambda *given: found.append(given[1:]) or Cut(*given))
@@ -269,8 +268,8 @@ def test_partitions_and_rounds_that_are_left_open(monkeypatch):
         tables = LocalTables(parts_of(whole, [4000]))
         return fit(fm.FMRegressor(**FAST, random_state=0), tables, columns, **given)
 
-    models = [of(n_workers=2), of(n_partitions=2, rounds=Rounds(per_epoch=32)), of(n_workers=1)]
-    assert found == [(2, 32), (2, 32), (1, 1)]
+    models = [of(n_workers=8), of(n_partitions=4, rounds=Rounds(per_epoch=62)), of(n_workers=1)]
+    assert found == [(4, 62), (4, 62), (1, 1)]
     X = whole.select(list(FEATURES))
     assert np.array_equal(models[0].predict(X), models[1].predict(X))
     with pytest.raises(TypeError, match=r"rounds must be like Rounds\(per_epoch=16\), got 16"):
