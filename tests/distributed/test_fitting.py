@@ -251,9 +251,7 @@ def test_many_partitions_of_few_rows(monkeypatch):
     whole, columns = table(4000), Columns(FEATURES, "y")
     X = whole.select(list(FEATURES))
     model = fitted(fm.FMRegressor(**FAST), whole, columns, [20] * 200, 10_000, rounds=8)
-    few = fitted(
-        fm.FMRegressor(**FAST), whole, columns, [4000], 2, rounds=8
-    )  # of at least 1,600 rows
+    few = fitted(fm.FMRegressor(**FAST), whole, columns, [4000], 2, rounds=8)  # of 1,600 or more
     assert np.array_equal(model.predict(X), few.predict(X))
     alone = fm.FMRegressor(**FAST).fit(X, whole["y"]).score(X, whole["y"])
     assert model.score(X, whole["y"]) > alone - 0.05

@@ -85,7 +85,7 @@ class Round:
         features = dataset.used_features
         times = self.sharing[features]
         units = np.sqrt(times, dtype=np.float64).astype(dataset.dtype)
-        own, learner = _of(dataset, features, units), self.learner.copy(features)
+        own, learner = _compact(dataset, features, units), self.learner.copy(features)
         for state in learner.states:
             for part in of_features(state):
                 part[:, 0] /= along(units, part[:, 0])
@@ -125,7 +125,7 @@ class Round:
         return np.array(run_epoch(trainers, plan, targets, random)), plan.n_batches
 
 
-def _of(dataset: Dataset, features: Features, units: Array) -> Dataset:
+def _compact(dataset: Dataset, features: Features, units: Array) -> Dataset:
     """Return rows with the features that they have alone, and values multiplied by their units."""
     X = dataset.X
     places = np.zeros(X.n_features, X.indices.dtype)

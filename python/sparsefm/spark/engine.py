@@ -20,14 +20,7 @@ from uuid import uuid4
 from pyspark import StorageLevel, TaskContext
 from pyspark.sql.functions import col, lit
 
-from sparsefm.distributed.parts import (
-    FAN_IN,
-    Assemble,
-    Cell,
-    Cut,
-    OfCells,
-    in_tree,
-)
+from sparsefm.distributed.parts import FAN_IN, Assemble, Cell, Cut, OfCells, in_tree
 from sparsefm.spark.sending import Failure, Sent, attempt, attempts, check, packed
 from sparsefm.spark.slots import slots
 
