@@ -128,7 +128,7 @@ def test_files():
 def test_distributed():
     done = bench("distributed", "--quick", "--data", "clicks", "--partitions", "3")
     assert done.returncode == 0, done.stderr
-    assert "| 3 | 16 |" in done.stdout
+    assert "| 3 | 64 |" in done.stdout
 
 
 def test_help():
