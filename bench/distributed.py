@@ -19,6 +19,7 @@ from sparsefm.distributed.dividing import divide
 from sparsefm.distributed.engine import in_process
 from sparsefm.distributed.run import DistributedRun
 from sparsefm.distributed.settings import Rounds
+from sparsefm.distributed.units import least_rows_of_a_round
 from sparsefm.losses import find_loss
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
@@ -28,7 +29,7 @@ from sparsefm.training.trainer import run_epoch
 EPOCHS, RANK = 8, 16
 CLICKS = "clicks"  # more rows than any of `datasets`
 TEST_ROWS = 100_000
-SOLVER = fm.AdaGrad()
+SOLVERS = {"adagrad": fm.AdaGrad(), "adam": fm.Adam()}
 
 
 def clicks(rows: int) -> datasets.DataSet:
@@ -45,9 +46,11 @@ class Task:
     ----------
     data : DataSet
         Of numbers, or of two classes.
+    solver : AdaGrad or Adam
     """
 
-    def __init__(self, data: datasets.DataSet) -> None:
+    def __init__(self, data: datasets.DataSet, solver: Any) -> None:
+        self.chosen = Hyperparameters(rank=RANK, solver=solver)
         encoder = fm.TableEncoder()
         X = encoder.fit_transform(data.X_train)
         X_test = as_csr(encoder.transform(data.X_test), np.float32)
@@ -64,7 +67,7 @@ class Task:
 
     def begin(self, rows: Any, seed: int) -> Learner:
         """Return a model at the start of training."""
-        return Learner.begin(Hyperparameters(rank=RANK, solver=SOLVER), self.loss, rows, seed)
+        return Learner.begin(self.chosen, self.loss, rows, seed)
 
     def error(self, learner: Learner) -> float:
         """Return log loss, or root mean squared error, of the test rows."""
@@ -100,25 +103,29 @@ def apart(task: Task, epochs: int, partitions: int, rounds: Rounds, seed: int) -
 
 def compare(
     data: datasets.DataSet,
+    solver: Any,
     epochs: int,
     partitions: Sequence[int],
     rounds: Sequence[int | None],
     seeds: int,
 ) -> None:
     """Print the errors of one data set: those of the best epoch, means over seeds."""
-    task = Task(data)
+    task = Task(data, solver)
     n_rows = len(task.train.rows)
+    least = least_rows_of_a_round(task.chosen, n_rows)
     here = np.array([min(alone(task, epochs, seed)) for seed in range(seeds)])
     spread = f"{here.std(ddof=1) / here.mean():.2%}" if seeds > 1 else "-"
     rows = [["1", "", f"{here.mean():.4f}", "", spread]]
     for count in partitions:
         for each in dict.fromkeys(rounds):
-            chosen = Rounds(per_epoch=each).chosen_for(n_rows, count)
+            chosen = Rounds(per_epoch=each).chosen_for(n_rows, count, least)
             there = [min(apart(task, epochs, count, chosen, seed)) for seed in range(seeds)]
             to_one = np.mean(there) / here.mean() - 1
             cells = [str(count), str(chosen.per_epoch), f"{np.mean(there):.4f}", f"{to_one:+.2%}"]
             rows.append([*cells, ""])
-    title = f"{data.name}: {n_rows:,} rows, {task.train.n_features:,} features"
+    title = (
+        f"{data.name}, {type(solver).__name__}: {n_rows:,} rows, {task.train.n_features:,} features"
+    )
     show(title, ["partitions", "rounds", "best epoch", "to one machine", "spread of seeds"], rows)
 
 
@@ -128,6 +135,7 @@ def compare(
 @click.option("--rounds", multiple=True, type=int, help="Of an epoch. Default: as fits choose.")
 @click.option("--epochs", type=int, default=EPOCHS, show_default=True)
 @click.option("--rows", default=2_000_000, show_default=True, help="Of clicks.")
+@click.option("--solver", type=click.Choice(list(SOLVERS)), default="adagrad", show_default=True)
 @click.option("--seeds", default=3, show_default=True)
 @click.option("--quick", is_flag=True, help="Small data, to see that it works.")
 def distributed(
@@ -136,6 +144,7 @@ def distributed(
     rounds: tuple[int, ...],
     epochs: int,
     rows: int,
+    solver: str,
     seeds: int,
     quick: bool,
 ) -> None:
@@ -146,6 +155,6 @@ def distributed(
     for name in names or ("flights", "movielens_ids", "movielens_full", CLICKS):
         try:
             data = clicks(rows) if name == CLICKS else datasets.load(name)
-            compare(data, epochs, partitions, rounds or (None,), seeds)
+            compare(data, SOLVERS[solver], epochs, partitions, rounds or (None,), seeds)
         except datasets.UnavailableError as error:
             click.echo(f"\n{name}: not measured; {error}")

@@ -14,6 +14,8 @@ from sparsefm.distributed.dividing import divide
 from sparsefm.distributed.outer import OuterStep
 from sparsefm.distributed.rounds import Round, occurrences, sharing
 from sparsefm.distributed.settings import Rounds, partitions_for
+from sparsefm.distributed.units import least_rows_of_a_round
+from sparsefm.optimizers import Adam
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.random import stream
@@ -61,7 +63,7 @@ def test_a_partition_lets_each_feature_count_as_often_as_all_partitions_meet_it(
     of_features = l2_factors if np.isscalar(l2_factors) else np.array(l2_factors)[dataset.fields]
     theta, h = reference_round(dataset, learner, shared.astype(float), 3, 5, of_features)
     old = state.copy()
-    change = Round(learner, shared, 20, number=3).run(dataset, partition=5)
+    change = Round(learner, shared, 20, 600, number=3).run(dataset, partition=5)
     np.testing.assert_array_equal(state.factors, old.factors)  # a round may be run again
     OuterStep(learner, Rounds()).apply(change)
     tolerance = {"rtol": 1e-7, "atol": 1e-10}
@@ -73,10 +75,93 @@ def test_a_partition_lets_each_feature_count_as_often_as_all_partitions_meet_it(
     assert np.abs(state.V - old.V).max() > 0.05  # they have moved
 
 
-def test_one_partition_trains_as_ever():
+ADAM = Adam(learning_rate=0.05, beta2=0.9, epsilon=0.02, l2_linear=0.03, l2_factors=0.02)
+
+
+def touched(counts, n_batches):
+    """Return in how many of some batches a feature with so many rows is expected."""
+    return n_batches * (1 - (1 - 1 / n_batches) ** counts)
+
+
+def reference_round_of_adam(dataset, learner, shared, rows, number, partition):
+    """Make the steps of a partition, seven batches of 86 rows where one machine has 90."""
+    state, counts = learner.states[0], occurrences(dataset)
+    theta = [state.bias[:1].copy(), state.w.copy(), state.V.copy()]
+    moments = [
+        [state.bias[role : role + 1].copy() for role in (1, 2)],
+        [state.scalars[:, 1 + role].copy() for role in (1, 2)],
+        [state.factor_moments[:, role].copy() for role in (0, 1)],
+    ]
+    ratio = shared * touched(shared * counts, rows / 90) / touched(np.maximum(counts, 1), 7)
+    u = [np.ones(1), np.sqrt(ratio), np.sqrt(ratio)[:, None]]
+    plan = new_planner(learner.seed, 1).plan(dataset, 86)
+    n, d = dataset.X.n_rows, dataset.X.n_features
+    X = sparse.csr_matrix((np.ones(3 * n), dataset.X.indices, dataset.X.indptr), (n, d))
+    order = plan.order_of(stream(learner.seed, "batches", number, partition))
+    for t, batch in enumerate(order, learner.steps + 1):
+        own = plan.rows[batch * 86 : (batch + 1) * 86]
+        met = np.flatnonzero(X[own].getnnz(axis=0))
+        l2 = np.full(d, ADAM.l2_factors)
+        where = X[own], dataset.targets[0][own], theta[0][0], theta[1], theta[2], "logistic", None
+        rate = ADAM.learning_rate * np.sqrt(1 - ADAM.beta2**t) / (1 - ADAM.beta1**t)
+        grads = objective_gradients(*where, ADAM.l2_linear, l2)
+        for part, grad, (m, v), unit in zip(theta, grads, moments, u, strict=True):
+            at = slice(None) if part.shape == (1,) else met
+            g, unit = np.atleast_1d(grad)[at], unit[at]
+            m[at] = ADAM.beta1 * m[at] + (1 - ADAM.beta1) * g
+            v[at] = ADAM.beta2 * v[at] + (1 - ADAM.beta2) * g**2
+            damped = np.sqrt(v[at]) + ADAM.epsilon * 90 / 86 / unit
+            part[at] -= rate * unit * m[at] / damped
+    theta[0] += (np.sqrt(rows / n * (rows / 90) / 7) - 1) * (theta[0] - state.bias[0])
+    return theta, moments
+
+
+def test_steps_of_adam_are_as_long_as_all_partitions_together_would_move():
     dataset, loss = one_hot()
-    learner, alone = begin(dataset, loss), begin(dataset, loss)
-    change = Round(learner, np.ones(dataset.X.n_features, np.float32), 20, 0).run(dataset, 0)
+    chosen = Hyperparameters(rank=3, solver=ADAM)
+    learner = Learner.begin(chosen, loss, dataset, seed=1)
+    learner.steps = 4
+    rng = np.random.default_rng(0)
+    state = learner.states[0]
+    state.scalars[:, 2:] = rng.uniform(0.1, 0.2, state.scalars[:, 2:].shape)
+    state.factor_moments[:] = rng.uniform(0.1, 0.2, state.factor_moments.shape)
+    shared = rng.uniform(1, 5, dataset.X.n_features).astype(np.float32)
+    theta, (of_w0, of_w, of_V) = reference_round_of_adam(
+        dataset, learner, shared.astype(float), 3000, 3, 5
+    )
+    old = state.copy()
+    change = Round(learner, shared, 90, 3000, number=3).run(dataset, partition=5)
+    OuterStep(learner, Rounds()).apply(change)
+    tolerance = {"rtol": 1e-7, "atol": 1e-10}
+    np.testing.assert_allclose(state.bias, np.concatenate([theta[0], *of_w0]), **tolerance)
+    np.testing.assert_allclose(state.w, theta[1], **tolerance)
+    np.testing.assert_allclose(state.V, theta[2], **tolerance)
+    for role in (0, 1):
+        np.testing.assert_allclose(state.scalars[:, 2 + role], of_w[role], **tolerance)
+        np.testing.assert_allclose(state.factor_moments[:, role], of_V[role], **tolerance)
+    assert np.abs(state.V - old.V).max() > 0.05  # they have moved
+    assert learner.steps == 4 + 7
+
+
+def test_rounding_makes_no_mean_of_squares_negative():
+    dataset, loss = one_hot(dtype="float32")
+    solver = Adam(beta2=0.0)
+    learner = Learner.begin(Hyperparameters(rank=3, solver=solver), loss, dataset, seed=1)
+    state = learner.states[0]
+    state.factor_moments[:, 1] = state.scalars[:, 3] = state.bias[2] = 3e7  # the round's are 1e-2
+    parts = [cells[0] for cells in divide(dataset, 7, 1)]
+    shared = np.full(dataset.X.n_features, 3, np.float32)
+    told = Round(learner, shared, 20, 600, 0)
+    OuterStep(learner, Rounds()).apply(join([told.run(part, p) for p, part in enumerate(parts)]))
+    for squares in (state.factor_moments[:, 1], state.scalars[:, 3], state.bias[2]):
+        assert (squares >= 0).all()
+
+
+@pytest.mark.parametrize("solver", [SOLVER, ADAM])
+def test_one_partition_trains_as_ever(solver):
+    dataset, loss = one_hot()
+    learner, alone = begin(dataset, loss, solver=solver), begin(dataset, loss, solver=solver)
+    change = Round(learner, np.ones(dataset.X.n_features, np.float32), 20, 600, 0).run(dataset, 0)
     OuterStep(learner, Rounds()).apply(change)
     plan = new_planner(1, 1).plan(dataset, 20)
     targets = [dataset.targets[0][plan.rows]]
@@ -93,7 +178,7 @@ def test_joined_changes_are_means_weighted_by_occurrences():
     parts = [cells[0] for cells in divide(dataset, 3, 1)]
     counts = met(parts)
     shared = sharing(counts.sum(axis=0), (counts**2).sum(axis=0))
-    told = Round(learner, shared, 20, 0)
+    told = Round(learner, shared, 20, 600, 0)
     alone = []
     for partition, part in enumerate(parts):
         of_it = begin(dataset, loss)
@@ -113,7 +198,7 @@ def test_joined_changes_are_means_weighted_by_occurrences():
 
 def test_changes_of_changes_can_be_joined():
     dataset, loss = one_hot()
-    told = Round(begin(dataset, loss), np.ones(dataset.X.n_features, np.float32), 20, 0)
+    told = Round(begin(dataset, loss), np.ones(dataset.X.n_features, np.float32), 20, 600, 0)
     changes = [told.run(cells[0], p) for p, cells in enumerate(divide(dataset, 5, 1))]
     flat, tree = join(changes), join([join(changes[:2]), join([join(changes[2:4]), changes[4]])])
     assert np.array_equal(flat.features, tree.features)
@@ -176,7 +261,7 @@ def test_more_cells_than_rows():
 def test_momentum_adds_a_share_of_the_last_step():
     dataset, loss = one_hot()
     plain, moving = begin(dataset, loss), begin(dataset, loss)
-    told = Round(plain, np.ones(dataset.X.n_features, np.float32), 20, 0)
+    told = Round(plain, np.ones(dataset.X.n_features, np.float32), 20, 600, 0)
     change = told.run(dataset, 0)
     old = plain.states[0].copy()
     OuterStep(plain, Rounds(outer_learning_rate=0.5)).apply(change)
@@ -226,6 +311,15 @@ def test_rounds_grow_with_the_partitions(rows, partitions, chosen):
     rounds = Rounds(outer_momentum=0.1).chosen_for(rows, partitions)
     assert rounds == Rounds(per_epoch=chosen, outer_momentum=0.1)
     assert Rounds(per_epoch=5).chosen_for(rows, partitions) == Rounds(per_epoch=5)
+
+
+def test_a_round_has_a_batch_of_adam():
+    chosen = Hyperparameters(rank=3, solver=ADAM)
+    assert least_rows_of_a_round(chosen, 10**5) == 1024
+    assert least_rows_of_a_round(replace(chosen, solver=SOLVER), 10**5) == 1
+    assert Rounds().chosen_for(10**5, 8, 1024).per_epoch == 97
+    assert Rounds().chosen_for(10**6, 8, 1024).per_epoch == 224
+    assert Rounds().chosen_for(1000, 8, 1024).per_epoch == 1
 
 
 @pytest.mark.parametrize(

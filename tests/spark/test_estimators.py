@@ -306,7 +306,7 @@ def test_errors_say_what_is_wrong(frame):
         frame.withColumn("v", lit(None)),
         validationIndicatorCol="v",
     )
-    refused(ValueError, "solver must be AdaGrad", solver=fm.Adam())
+    refused(ValueError, "solver must be AdaGrad, Adam or None", solver=fm.Gibbs())
     refused(ValueError, "numPartitions", numPartitions=0)
     refused(TypeError, "roundsPerEpoch", roundsPerEpoch="4")
     with pytest.raises(TypeError, match="column 'x' has no vectors, but double"):

@@ -24,6 +24,7 @@ from sparsefm.distributed.parts import Cells, Tables
 from sparsefm.distributed.run import DistributedRun
 from sparsefm.distributed.sample import Sample
 from sparsefm.distributed.settings import Rounds, partitions_for
+from sparsefm.distributed.units import least_rows_of_a_round, refuse
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.counted import fit_counted, fit_counted_matrix
 from sparsefm.encoding.settings import position_of
@@ -56,7 +57,7 @@ def fit(
     """Fit an estimator on the rows of tables.
 
     Settings that are left open are chosen on this node, on at most 100,000 of the rows. Then all
-    rows are trained on, in rounds, by `AdaGrad`.
+    rows are trained on, in rounds, by `AdaGrad` unless the estimator has `Adam`.
 
     Parameters
     ----------
@@ -133,7 +134,8 @@ class _Fit:
         chosen = self._hyperparameters(choice)
         stages = stages_of(owner.epochs or DEFAULT_EPOCHS) if choice is None else choice.stages
         n_partitions = self.partitions_of(counts.n_rows)
-        self.rounds = self.rounds.chosen_for(counts.n_rows, n_partitions)
+        least = least_rows_of_a_round(chosen, counts.n_rows)
+        self.rounds = self.rounds.chosen_for(counts.n_rows, n_partitions, least)
         assert self.rounds.per_epoch is not None
         cut = Cut(encoder, n_partitions, self.rounds.per_epoch)
         cells = self.tables.divide(cut, assemble, n_partitions)
@@ -316,7 +318,5 @@ def _refuse(estimator: Any) -> None:
             raise ValueError(f"{name} is not supported where rows are divided: {why}")
     if estimator._loss.task == "ordinal":
         raise ValueError("loss='ordinal' needs a sampler, which needs all rows in one place")
-    if estimator.solver is not None and not isinstance(estimator.solver, AdaGrad):
-        raise ValueError(
-            f"solver must be AdaGrad or None where rows are divided, got {estimator.solver!r:.80}"
-        )
+    if estimator.solver is not None:
+        refuse(estimator.solver)

@@ -38,7 +38,10 @@ class OuterStep:
             ]
 
     def apply(self, change: Change) -> None:
-        """Make a step. Moments of optimizers take the mean change as it is."""
+        """Make a step. Moments of optimizers take the mean change as it is.
+
+        A mean of squares, the last moment, can fall almost to zero; rounding must not make it less.
+        """
         rate = self._rounds.outer_learning_rate
         for output, state in enumerate(self._learner.states):
             for number, part in enumerate(of_features(state)):
@@ -49,11 +52,14 @@ class OuterStep:
                     velocity = self.velocity[output][number]
                     mean[:, 0] += self._rounds.outer_momentum * velocity[change.features]
                     velocity[change.features] = mean[:, 0]
-                part[change.features] += mean
+                moved = part[change.features] + mean
+                np.maximum(moved[:, -1], 0, out=moved[:, -1])
+                part[change.features] = moved
             for part, total in zip(of_all_rows(state), change.of_all_rows[output], strict=True):
                 mean = total / part.dtype.type(change.rows)
                 mean[0] *= rate
                 part += mean
+                np.maximum(part[-1:], 0, out=part[-1:])
             refresh(state, change.features)
         self._learner.steps += change.steps
 

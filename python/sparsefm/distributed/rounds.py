@@ -1,24 +1,8 @@
-"""A round: what a partition makes of its rows, from the parameters that all partitions share.
-
-A partition has only some of the rows that a feature has in the round. If it took no notice, the
-mean of the partitions' changes would move a feature that m of them met by what the rows of one
-would move it. The sum would move it m times as far as each believes is right, and together with
-the other features of its rows far beyond. So a partition trains as if the rows that it lacks were
-like those that it has: it lets each feature count as often as all partitions together meet it.
-
-That is done by the feature's unit. With sqrt(m) x instead of x, and theta / sqrt(m) instead of
-theta, scores are the same and gradients sqrt(m) times as large, so that AdaGrad makes the step
-
-    h = h + m (B g)^2,   theta = theta - learning_rate m B g / sqrt(h):
-
-m times as far, with an accumulator of the squares of m batches. The mean of the partitions' changes
-is then about what all rows would change; and where the rows of each lead to the end of a way, so
-does the mean. Penalties are in the same unit. Numbers that all rows share, such as the constant,
-keep theirs: rows of every partition lead to their end.
-"""
+"""A round: what a partition makes of its rows, from the parameters that all partitions share."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +13,7 @@ from sparsefm import _core
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.changes import Change
 from sparsefm.distributed.layout import along, of_all_rows, of_features, refresh
+from sparsefm.distributed.units import Units
 from sparsefm.training.learner import Learner, new_planner
 from sparsefm.training.random import stream
 from sparsefm.training.trainer import run_epoch
@@ -66,9 +51,12 @@ class Round:
     Attributes
     ----------
     learner : Learner
-        The parameters that all share, and the solver, an `AdaGrad`.
+        The parameters that all share, and the solver, an `AdaGrad` or `Adam`.
     sharing : ndarray of float32, shape (d,)
     batch_size : int
+        See `Units.of`.
+    rows : int
+        How many the round has, of all partitions.
     number : int
         Of the round, counted over all epochs.
     threads : int
@@ -77,61 +65,67 @@ class Round:
     learner: Learner
     sharing: npt.NDArray[np.float32]
     batch_size: int
+    rows: int
     number: int
     threads: int = 1
 
     def run(self, dataset: Dataset, partition: int) -> Change:
         """Train on the rows that a partition has for this round; return what they change."""
-        features = dataset.used_features
-        times = self.sharing[features]
-        units = np.sqrt(times, dtype=np.float64).astype(dataset.dtype)
-        own, learner = _compact(dataset, features, units), self.learner.copy(features)
-        for state in learner.states:
+        features, n_rows = dataset.used_features, len(dataset.rows)
+        counts = occurrences(dataset)[features]
+        solver, times = self.learner.hyperparameters.solver, self.sharing[features]
+        units = Units.of(solver, self.batch_size, self.rows, times, n_rows, counts)
+        before = self.learner.copy(features)
+        for state in before.states:
             for part in of_features(state):
-                part[:, 0] /= along(units, part[:, 0])
+                units.convert(part)
             refresh(state)
-        before = [state.copy() for state in learner.states]
-        losses, steps = self._train(learner, own, times, partition)
-        counts = occurrences(own)
-        of_outputs, shared = [], []
-        for state, old in zip(learner.states, before, strict=True):
-            pairs = zip(of_features(state), of_features(old), strict=True)
-            parts = [now - then for now, then in pairs]
-            for part in parts:
-                part[:, 0] *= along(units, part[:, 0])
-                part *= along(counts.astype(part.dtype), part)
-            of_outputs.append(parts)
-            rows = dataset.dtype.type(len(dataset.rows))
-            pairs = zip(of_all_rows(state), of_all_rows(old), strict=True)
-            shared.append([rows * (now - then) for now, then in pairs])
+        learner = before.copy()
+        losses, steps = self._train(learner, _compact(dataset, features, units), units, partition)
+        of_outputs, of_all = [], []
+        for state, old in zip(learner.states, before.states, strict=True):
+            changes = _differences(of_features(state), of_features(old))
+            for change in changes:
+                units.convert_back(change)
+                change *= along(counts.astype(change.dtype), change)
+            of_outputs.append(changes)
+            changes = _differences(of_all_rows(state), of_all_rows(old))
+            for change in changes:
+                change[0] *= units.of_all_rows
+                change *= n_rows
+            of_all.append(changes)
         weight = dataset.total_weight
-        n_rows = len(dataset.rows)
-        return Change(features, counts, of_outputs, n_rows, shared, losses * weight, weight, steps)
+        return Change(features, counts, of_outputs, n_rows, of_all, losses * weight, weight, steps)
 
     def _train(
-        self, learner: Learner, dataset: Dataset, times: Array, partition: int
+        self, learner: Learner, dataset: Dataset, units: Units, partition: int
     ) -> tuple[Counts, int]:
         """Make a step for each batch; return the mean losses and the number of steps."""
-        plan = new_planner(learner.seed, self.threads).plan(dataset, self.batch_size)
-        trainers = learner.trainers(self.threads, dataset.fields)
-        times = times.astype(dataset.dtype)
+        plan = new_planner(learner.seed, self.threads).plan(dataset, units.batch_size)
+        chosen = replace(learner.hyperparameters, solver=units.solver)
+        trainers = replace(learner, hyperparameters=chosen).trainers(self.threads, dataset.fields)
+        times = (units.of_features**2).astype(dataset.dtype)
         for trainer in trainers:
-            of_all = trainer.optimizer
-            factors = of_all.l2_factors if trainer.penalties is None else trainer.penalties
-            linear = times * times.dtype.type(of_all.l2_linear)
+            solver = trainer.optimizer
+            factors = solver.l2_factors if trainer.penalties is None else trainer.penalties
+            linear = times * times.dtype.type(solver.l2_linear)
             trainer.penalise(linear, times * np.asarray(factors, times.dtype))
         targets = [target[plan.rows] for target in dataset.targets]
         random = stream(learner.seed, "batches", self.number, partition)
         return np.array(run_epoch(trainers, plan, targets, random)), plan.n_batches
 
 
-def _compact(dataset: Dataset, features: Features, units: Array) -> Dataset:
+def _differences(now: Sequence[Array], then: Sequence[Array]) -> list[Array]:
+    return [new - old for new, old in zip(now, then, strict=True)]
+
+
+def _compact(dataset: Dataset, features: Features, units: Units) -> Dataset:
     """Return rows with the features that they have alone, and values multiplied by their units."""
     X = dataset.X
     places = np.zeros(X.n_features, X.indices.dtype)
     places[features] = np.arange(len(features))
     indices = places[X.indices[: X.n_nonzeros]]
-    values = units[indices]
+    values = units.of_features.astype(dataset.dtype)[indices]
     if X.values is not None:
         values *= X.values[: X.n_nonzeros]
     own = _core.Csr(X.indptr, indices, values, len(features), "rows")

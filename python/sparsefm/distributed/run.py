@@ -15,6 +15,7 @@ from sparsefm.distributed.outer import OuterStep
 from sparsefm.distributed.rounds import Round
 from sparsefm.distributed.settings import LEAST_BATCH, Rounds
 from sparsefm.distributed.summary import Summary
+from sparsefm.distributed.units import refuse
 from sparsefm.errors import DivergenceError
 from sparsefm.io.reader import Reader
 from sparsefm.optimizers import AdaGrad
@@ -29,7 +30,7 @@ from sparsefm.training.resuming import START, TRAINED, Content, Snapshot, checks
 def batch_size_of_partitions(batch_size: int, partitions: int) -> int:
     """Return the size of batches that together are one of one machine, if they are not too small.
 
-    A partition's step stands for those of all, so larger batches would be too few steps.
+    That is for `AdaGrad`: a step stands for those of all, so larger batches would be too few steps.
     """
     return min(batch_size, max(batch_size // partitions, LEAST_BATCH))
 
@@ -93,13 +94,14 @@ class DistributedRun(Run):
         if blocks != rounds.per_epoch:
             raise ValueError(f"rows have {blocks} blocks, but an epoch {rounds.per_epoch} rounds")
         solver = learner.hyperparameters.solver
-        if not isinstance(solver, AdaGrad):
-            raise ValueError(f"rounds need AdaGrad, got {solver!r:.80}: its steps know no unit")
+        refuse(solver)
         self._learner, self._engine, self._summary = learner, engine, summary
         self._rounds, self._threads, self._loss_unit = rounds, threads, loss_unit
         self._outer = OuterStep(learner, rounds)
         batch_size = learner.hyperparameters.batch_size_for(int(summary.rows.sum()))
-        self._batch_size = batch_size_of_partitions(batch_size, engine.n_partitions)
+        if isinstance(solver, AdaGrad):
+            batch_size = batch_size_of_partitions(batch_size, engine.n_partitions)
+        self._batch_size = batch_size
 
     @property
     def learning_rate(self) -> float:
@@ -142,7 +144,8 @@ class DistributedRun(Run):
             if self._summary.rows[block] == 0:
                 continue
             shared = self._summary.sharing(block)
-            work = Round(learner, shared, self._batch_size, first + place, self._threads)
+            rows, number = int(self._summary.rows[block]), first + place
+            work = Round(learner, shared, self._batch_size, rows, number, self._threads)
             change = self._engine.train(work, int(block))
             if np.isfinite(change.losses).all():
                 self._outer.apply(change)

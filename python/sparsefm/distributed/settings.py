@@ -34,7 +34,7 @@ class Rounds:
         parameters that all share; then their changes are joined. More rounds come closer to
         training on one machine, and cost more messages. Default: 32 for each partition but the
         first, at most 512, and less if a partition would have less than 16 rows in a round, on
-        average; with one partition, one for each million rows.
+        average; of `Adam`, at most one for each batch that one machine has; with one partition, one for each million rows.
     outer_learning_rate : float
         The joined change of parameters is multiplied by this.
     outer_momentum : float
@@ -53,9 +53,17 @@ class Rounds:
         if check_real(self.outer_momentum, "outer_momentum") >= 1:
             raise ValueError(f"outer_momentum must be less than 1, got {self.outer_momentum:g}")
 
-    def chosen_for(self, n_rows: int, n_partitions: int) -> Rounds:
+    def chosen_for(self, n_rows: int, n_partitions: int, least: int = 1) -> Rounds:
         """Return these settings, with a number of rounds if it is left open.
 
+        Parameters
+        ----------
+        n_rows, n_partitions : int
+        least : int
+            How many rows a round must have, on average.
+
+        Notes
+        -----
         A partition trains on a part of the round's rows, as if it were all of them, so its
         parameters are noisier than those of one machine; only the mean over the partitions is not.
         Factors are multiplied with each other, so the noise within a round has to be small beside
@@ -65,5 +73,6 @@ class Rounds:
         if self.per_epoch is not None:
             return self
         rows = n_rows / n_partitions
-        wanted = min(ROUNDS_OF_A_PARTITION * (n_partitions - 1), MOST_ROUNDS, rows // LEAST_BATCH)
+        most = min(MOST_ROUNDS, rows // LEAST_BATCH, n_rows // least)
+        wanted = min(ROUNDS_OF_A_PARTITION * (n_partitions - 1), most)
         return replace(self, per_epoch=max(1, int(wanted), ceil(rows / MOST_ROWS_OF_A_CELL)))
