@@ -9,7 +9,7 @@ import sparsefm as fm
 from sparsefm.data.csr import as_scipy
 from sparsefm.distributed import counts
 from sparsefm.distributed.columns import Columns, as_vectors
-from sparsefm.distributed.counts import VALUE, WEIGHT, Counting, thinned
+from sparsefm.distributed.counts import VALUE, WEIGHT, Counting, distinct_entries, thinned
 from sparsefm.distributed.parts import LocalTables
 from sparsefm.encoding.counted import fit_counted, fit_counted_matrix
 
@@ -106,3 +106,37 @@ def test_numbers_in_a_dictionary_are_categories(values, monkeypatch):
     names = encoder.get_feature_names_out().tolist()
     assert names == expected.get_feature_names_out().tolist()
     assert len(names) == len(set(values))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_entries_of_a_matrix_are_counted(whole):
+    rng = np.random.default_rng(0)
+    X = sparse.random(200, 30, 0.3, "csr", rng=rng)
+    X.data = rng.integers(1, 4, X.nnz).astype(float)
+    X = X.tolil()
+    X[:, 5:9], X[:, 20] = 0, 0
+    X[::3, 6], X[7, 8] = 2.5, -1  # of one value each
+    X = X.tocsr()
+    weights = rng.integers(1, 4, 200) * (1.0 if whole else 0.1)
+    entries, totals = distinct_entries(X, weights)
+    expected = {}
+    for row, column in zip(*X.nonzero(), strict=True):
+        key = int(column), float(X[row, column])
+        expected[key] = expected.get(key, 0) + weights[row]
+    assert np.array_equal(np.diff(entries.indptr), np.ones(len(expected)))
+    found = list(zip(entries.indices.tolist(), entries.data.tolist(), strict=True))
+    assert found == sorted(expected)
+    np.testing.assert_allclose(totals, [expected[key] for key in sorted(expected)])
+    half = np.split(np.arange(200), 2)
+    parts = [distinct_entries(X[rows], weights[rows]) for rows in half]
+    again = distinct_entries(
+        sparse.vstack([of for of, _ in parts]), np.concatenate([w for _, w in parts])
+    )
+    assert (again[0] != entries).nnz == 0
+    np.testing.assert_allclose(again[1], totals)
+
+
+def test_no_entries():
+    entries, totals = distinct_entries(sparse.csr_matrix((3, 4)), np.ones(3))
+    assert entries.shape == (0, 4)
+    assert len(totals) == 0

@@ -15,7 +15,6 @@ from tables_in_parts import FEATURES, pa, parts_of, table
 
 import sparsefm as fm
 from sparsefm.distributed import fitting, settings
-from sparsefm.distributed import sample as sample_module
 from sparsefm.distributed.columns import Columns, as_vectors
 from sparsefm.distributed.encoded import Cut
 from sparsefm.distributed.fitting import fit
@@ -138,7 +137,7 @@ def test_balanced_classes_have_equal_weight():
 
 
 def test_settings_are_chosen_on_a_sample(monkeypatch, brief_search):
-    monkeypatch.setattr(sample_module, "SAMPLE_ROWS", 150)
+    monkeypatch.setattr(fitting, "SAMPLE_ROWS", 150)
     whole, columns = table(), Columns(FEATURES, "y")
     model = fitted(fm.FMRegressor(), whole, columns, [150, 250])
     assert 0 < max(model.search_["rows"]) <= 150
@@ -151,7 +150,7 @@ def test_settings_are_chosen_on_a_sample(monkeypatch, brief_search):
 
 
 def test_a_sample_is_the_same_in_any_parts(monkeypatch):
-    monkeypatch.setattr(sample_module, "SAMPLE_ROWS", 150)
+    monkeypatch.setattr(fitting, "SAMPLE_ROWS", 150)
     seen = []
 
     def choose(self, sample):

@@ -260,14 +260,24 @@ def thinned(counts: Any) -> Any:
 
 def distinct_entries(X: sp.csr_matrix, weights: Weights) -> tuple[sp.csr_matrix, Weights]:
     """Return a row of one entry for each distinct value of each column, and their weights."""
-    X = sp.coo_matrix(X)
-    each = weights[X.row]
-    order = np.lexsort((each, X.data, X.col))
-    columns, values, each = X.col[order], X.data[order], each[order]
+    entries = sp.coo_matrix(X)
+    columns, values, each = entries.col, entries.data, weights[entries.row]
+    if (weights == np.rint(weights)).all():  # sums are exact, in any order
+        one_of_each = np.zeros(X.shape[1])
+        one_of_each[columns] = values
+        varied = np.zeros(X.shape[1], bool)
+        varied[columns[values != one_of_each[columns]]] = True
+        sums = np.bincount(columns, each, X.shape[1])
+        alike = np.flatnonzero((sums > 0) & ~varied)
+        rest = varied[columns]
+        columns = np.append(columns[rest], alike.astype(columns.dtype))
+        values = np.append(values[rest], one_of_each[alike])
+        each = np.append(each[rest], sums[alike])
+    order = np.lexsort((each, values, columns))
+    columns, values, each = columns[order], values[order], each[order]
     is_first = np.append(True, (columns[1:] != columns[:-1]) | (values[1:] != values[:-1]))
     starts = np.flatnonzero(is_first[: len(columns)])
     totals = np.add.reduceat(each, starts) if len(starts) else each
     indptr = np.arange(len(starts) + 1)
-    return sp.csr_matrix(
-        (values[starts], columns[starts], indptr), (len(starts), X.shape[1])
-    ), totals
+    matrix = sp.csr_matrix((values[starts], columns[starts], indptr), (len(starts), X.shape[1]))
+    return matrix, totals

@@ -22,7 +22,7 @@ from sparsefm.distributed.encoded import Cut, Encoder, assemble
 from sparsefm.distributed.engine import Engine
 from sparsefm.distributed.parts import Cells, Tables
 from sparsefm.distributed.run import DistributedRun
-from sparsefm.distributed.sample import Sample
+from sparsefm.distributed.sample import SAMPLE_ROWS, Sampling
 from sparsefm.distributed.settings import Rounds, partitions_for
 from sparsefm.distributed.units import least_rows_of_a_round, refuse
 from sparsefm.encoding import TableEncoder
@@ -33,7 +33,7 @@ from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.resuming import choice_to_json, chosen_before, resumption_of
 from sparsefm.estimators.targets import Classes
 from sparsefm.estimators.views import Views
-from sparsefm.estimators.weighting import sample_of
+from sparsefm.estimators.weighting import SAMPLE_SIZE, sample_of
 from sparsefm.history import as_columns
 from sparsefm.optimizers import AdaGrad
 from sparsefm.training.hyperparameters import Hyperparameters
@@ -121,7 +121,9 @@ class _Fit:
         if searching and choice is None and isinstance(first.clip, str):
             first.clip = False  # different numbers stay different, until one is chosen
         self._learn_columns(counts, first)
-        sample = self.tables.reduce(partial(Sample.of, self._encoder(counts)), Sample.joined)
+        size = SAMPLE_ROWS if searching else SAMPLE_SIZE
+        sampling = Sampling(self._encoder(counts), size)
+        sample = self.tables.reduce(sampling.of, sampling.joined)
         assert sample is not None
         if searching and choice is None:
             choice = self._choose(sample.table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 from sparsefm.data.canonical import mixed, row_keys
 from sparsefm.distributed.encoded import Encoder
 
-SAMPLE_ROWS = 100_000
+SAMPLE_ROWS = 100_000  # on which settings are chosen
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -28,30 +29,43 @@ class Sample(NamedTuple):
     table: Any
     keys: npt.NDArray[np.uint64]
 
-    @classmethod
-    def of(cls, encoder: Encoder, table: Any) -> Sample:
+    def smallest(self, size: int) -> Sample:
+        """Return its rows with the smallest keys, at most so many."""
+        order = np.argsort(self.keys, kind="stable")[:size]
+        return Sample(self.table.take(order), self.keys[order])
+
+
+@dataclass(frozen=True, eq=False)
+class Sampling:
+    """Draws a sample.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    size : int
+        The number of rows, or less if there are not so many.
+    """
+
+    encoder: Encoder
+    size: int
+
+    def of(self, table: Any) -> Sample:
         """Return that of a part; keys follow from the content of rows, not from their order."""
-        table = encoder.training_rows(table)
+        table = self.encoder.training_rows(table)
         if table.num_rows == 0:
-            return cls(table, np.zeros(0, np.uint64))
-        dataset = encoder.dataset(table)
+            return Sample(table, np.zeros(0, np.uint64))
+        dataset = self.encoder.dataset(table)
         keys = row_keys(dataset.X, dataset.y)
         order = np.argsort(keys, kind="stable")
         starts = np.flatnonzero(np.diff(keys[order], prepend=~keys[order[:1]]))
         again = np.arange(len(keys)) - np.repeat(starts, np.diff(np.append(starts, len(keys))))
         with np.errstate(over="ignore"):
             keys[order] += GOLDEN * (again.astype(np.uint64) + np.uint64(1))
-        return cls(table, mixed(keys)).smallest()
+        return Sample(table, mixed(keys)).smallest(self.size)
 
-    @classmethod
-    def joined(cls, parts: Sequence[Sample]) -> Sample:
+    def joined(self, parts: Sequence[Sample]) -> Sample:
         """Return that of all rows of some parts."""
         import pyarrow as pa
 
         table = pa.concat_tables([part.table for part in parts], promote_options="permissive")
-        return cls(table, np.concatenate([part.keys for part in parts])).smallest()
-
-    def smallest(self) -> Sample:
-        """Return its rows with the smallest keys, at most `SAMPLE_ROWS`."""
-        order = np.argsort(self.keys, kind="stable")[:SAMPLE_ROWS]
-        return Sample(self.table.take(order), self.keys[order])
+        return Sample(table, np.concatenate([part.keys for part in parts])).smallest(self.size)

@@ -34,7 +34,8 @@ class Rounds:
         parameters that all share; then their changes are joined. More rounds come closer to
         training on one machine, and cost more messages. Default: 32 for each partition but the
         first, at most 512, and less if a partition would have less than 16 rows in a round, on
-        average; of `Adam`, at most one for each batch that one machine has; with one partition, one for each million rows.
+        average; of `Adam`, at most one for each batch that one machine has; with one partition,
+        one for each million rows.
     outer_learning_rate : float
         The joined change of parameters is multiplied by this.
     outer_momentum : float

@@ -96,7 +96,7 @@ class Units:
         return cls(damped, even, units, (1, 2), float(shared))
 
     def convert(self, part: Array) -> None:
-        """Bring the parameters and moments of the features, (k, 1 + moments, ...), into the unit."""
+        """Bring the parameters and moments of features, (k, 1 + moments, ...), into their unit."""
         units = along(self.of_features.astype(part.dtype), part[:, 0])
         part[:, 0] /= units
         for role, power in enumerate(self.of_moments, 1):
@@ -121,7 +121,8 @@ def batches_with(counts: Array, n_batches: float) -> Array:
         At least 1.
     """
     with np.errstate(divide="ignore"):  # one batch has all
-        return n_batches * -np.expm1(counts * np.log1p(-1 / n_batches))
+        found: Array = -n_batches * np.expm1(counts * np.log1p(-1 / n_batches))
+    return found
 
 
 def least_rows_of_a_round(chosen: Hyperparameters, n_rows: int) -> int:

@@ -115,7 +115,8 @@ class SparkTables:
             for part, _ in _tables(batches, ()):
                 yield 0, part, b""
 
-        rows = self._frame.mapInArrow(_yielding(counting, RESULT), RESULT).collect()
+        ones = self._frame.select(lit(1))  # the rows need not be read
+        rows = ones.mapInArrow(_yielding(counting, RESULT), RESULT).collect()
         return {part: place for place, part in enumerate(sorted(row.place for row in rows))}
 
     @property

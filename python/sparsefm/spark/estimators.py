@@ -117,8 +117,9 @@ class SparkFMRegressor(SparkFM):
         A file of a `Checkpoint` on the driver: see `FMRegressor.fit`.
     **settings
         Those of `FMRegressor`, such as ``rank=16``, except `warm_start`, `validation_fraction` and
-        `scoring`. `solver` is an `AdaGrad` or a lazy `Adam`. `callbacks` run on the driver. `n_threads` is the
-        number of threads of each task; default: 1. More need ``spark.task.cpus``.
+        `scoring`. `solver` is an `AdaGrad` or a lazy `Adam`. `callbacks` run on the driver.
+        `n_threads` is the number of threads of each task; default: 1. More need
+        ``spark.task.cpus``.
     """
 
     _model = SparkFMRegressorModel
