@@ -66,7 +66,7 @@ def frames(spark: Any, rows: int) -> tuple[Any, Any]:
     return frame(0, rows), frame(rows, rows + TEST_ROWS)
 
 
-def ours(epochs: int, partitions: int) -> Any:
+def ours(epochs: int, partitions: int, threads: int = 1) -> Any:
     """Return an estimator; there is nothing to search for."""
     import sparsefm as fm
     from sparsefm.spark import SparkFMClassifier
@@ -77,6 +77,7 @@ def ours(epochs: int, partitions: int) -> Any:
         featuresCol="features",
         numPartitions=partitions,
         epochs=epochs,
+        n_threads=threads,
         **settings,
     )
 
@@ -139,6 +140,11 @@ def spark(rows: int, copies: int, repeats: int, quick: bool) -> None:
         many_rows.count()
     sides: dict[str, tuple[Callable[[int], Any], int, int]] = {
         "sparsefm, 1 partition": (partial(ours, partitions=1), 1, 21),
+        f"sparsefm, 1 partition, {cores} threads": (
+            partial(ours, partitions=1, threads=cores),
+            1,
+            21,
+        ),
         f"sparsefm, {cores} partitions": (partial(ours, partitions=cores), 1, 3),
         "MLlib": (mllib, 2, 12),
     }

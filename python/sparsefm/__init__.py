@@ -33,12 +33,14 @@ from sparsefm.versions import show_versions
 _LATER = {
     "FMClassifier": "sparsefm.estimators",
     "FMRegressor": "sparsefm.estimators",
+    "Recommender": "sparsefm.retrieval",
     "TableEncoder": "sparsefm.encoding",
 }
 
 if TYPE_CHECKING:
     from sparsefm.encoding import TableEncoder
     from sparsefm.estimators import FMClassifier, FMRegressor
+    from sparsefm.retrieval import Recommender
 
 __all__ = [
     "ALS",
@@ -57,6 +59,7 @@ __all__ = [
     "LearningRateSchedule",
     "Model",
     "ProgressBar",
+    "Recommender",
     "SampledModel",
     "Scorer",
     "SparseData",

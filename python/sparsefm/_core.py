@@ -52,6 +52,7 @@ field_scores = _module.field_scores
 forward = _module.forward
 gamma_draws = _module.gamma_draws
 keep_helpers = _module.keep_helpers
+item_lanes = _module.item_lanes
 loss_slopes = _module.loss_slopes
 loss_values = _module.loss_values
 normal_draw_above = _module.normal_draw_above
@@ -61,6 +62,7 @@ normal_interval = _module.normal_interval
 openmp_version = _module.openmp_version
 philox = _module.philox
 refresh_norms = _module.refresh_norms
+top_items = _module.top_items
 
 
 class Described(NamedTuple):

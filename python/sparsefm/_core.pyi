@@ -210,6 +210,17 @@ def field_aware_scores(
     size: int,
     threads: int,
 ) -> None: ...
+item_lanes: int
+
+def top_items(
+    found: npt.NDArray[np.int64],
+    scores: Real,
+    blocks: Real,
+    queries: Real,
+    offsets: npt.NDArray[np.int64],
+    excluded: npt.NDArray[np.int32],
+    threads: int,
+) -> None: ...
 def backward(
     X: Csr, slopes: Real, w: Real, V: Real, threads: int
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]: ...
