@@ -17,6 +17,7 @@ from bench.memory_limit import memory_limit
 from bench.own import busy, exact
 from bench.predict import predict
 from bench.quality import flights, quality
+from bench.retrieval import retrieval
 from bench.spark import spark
 from bench.streams import streams
 from bench.table import show
@@ -92,6 +93,7 @@ def scale(quick: bool) -> None:
 
 main.add_command(defaults)
 main.add_command(distributed)
+main.add_command(retrieval)
 main.add_command(encode)
 main.add_command(fields)
 main.add_command(files)

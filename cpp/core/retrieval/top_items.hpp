@@ -8,7 +8,7 @@
 
 namespace sparsefm {
 
-constexpr int item_lanes = 32;  // items that are scored together
+constexpr int item_lanes = 64;  // items scored together: enough sums to hide the latency of one
 
 /// Items in blocks of `item_lanes`: of each block first the b of its items, then each dimension of
 /// their v. The last block may be filled up with items whose b is -infinity, which never win.
