@@ -10,6 +10,7 @@ import warnings
 
 import garbage
 import numpy as np
+from garbage_recommending import recommending
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
@@ -288,8 +289,7 @@ def entries(folder):
     for name in ("classifier", "three"):
         for method in ("decision_function", "predict_proba", "predict_log_proba"):
             found[f"{name}.{method}"] = (getattr(known[name], method), rows)
-    encoder, given = known["encoder"], {"X": X, "y": None, **weights}
-    new = fm.TableEncoder
+    encoder, given, new = known["encoder"], {"X": X, "y": None, **weights}, fm.TableEncoder
     found |= {
         "bayesian.predict with std": (known["bayesian"].predict, rows | {"return_std": True}),
         "bayesian.predict_quantiles": (
@@ -311,7 +311,7 @@ def entries(folder):
             {"transform": "default"},
         ),
     }
-    return found
+    return found | recommending()
 
 
 def close_figures():

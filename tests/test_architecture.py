@@ -102,6 +102,7 @@ ORDER = (
     *(
         "plots",
         "estimators",
+        "retrieval",
         "distributed",
         "dask",
         "loading",

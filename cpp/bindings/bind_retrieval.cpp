@@ -1,8 +1,7 @@
 // The search for the items with the highest scores.
 #include "../core/retrieval/top_items.hpp"
-
-#include "bind.hpp"
 #include "arrays.hpp"
+#include "bind.hpp"
 
 namespace sparsefm {
 namespace {

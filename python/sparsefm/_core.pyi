@@ -210,6 +210,7 @@ def field_aware_scores(
     size: int,
     threads: int,
 ) -> None: ...
+
 item_lanes: int
 
 def top_items(

@@ -45,9 +45,7 @@ def test_excluded_items_are_left_out(share):
     rng = np.random.default_rng(1)
     excluded = sparse.csr_matrix(rng.random((70, 500)) < share)
     excluded.indices = excluded.indices[::-1].copy()  # in no order
-    excluded = sparse.csr_matrix(
-        (excluded.data, excluded.indices, excluded.indptr), excluded.shape
-    )
+    excluded = sparse.csr_matrix((excluded.data, excluded.indices, excluded.indptr), excluded.shape)
     scores = queries.astype(float) @ vectors.T.astype(float) + biases
     scores[excluded.toarray()] = -np.inf
     numbers, found = ItemIndex(vectors, biases).search(queries, 20, excluded)

@@ -203,7 +203,11 @@ def test_a_recommender_keeps_what_it_was_made_of():
         ({"item": "title"}, ValueError, "items needs a column 'title'"),
         ({"items": ITEMS.head(0)}, ValueError, "items has no rows"),
         ({"items": pd.concat([ITEMS, ITEMS[:1]])}, ValueError, "'m00' in several rows"),
-        ({"items": ITEMS.assign(movie=None)}, ValueError, "missing identifiers"),
+        (
+            {"items": ITEMS.assign(movie=None)},
+            ValueError,
+            "'movie' of items has a missing",
+        ),
         ({"items": pd.DataFrame({"m": ["a"]}), "item": "m"}, ValueError, "none of the model"),
         ({"items": ITEMS.to_numpy()}, TypeError, "items must be a table"),
         ({"items": ITEMS.assign(user="u")}, ValueError, "items has the column 'user'"),
@@ -240,18 +244,38 @@ def test_models_that_do_not_recommend():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda given: given.recommend(["u1", "who"]), ValueError, "'who' is no known user"),
+        (
+            lambda given: given.recommend(["u1", "who"]),
+            ValueError,
+            "has 'who', which is no known",
+        ),
         (lambda given: given.recommend("u1"), TypeError, "contexts must be a table"),
         (lambda given: given.recommend(["u1"], top=0), ValueError, "top"),
         (lambda given: given.recommend(["u1"], top=2.5), TypeError, "top"),
-        (lambda given: given.recommend(["u1"], candidates=["m00", "x"]), ValueError, "'x' is no"),
+        (
+            lambda given: given.recommend(["u1"], candidates=["m00", "x"]),
+            ValueError,
+            "candidates has 'x'",
+        ),
         (lambda given: given.recommend(["u1"], candidates=[]), ValueError, "candidates has no"),
         (lambda given: given.recommend(["u1"], candidates="m00"), TypeError, "candidates must"),
-        (lambda given: given.recommend([["u1"]]), TypeError, "contexts must be a list"),
+        (
+            lambda given: given.recommend([["u1"]]),
+            TypeError,
+            "contexts has a list, which is no identifier",
+        ),
         (lambda given: given.recommend(USERS[["user"]]), ValueError, "column 'age'"),
         (lambda given: given.recommend(USERS[["age"]]), ValueError, "need"),
-        (lambda given: given.similar_items(["x"]), ValueError, "'x' is no known item"),
-        (lambda given: given.similar_users(["x"]), ValueError, "'x' is no known user"),
+        (
+            lambda given: given.similar_items(["x"]),
+            ValueError,
+            "items has 'x', which is no known item",
+        ),
+        (
+            lambda given: given.similar_users(["x"]),
+            ValueError,
+            "users has 'x', which is no known user",
+        ),
     ],
 )
 def test_what_cannot_be_asked(call, error, message):
@@ -261,7 +285,9 @@ def test_what_cannot_be_asked(call, error, message):
 
 def test_what_needs_more_tables():
     given = fm.Recommender(fitted("fm"), ITEMS, **KEYS)
-    with pytest.raises(TypeError, match=r"contexts must be a table with the columns \['user', 'age'"):
+    with pytest.raises(
+        TypeError, match=r"contexts must be a table with the columns \['user', 'age'"
+    ):
         given.recommend(["u1"])
     with pytest.raises(ValueError, match="similar_users needs the table of users"):
         given.similar_users(["u1"])

@@ -10,11 +10,11 @@
 namespace sparsefm {
 namespace {
 
-constexpr Index tile_blocks = 64;          // that stay in the cache while all queries read them
-constexpr Index queries_at_once = 64;      // of a task
-constexpr Index least_chunk = 1024;        // blocks of a task
-constexpr Index most_chunks = 64;          // of all items
-constexpr Index kept_at_once = 1 << 20;    // items, of all queries and chunks
+constexpr Index tile_blocks = 64;        // that stay in the cache while all queries read them
+constexpr Index queries_at_once = 64;    // of a task
+constexpr Index least_chunk = 1024;      // blocks of a task
+constexpr Index most_chunks = 64;        // of all items
+constexpr Index kept_at_once = 1 << 20;  // items, of all queries and chunks
 
 template <class Real>
 struct Found {
@@ -70,7 +70,8 @@ Lanes<Real, item_lanes> scores_of(const Real* block, const Real* query, Index di
 /// Offers the items of the blocks [begin, end) to a query.
 template <class Real>
 void offer_blocks(Best<Real>& best, const PackedItems<Real>& items, Index begin, Index end,
-                  const Real* query, const std::int32_t* excluded, const std::int32_t* excluded_end) {
+                  const Real* query, const std::int32_t* excluded,
+                  const std::int32_t* excluded_end) {
   const Index stride = (1 + items.dimensions) * item_lanes;
   for (Index block = begin; block < end; ++block) {
     const auto scores = scores_of(items.blocks + block * stride, query, items.dimensions);
@@ -91,8 +92,7 @@ void top_items(Index* found, Real* scores, Index top, const PackedItems<Real>& i
                const Real* queries, Index count, const Excluded& excluded, int threads) {
   const Index chunk = std::max(least_chunk, (items.count + most_chunks - 1) / most_chunks);
   const Index chunks = std::max<Index>(1, (items.count + chunk - 1) / chunk);
-  const Index group =
-      std::clamp<Index>(kept_at_once / (chunks * top), 1, 16 * queries_at_once);
+  const Index group = std::clamp<Index>(kept_at_once / (chunks * top), 1, 16 * queries_at_once);
   const auto work = count * items.count * item_lanes * (1 + items.dimensions);
   const Index tasks = (std::min(group, count) + queries_at_once - 1) / queries_at_once * chunks;
   std::vector<Found<Real>> kept(std::min(group, count) * chunks * top);

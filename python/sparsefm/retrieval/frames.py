@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Ids = list[Any]
+
+MISSING = {"NAType", "NaTType"}  # of pandas
 
 
 def as_frame(table: Any, name: str) -> Any:
@@ -20,11 +21,11 @@ def as_frame(table: Any, name: str) -> Any:
     name : str
         What errors call it.
     """
+    narwhals = _narwhals()
     try:
-        import narwhals
-    except ImportError:
-        raise ImportError("recommending needs narwhals: pip install narwhals") from None
-    frame = narwhals.from_native(table, pass_through=True)
+        frame = narwhals.from_native(table, pass_through=True)
+    except narwhals.exceptions.DuplicateError as error:
+        raise ValueError(f"{name} must have distinct column names: {error}") from None
     if not isinstance(frame, narwhals.DataFrame):
         raise TypeError(
             f"{name} must be a table of pandas, Polars or PyArrow, got {type(table).__name__}"
@@ -36,40 +37,16 @@ def ids_of(frame: Any, column: str, name: str) -> Ids:
     """Return a column of identifiers, none of which may be missing."""
     if column not in frame.columns:
         raise ValueError(f"{name} needs a column {column!r}; it has {frame.columns!r:.200}")
-    series = frame[column]
-    ids: Ids = series.to_list()
-    missing = sum(one is None or one != one for one in ids)
-    if missing:
-        raise ValueError(f"column {column!r} of {name} has {missing} missing identifiers")
-    return ids
-
-
-def numbered(ids: Ids, column: str, name: str) -> dict[Any, int]:
-    """Return the row of each identifier, of which none may be there twice."""
-    rows = {one: row for row, one in enumerate(ids)}
-    if len(rows) < len(ids):
-        row = next(row for row, one in enumerate(ids) if rows[one] != row)
-        raise ValueError(
-            f"column {column!r} of {name} has {ids[row]!r:.80} in several rows: give each one row"
-        )
-    return rows
-
-
-def rows_of(wanted: Iterable[Any], rows: dict[Any, int], what: str) -> npt.NDArray[np.int64]:
-    """Return the rows of identifiers, all of which must be known."""
-    found = [(one, rows.get(one, -1)) for one in wanted]
-    unknown = [one for one, row in found if row < 0]
-    if unknown:
-        raise ValueError(
-            f"{unknown[0]!r:.80} is no known {what}: there are {len(rows):,}, such as "
-            f"{next(iter(rows))!r:.80}"
-        )
-    return np.array([row for _, row in found], np.int64)
+    return _checked(frame[column].to_list(), f"column {column!r} of {name}")
 
 
 def is_listed(given: Any) -> bool:
     """Return whether something is a list of identifiers, not a table."""
-    return isinstance(given, list | tuple | range) or len(getattr(given, "shape", ())) == 1
+    if isinstance(given, list | tuple | range):
+        return True
+    if isinstance(given, np.ndarray):
+        return given.ndim == 1
+    return bool(_narwhals().dependencies.is_into_series(given))
 
 
 def listed(given: Any, name: str) -> Ids:
@@ -85,17 +62,73 @@ def listed(given: Any, name: str) -> Ids:
         raise TypeError(
             f"{name} must be a list of identifiers, such as ['a', 'b'], got {given!r:.80}"
         )
-    convert = getattr(given, "tolist", None) or getattr(given, "to_list", None)
-    ids: Ids = list(given) if convert is None else convert()
-    if any(isinstance(one, list | dict | set) for one in ids):
-        raise TypeError(f"{name} must be a list of identifiers, got {given!r:.80}")
+    if isinstance(given, list | tuple | range):
+        return _checked(list(given), name)
+    if isinstance(given, np.ndarray):
+        return _checked(given.tolist(), name)
+    return _checked(_narwhals().from_native(given, allow_series=True).to_list(), name)
+
+
+def numbered(ids: Ids, column: str, name: str) -> dict[Any, int]:
+    """Return the row of each identifier, of which none may be there twice."""
+    rows = {one: row for row, one in enumerate(ids)}
+    if len(rows) < len(ids):
+        row = next(row for row, one in enumerate(ids) if rows[one] != row)
+        raise ValueError(
+            f"column {column!r} of {name} has {ids[row]!r:.80} in several rows: give each one row"
+        )
+    return rows
+
+
+def rows_of(wanted: Ids, rows: dict[Any, int], name: str, what: str) -> npt.NDArray[np.int64]:
+    """Return the rows of identifiers, all of which must be known.
+
+    Parameters
+    ----------
+    wanted : list
+    rows : dict
+    name, what : str
+        What errors call the list, and one of the identifiers.
+    """
+    found = np.array([rows.get(one, -1) for one in wanted], np.int64)
+    if (found < 0).any():
+        unknown = wanted[int(np.argmax(found < 0))]
+        raise ValueError(
+            f"{name} has {unknown!r:.80}, which is no known {what}: there are {len(rows):,}, such "
+            f"as {next(iter(rows), None)!r:.80}"
+        )
+    return found
+
+
+def _checked(ids: Ids, name: str) -> Ids:
+    """Return identifiers, none of which may be missing."""
+    for one in ids:
+        if one is None or type(one).__name__ in MISSING or (isinstance(one, float) and one != one):
+            raise ValueError(f"{name} has a missing identifier, {one!r:.80}")
+        try:
+            hash(one)
+        except Exception:
+            kind = type(one).__name__
+            raise TypeError(f"{name} has a {kind}, which is no identifier: {one!r:.80}") from None
     return ids
 
 
-def table_like(frame: Any, columns: dict[str, Sequence[Any]]) -> Any:
-    """Return a table of the library that a narwhals DataFrame comes from."""
-    import narwhals
+def _narwhals() -> Any:
+    try:
+        import narwhals
+    except ImportError:
+        raise ImportError("recommending needs narwhals: pip install narwhals") from None
+    return narwhals
 
-    library = narwhals.get_native_namespace(frame)
+
+def table_like(frame: Any, columns: dict[str, Any]) -> Any:
+    """Return a table of the library that a narwhals DataFrame comes from.
+
+    Parameters
+    ----------
+    frame : narwhals.DataFrame
+    columns : dict of str to list or ndarray
+    """
+    library = _narwhals().get_native_namespace(frame)
     make = library.table if hasattr(library, "table") else library.DataFrame
     return make(columns)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
-from sklearn.utils.validation import check_is_fitted
+from sklearn.exceptions import NotFittedError
 
 from sparsefm.data.csr import as_scipy
-from sparsefm.data.validation import check_integer
+from sparsefm.data.validation import check_flag, check_integer
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.partial import encode_columns
 from sparsefm.estimators.base import FactorizationMachine
@@ -55,8 +55,8 @@ class Recommender:
         The column of users' identifiers, in contexts, in `users` and in `seen`.
     users : table, optional
         A row for each user: the column `user`, and all columns of the model that are not those of
-        items. Then users can be asked for by their identifiers. It is not needed if the model's only
-        column beside those of items is `user`.
+        items. Then users can be asked for by their identifiers. It is not needed if the only column
+        of the model beside those of items is `user`.
     seen : table, optional
         Pairs of `user` and `item` that need no recommendation, such as the training rows. Items
         that are not in `items` are skipped.
@@ -93,6 +93,9 @@ class Recommender:
         seen: Any = None,
         n_threads: int | None = None,
     ) -> None:
+        for name, given in (("item", item), ("user", user)):
+            if not (isinstance(given, str) or (name == "user" and given is None)):
+                raise TypeError(f"{name} must be the name of a column, got {given!r:.80}")
         self.item, self.user = item, user
         self._threads = resolve_threads(n_threads)
         self._encoder, columns = _columns_of(model)
@@ -159,12 +162,14 @@ class Recommender:
             order asked. Of equal scores the item that is first in `items` is better.
         """
         top = check_integer(top, "top", 1)
+        check_flag(exclude_seen, "exclude_seen")
         frame, ids = self._asked(contexts)
         vectors, own = self._split.contexts(self._encoded(frame, self._context))
         excluded = self._seen.by(ids) if exclude_seen and self._seen else None
         index, chosen = self._index, None
         if candidates is not None:
-            chosen = rows_of(listed(candidates, "candidates"), self._numbers, "item")
+            name = "candidates"
+            chosen = rows_of(listed(candidates, name), self._numbers, name, "item")
             chosen = np.array(sorted(set(chosen.tolist())), np.int64)
             if len(chosen) == 0:
                 raise ValueError("candidates has no items")
@@ -214,7 +219,7 @@ class Recommender:
             Of the library of `items`: `item`, "similar", "rank" and "score", the cosine.
         """
         asked = listed(items, "items")
-        rows = rows_of(asked, self._numbers, "item")
+        rows = rows_of(asked, self._numbers, "items", "item")
         found = _similar(self._vectors, rows, check_integer(top, "top", 1), self._threads)
         return self._similar_table(self._items, self.item, asked, self._ids, found)
 
@@ -236,7 +241,7 @@ class Recommender:
         if self._users is None:
             raise ValueError("similar_users needs the table of users: Recommender(..., users=...)")
         asked = listed(users, "users")
-        rows = rows_of(asked, self._user_rows, "user")
+        rows = rows_of(asked, self._user_rows, "users", "user")
         vectors, _ = self._split.contexts(self._encoded(self._users, self._context))
         vectors = vectors.astype(self._dtype)
         found = _similar(vectors, rows, check_integer(top, "top", 1), self._threads)
@@ -283,7 +288,7 @@ class Recommender:
             return frame, ids_of(frame, str(self.user), "contexts") if has_users else None
         ids = listed(contexts, "contexts")
         if self._users is not None:
-            rows = rows_of(ids, self._user_rows, "user")
+            rows = rows_of(ids, self._user_rows, "contexts", "user")
             return self._users[rows.tolist()], ids
         if self._context != [self.user]:
             raise TypeError(
@@ -321,7 +326,8 @@ def _columns_of(model: Any) -> tuple[TableEncoder, list[str]]:
     """Return the encoder of a fitted model, and the names of its columns."""
     if not isinstance(model, FactorizationMachine):
         raise TypeError(f"model must be an FMRegressor or FMClassifier, got {model!r:.80}")
-    check_is_fitted(model)
+    if not hasattr(model, "encoder_"):
+        raise NotFittedError(f"model, an {type(model).__name__}, is not fitted: call fit first")
     encoder = model.encoder_
     if encoder._encodings is None or encoder._names is None:
         raise ValueError(

@@ -7,9 +7,9 @@ both, :math:`S = S^c + S^i`, and T linear in S (see `sparsefm.interaction`), the
 
     s = w_0 + g(c) + g(i) + \sum_a \langle S^i_a, T_a(S^c) \rangle,
 
-where g is what the features of a part add among themselves. As :math:`\sum_a \langle S^i_a,
-T_a(S^c) \rangle = \sum_a \langle T_a(S^i), S^c_a \rangle`, only the fields of one side matter: those
-of the side that has fewer. If all pairs of fields are alike, one vector holds the sum of all.
+where g is what the features of a part add among themselves. The sum is also :math:`\sum_a \langle
+T_a(S^i), S^c_a \rangle`, so only the fields of one side matter: of the side that has fewer.
+If all pairs of fields are alike, one vector holds the sum of all.
 """
 
 from __future__ import annotations
