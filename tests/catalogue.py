@@ -31,6 +31,8 @@ MODELS = {
     "hinge": fm.FMClassifier(**FAST, loss="hinge"),
     "linear": fm.FMRegressor(**{**FAST, "rank": 0}),
     "without hour": fm.FMRegressor(**FAST),
+    "fwfm without hour": fm.FMRegressor(**FAST, variant="fwfm"),
+    "ffm without hour": fm.FMRegressor(**FAST, variant="ffm"),
 }
 
 
@@ -47,7 +49,7 @@ def table():
 @cache
 def fitted(name):
     """Return one of `MODELS`, fitted."""
-    rows = table().drop(columns="hour") if name == "without hour" else table()
+    rows = table().drop(columns="hour") if "without hour" in name else table()
     rng = np.random.default_rng(2)
     taste = rng.normal(size=(30, 90))
     users, items = rows["user"].str[1:].astype(int), rows["movie"].str[1:].astype(int)

@@ -105,6 +105,9 @@ def test_candidates_alone():
     watched = set(table()["movie"][table()["user"] == "u1"])
     found = given.recommend(["u1"], top=500, candidates=ITEMS["movie"])
     assert set(found["movie"]) == set(ITEMS["movie"]) - watched
+    some = set(ITEMS["movie"][60:])
+    found = given.recommend(["u1"], top=500, candidates=sorted(some))
+    assert set(found["movie"]) == some - watched != some
 
 
 def test_new_users_and_items_are_scored_by_their_columns():
