@@ -9,6 +9,7 @@ import traceback
 import warnings
 
 import garbage
+import garbage_evaluation
 import numpy as np
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
@@ -198,6 +199,7 @@ def entries(folder):
             | {"target": None, "labels": 3},
         ),
     }
+    found |= garbage_evaluation.entries(X)
     for cls in (fm.Adam, fm.AdaGrad, fm.Gibbs, fm.ALS, losses.Huber):
         found[cls.__name__] = (cls, parameters(cls))
     for name in ("model", "sampled"):
