@@ -172,10 +172,7 @@ def entries(folder):
             fm.plots.convergence,
             {"estimator_or_history": {"epoch": [1], "r_hat": [1.0], "ess": [2.0]}, "ax": None},
         ),
-        "plots.race": (
-            fm.plots.race,
-            {"estimator_or_search": SEARCH, "ax": None},
-        ),
+        "plots.race": (fm.plots.race, {"estimator_or_search": SEARCH, "ax": None}),
         "plots.field_heatmap": (
             fm.plots.field_heatmap,
             {"estimator": known["regressor"], "X": None, "ax": None, "target": None},
