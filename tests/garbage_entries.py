@@ -9,6 +9,7 @@ import traceback
 import warnings
 
 import garbage
+import garbage_evaluation
 import numpy as np
 from garbage_recommending import recommending
 from scipy import sparse
@@ -172,10 +173,7 @@ def entries(folder):
             fm.plots.convergence,
             {"estimator_or_history": {"epoch": [1], "r_hat": [1.0], "ess": [2.0]}, "ax": None},
         ),
-        "plots.race": (
-            fm.plots.race,
-            {"estimator_or_search": SEARCH, "ax": None},
-        ),
+        "plots.race": (fm.plots.race, {"estimator_or_search": SEARCH, "ax": None}),
         "plots.field_heatmap": (
             fm.plots.field_heatmap,
             {"estimator": known["regressor"], "X": None, "ax": None, "target": None},
@@ -199,6 +197,7 @@ def entries(folder):
             | {"target": None, "labels": 3},
         ),
     }
+    found |= garbage_evaluation.entries(X)
     for cls in (fm.Adam, fm.AdaGrad, fm.Gibbs, fm.ALS, losses.Huber):
         found[cls.__name__] = (cls, parameters(cls))
     for name in ("model", "sampled"):

@@ -100,6 +100,7 @@ ORDER = (
         "inspection",
     ),
     *(
+        "evaluation",
         "plots",
         "estimators",
         "retrieval",

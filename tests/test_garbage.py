@@ -102,6 +102,7 @@ def test_every_public_name_has_an_entry(entries):
         line.split("(")[0].removeprefix("class ").removeprefix("sparsefm.") for line in takers
     }
     untold = {
+        "evaluation: module",
         "nn: module",
         "onnx: module",
         "plots: module",

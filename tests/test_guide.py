@@ -14,7 +14,7 @@ from sparsefm.datasets import load_flights_table
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(fm.__file__).parent
-GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+GUIDE = sorted([*(ROOT / "docs").glob("evaluation.md"), *(ROOT / "docs" / "guide").glob("*.md")])
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if ">>> " in path.read_text("utf-8"))
 NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?%?")
 

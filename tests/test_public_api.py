@@ -21,6 +21,7 @@ import pytest
 MODULES = [
     "sparsefm",
     "sparsefm.datasets",
+    "sparsefm.evaluation",
     "sparsefm.losses",
     "sparsefm.nn",
     "sparsefm.onnx",

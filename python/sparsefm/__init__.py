@@ -13,7 +13,7 @@ Examples
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sparsefm import nn, onnx, plots
+from sparsefm import evaluation, nn, onnx, plots
 from sparsefm.errors import DivergenceError, FileFormatError
 from sparsefm.field_aware_model import FieldAwareModel
 from sparsefm.field_model import FieldWeightedModel
@@ -66,6 +66,7 @@ __all__ = [
     "SparseText",
     "TableEncoder",
     "convert",
+    "evaluation",
     "load",
     "nn",
     "onnx",

@@ -45,8 +45,8 @@ from sparsefm.encoding.times import as_seconds, read_dates, read_durations, zone
 PLAIN = {str, float, type(None)}  # can be hashed, and are different from each other
 
 
-def as_table(X: Any) -> Table | None:
-    """Return `X` as a table, or None if it is none."""
+def as_table(X: Any, name: str = "X") -> Table | None:
+    """Return `X`, which errors call `name`, as a table, or None if it is none."""
     libraries = {kind.__module__.partition(".")[0] for kind in type(X).__mro__}
     if libraries.isdisjoint(_table_modules()):
         return None
@@ -57,14 +57,14 @@ def as_table(X: Any) -> Table | None:
             f"reading a table ({type(X).__name__}) requires narwhals: pip install narwhals"
         ) from None
     try:
-        frame = narwhals.from_native(_whole(X), pass_through=True)
+        frame = narwhals.from_native(_whole(X, name), pass_through=True)
     except narwhals.exceptions.DuplicateError as error:
-        raise ValueError(f"X must have distinct column names: {error}") from None
+        raise ValueError(f"{name} must have distinct column names: {error}") from None
     if isinstance(frame, narwhals.LazyFrame):
-        raise TypeError(f"X is a lazy table ({type(X).__name__}): pass X.collect()")
+        raise TypeError(f"{name} is a lazy table ({type(X).__name__}): pass {name}.collect()")
     if not isinstance(frame, narwhals.DataFrame):
         return None
-    library, names = frame.implementation, Names.of(frame.columns)
+    library, names = frame.implementation, Names.of(frame.columns, name)
     if library.is_polars():
         series = frame.to_native().get_columns()
         return Table(series, names, frame.shape, _read_polars, _polars_parts)
@@ -75,7 +75,7 @@ def as_table(X: Any) -> Table | None:
     return Table(series, names, frame.shape, _read_pandas, _pandas_parts)
 
 
-def _whole(X: Any) -> Any:
+def _whole(X: Any, name: str) -> Any:
     """Return rows of Arrow as a table: a batch, or what scikit-learn takes out of one."""
     pa = sys.modules.get("pyarrow")
     if pa is not None and isinstance(X, pa.StructArray):
@@ -83,7 +83,9 @@ def _whole(X: Any) -> Any:
     if pa is not None and isinstance(X, pa.RecordBatch):
         return pa.Table.from_batches([X])
     if pa is not None and isinstance(X, pa.RecordBatchReader):
-        raise TypeError("X is a stream of batches (RecordBatchReader): pass X.read_all()")
+        raise TypeError(
+            f"{name} is a stream of batches (RecordBatchReader): pass {name}.read_all()"
+        )
     return X
 
 

@@ -31,20 +31,20 @@ class Names:
     are_text: bool = True
 
     @classmethod
-    def of(cls, found: Sequence[Any]) -> "Names":
-        """Return the names of a table."""
+    def of(cls, found: Sequence[Any], table: str = "X") -> "Names":
+        """Return the names of a table, which errors call `table`."""
         are_text = [isinstance(name, str) for name in found]
         if all(are_text):
             return cls([str.__str__(name) for name in found])
         if any(are_text):
             types = ", ".join(sorted({type(name).__name__ for name in found}))
             raise TypeError(
-                f"X has column names of several types ({types}): make all of them text, such as by "
-                "X.columns = X.columns.astype(str)"
+                f"{table} has column names of several types ({types}): make all of them text, such "
+                f"as by {table}.columns = {table}.columns.astype(str)"
             )
         texts = list(map(str, found))
         if len(set(texts)) < len(texts):
-            raise ValueError(f"X must have distinct column names, got {found!r:.200}")
+            raise ValueError(f"{table} must have distinct column names, got {found!r:.200}")
         return cls(texts, False)
 
     @property
