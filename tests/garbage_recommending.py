@@ -16,7 +16,9 @@ def recommending():
     users = pd.DataFrame({"user": [f"u{number}" for number in range(ROWS)], "age": range(ROWS)})
     items = pd.DataFrame({"item": [f"i{number}" for number in range(ROWS)], "cost": range(ROWS)})
     rows = pd.concat([users, items[::-1].reset_index(drop=True)], axis=1)
-    model = fm.FMRegressor(rank=2, epochs=1, solver=fm.Adam(), search=None, n_threads=1).fit(rows, range(ROWS))
+    model = fm.FMRegressor(rank=2, epochs=1, solver=fm.Adam(), search=None, n_threads=1).fit(
+        rows, range(ROWS)
+    )
     options = {"item": "item", "user": "user", "users": users, "seen": rows, "n_threads": 1}
     given = fm.Recommender(model, items, **options)
     return {
