@@ -43,7 +43,7 @@ def retrieval(items: int, repeats: int, quick: bool) -> None:
     rng = np.random.default_rng(0)
     numbers = rng.normal(size=(items, RANK + 1)).astype(np.float32)
     vectors, biases = numbers[:, 1:].copy(), numbers[:, 0].copy()
-    index = ItemIndex(vectors, biases)
+    index = ItemIndex(items, RANK, vectors.dtype, [(vectors, biases)])
     rows = []
     for count in QUERIES:
         queries = rng.normal(size=(count, RANK)).astype(np.float32)

@@ -27,6 +27,7 @@ MODELS = {
     "ffm": fm.FMRegressor(**FAST, variant="ffm"),
     "pairs": fm.FMRegressor(**FAST, pairs=[("user", "movie"), ("age", "genres")]),
     "gibbs": fm.FMRegressor(rank=3, solver=fm.Gibbs(samples=8), search=None, bounds=None),
+    "gibbs classifier": fm.FMClassifier(rank=3, solver=fm.Gibbs(samples=8), search=None),
     "float64": fm.FMRegressor(**FAST, dtype="float64"),
     "hinge": fm.FMClassifier(**FAST, loss="hinge"),
     "linear": fm.FMRegressor(**{**FAST, "rank": 0}),
@@ -34,6 +35,9 @@ MODELS = {
     "fwfm without hour": fm.FMRegressor(**FAST, variant="fwfm"),
     "ffm without hour": fm.FMRegressor(**FAST, variant="ffm"),
 }
+
+SCORED = [name for name in MODELS if name != "gibbs classifier"]
+"""Those whose score is their prediction or ``decision_function``."""
 
 
 @cache

@@ -1,4 +1,6 @@
 // The search for the items with the highest scores.
+#include <algorithm>
+
 #include "../core/retrieval/top_items.hpp"
 #include "arrays.hpp"
 #include "bind.hpp"
@@ -13,7 +15,9 @@ Excluded excluded_of(const py::object& offsets, const py::object& items, Index q
                        input<std::int32_t>(items, {size}, "excluded")};
   require(found.offsets[0] == 0 && found.offsets[queries] == size, "offsets must end at the items");
   for (Index q = 0; q < queries; ++q) {
-    require(found.offsets[q] <= found.offsets[q + 1], "offsets must ascend");
+    const Index begin = found.offsets[q], end = found.offsets[q + 1];
+    require(begin <= end && end <= size, "offsets must ascend");
+    require(std::is_sorted(found.items + begin, found.items + end), "excluded must ascend");
   }
   return found;
 }

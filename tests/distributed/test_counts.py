@@ -136,6 +136,15 @@ def test_entries_of_a_matrix_are_counted(whole):
     np.testing.assert_allclose(again[1], totals)
 
 
+@pytest.mark.parametrize("weight", [1.0, 1.5])
+def test_rows_without_weight_do_not_count(weight):
+    X = sparse.csr_matrix(np.array([[1, 2, 0], [1, 0, 0], [3, 0, 4]], np.float32))
+    entries, totals = distinct_entries(X, np.array([0, 0, weight]))
+    assert entries.toarray().tolist() == [[3, 0, 0], [0, 0, 4]]
+    assert totals.tolist() == [weight, weight]
+    assert entries.dtype == np.float32
+
+
 def test_no_entries():
     entries, totals = distinct_entries(sparse.csr_matrix((3, 4)), np.ones(3))
     assert entries.shape == (0, 4)

@@ -158,12 +158,13 @@ def test_rounding_makes_no_mean_of_squares_negative():
 
 
 @pytest.mark.parametrize("solver", [SOLVER, ADAM])
-def test_one_partition_trains_as_ever(solver):
+@pytest.mark.parametrize("size", [20, 70, 400, 1000])
+def test_one_partition_trains_as_ever(solver, size):
     dataset, loss = one_hot()
     learner, alone = begin(dataset, loss, solver=solver), begin(dataset, loss, solver=solver)
-    change = Round(learner, np.ones(dataset.X.n_features, np.float32), 20, 600, 0).run(dataset, 0)
+    change = Round(learner, np.ones(dataset.X.n_features, np.float32), size, 600, 0).run(dataset, 0)
     OuterStep(learner, Rounds()).apply(change)
-    plan = new_planner(1, 1).plan(dataset, 20)
+    plan = new_planner(1, 1).plan(dataset, size)
     targets = [dataset.targets[0][plan.rows]]
     losses = run_epoch(alone.trainers(1), plan, targets, stream(1, "batches", 0, 0))
     np.testing.assert_allclose(learner.states[0].scalars, alone.states[0].scalars, atol=1e-10)

@@ -18,6 +18,13 @@ def made(n_items, width, dtype, seed=0, levels=None):
     return numbers[:n_items, 1:], numbers[:n_items, 0], numbers[n_items:, 1:]
 
 
+def index_of(vectors, biases):
+    """Return an index, filled in two parts."""
+    half = len(vectors) // 2
+    parts = [(vectors[:half], biases[:half]), (vectors[half:], biases[half:])]
+    return ItemIndex(*vectors.shape, vectors.dtype, parts)
+
+
 def best(scores, top):
     """Return the numbers of the best items of each row; of equal ones the first is better."""
     return np.argsort(-scores, axis=1, kind="stable")[:, :top]
@@ -30,7 +37,7 @@ def test_the_best_of_all(n_items, width, dtype, top):
     # Few digits: sums are exact, and many items have equal scores.
     vectors, biases, queries = made(n_items, width, dtype, levels=4)
     scores = queries.astype(float) @ vectors.T.astype(float) + biases
-    numbers, found = ItemIndex(vectors, biases).search(queries, top)
+    numbers, found = index_of(vectors, biases).search(queries, top)
     expected = best(scores, top)
     there = expected.shape[1]
     assert np.array_equal(numbers[:, :there], expected)
@@ -48,7 +55,7 @@ def test_excluded_items_are_left_out(share):
     excluded = sparse.csr_matrix((excluded.data, excluded.indices, excluded.indptr), excluded.shape)
     scores = queries.astype(float) @ vectors.T.astype(float) + biases
     scores[excluded.toarray()] = -np.inf
-    numbers, found = ItemIndex(vectors, biases).search(queries, 20, excluded)
+    numbers, found = index_of(vectors, biases).search(queries, 20, excluded)
     expected = best(scores, 20)
     known = np.isfinite(np.take_along_axis(scores, expected, 1))
     assert np.array_equal(numbers, np.where(known, expected, NONE))
@@ -59,7 +66,7 @@ def test_excluded_items_are_left_out(share):
 def test_many_chunks_and_groups_of_queries():
     vectors, biases, queries = made(300_001, 5, "float32", levels=16)
     queries = np.tile(queries, (40, 1))[:2500] + np.float32(0)
-    index = ItemIndex(vectors, biases)
+    index = index_of(vectors, biases)
     one = index.search(queries, 50)
     scores = queries[::97].astype(float) @ vectors.T.astype(float) + biases
     assert np.array_equal(one[0][::97], best(scores, 50))
@@ -68,15 +75,26 @@ def test_many_chunks_and_groups_of_queries():
             assert np.array_equal(mine, others)
 
 
+def test_vectors_come_back():
+    vectors, biases, _ = made(150, 3, "float32")
+    whole = np.column_stack([vectors, biases])
+    index = index_of(vectors, biases)
+    assert np.array_equal(index.vectors(), whole)
+    some = np.array([149, 3, 70])
+    assert np.array_equal(index.vectors(some), whole[some])
+    assert np.array_equal(index.among(some).vectors(), whole[some])
+
+
 def test_what_is_not_finite_is_refused():
     vectors, biases, queries = made(50, 2, "float32")
     vectors[7, 1] = np.nan
-    with pytest.raises(ValueError, match="not finite"):
-        ItemIndex(vectors, biases)
-    vectors[7, 1] = 0
-    queries[3, 0] = np.inf
-    with pytest.raises(ValueError, match="not finite"):
-        ItemIndex(vectors, biases).search(queries, 1)
+    with pytest.raises(ValueError, match="too large for float32"):
+        index_of(vectors, biases)
+    vectors[7, 1] = 1e20
+    for query in (1e20, -1e20, np.inf, np.nan):  # a score of infinity, of -infinity, and none
+        queries[3, 1] = query
+        with pytest.raises(ValueError, match="too large for float32"):
+            index_of(vectors, biases).search(queries, 50)
 
 
 def test_the_binding_checks_its_arrays():
@@ -105,3 +123,7 @@ def test_the_binding_checks_its_arrays():
         given[place] = bad
         with pytest.raises(error):
             _core.top_items(*given, 1)
+    given = [*good]
+    given[4:] = np.array([0, 2, 2, 2, 2]), np.array([7, 3], np.int32)
+    with pytest.raises(ValueError, match="excluded must ascend"):
+        _core.top_items(*given, 1)

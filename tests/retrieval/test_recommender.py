@@ -7,7 +7,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from catalogue import ITEMS, MODELS, USERS, all_scores, fitted, table
+from catalogue import ITEMS, SCORED, USERS, all_scores, fitted, table
 
 import sparsefm as fm
 
@@ -30,7 +30,7 @@ def expected(scores, top, excluded=()):
 # --- what is found --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SCORED)
 def test_the_best_items_of_contexts(name):
     model = fitted(name)
     contexts = table().drop(columns=ITEMS.columns).iloc[:40].reset_index(drop=True)
@@ -197,6 +197,69 @@ def test_a_recommender_keeps_what_it_was_made_of():
     pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(given)).recommend(["u1"]), before)
 
 
+def test_a_sampled_classifier_has_the_mean_of_its_scores():
+    model = fitted("gibbs classifier")
+    contexts = table().drop(columns=ITEMS.columns).iloc[:10].reset_index(drop=True)
+    found = fm.Recommender(model, ITEMS, **KEYS).recommend(contexts, top=90)
+    rows = contexts.merge(ITEMS, how="cross")[list(model.feature_names_in_)]
+    means = model.explain_fields(rows, background=rows).scores.reshape(10, 90)
+    best = np.sort(means, axis=1)[:, ::-1].ravel()
+    np.testing.assert_allclose(found["score"], best, rtol=2e-5, atol=2e-5)
+
+
+def test_changed_tables_change_nothing():
+    items, users, seen = ITEMS.copy(), USERS.copy(), table().copy()
+    given = fm.Recommender(fitted("without hour"), items, **KEYS, users=users, seen=seen)
+    before = given.recommend(["u1", "u2"])
+    items["movie"] = items["movie"].to_numpy()[::-1].copy()
+    users["user"] = users["user"].to_numpy()[::-1].copy()
+    seen["user"] = "nobody"
+    pd.testing.assert_frame_equal(given.recommend(["u1", "u2"]), before)
+
+
+def test_identifiers_keep_their_type():
+    items = ITEMS.assign(movie=ITEMS["movie"].astype("category"))
+    found = recommender("without hour").recommend(["u1"])
+    again = fm.Recommender(fitted("without hour"), items, **KEYS, users=USERS).recommend(["u1"])
+    assert again["movie"].dtype == items["movie"].dtype
+    assert again["movie"].tolist() == found["movie"].tolist()
+    own = polars.from_pandas(ITEMS).with_columns(polars.col("movie").cast(polars.Categorical))
+    given = fm.Recommender(fitted("without hour"), own, **KEYS, users=polars.from_pandas(USERS))
+    joined = given.recommend(["u1"]).join(own, on="movie")
+    assert len(joined) == 10
+    assert given.recommend([]).schema == given.recommend(["u1"]).schema
+    small = ITEMS.assign(number=np.arange(90, dtype=np.int16))
+    few = fm.Recommender(fitted("without hour"), small, item="number", user="user", users=USERS)
+    assert few.recommend(["u1"])["number"].dtype == np.int16
+
+
+def test_contexts_and_items_of_two_libraries():
+    given = recommender("without hour")
+    found = given.recommend(polars.from_pandas(USERS))
+    assert isinstance(found, polars.DataFrame)
+    assert found["movie"].to_list() == given.recommend(USERS)["movie"].tolist()
+    assert given.recommend(pa.chunked_array([["u1", "u2"]])).equals(given.recommend(["u1", "u2"]))
+
+
+def test_somebody_unknown_has_seen_nothing():
+    visitors = USERS.assign(user=[None, *USERS["user"][1:]])
+    given = recommender("without hour", seen=pd.concat([table(), table().assign(user=None)]))
+    found = given.recommend(visitors, top=90)
+    assert found["user"].isna().sum() == 90
+    assert (found["user"] == "u1").sum() < 90
+
+
+def test_users_of_another_type_than_those_of_seen():
+    numbers = table().assign(user=table()["user"].str[1:].astype(int))
+    with pytest.raises(TypeError, match="users that are text, and seen has numbers"):
+        recommender("without hour", seen=numbers).recommend(["u1"])
+
+
+def test_names_of_what_it_is_made_of():
+    shown = repr(recommender("without hour"))
+    assert shown == "Recommender(90 items of movie, genres, price; contexts of user, age)"
+
+
 # --- errors ---------------------------------------------------------------------------------------
 
 
@@ -220,6 +283,16 @@ def test_a_recommender_keeps_what_it_was_made_of():
         ({"seen": table(), "user": None, "users": None}, ValueError, "seen needs user"),
         ({"seen": table().assign(movie=7)}, ValueError, "none of the items: it has 7"),
         ({"seen": table()[["user"]]}, ValueError, "seen needs a column 'movie'"),
+        (
+            {"users": USERS.assign(price=1.0)},
+            ValueError,
+            "users has the column 'price', and so has",
+        ),
+        ({"item": "user"}, ValueError, "user is 'user', a name that another"),
+        ({"item": "rank"}, ValueError, "item is 'rank', a name that another"),
+        ({"user": "score"}, ValueError, "user is 'score', a name that another"),
+        ({"item": 3}, TypeError, "item must be the name of a column, got 3"),
+        ({"items": ITEMS.assign(movie=ITEMS["genres"])}, TypeError, "'movie' of items has a list"),
     ],
 )
 def test_what_recommenders_cannot_be_made_of(options, error, message):
@@ -240,8 +313,16 @@ def test_models_that_do_not_recommend():
         fm.Recommender(array, ITEMS, item="movie")
     for loss in ("logistic", "softmax"):
         three = fm.FMClassifier(loss=loss, **fast).fit(table(), np.arange(len(table())) % 3)
-        with pytest.raises(ValueError, match="3 classes"):
+        with pytest.raises(ValueError, match="each of its 3 classes"):
             fm.Recommender(three, ITEMS, item="movie")
+    sampled = {"rank": 2, "solver": fm.Gibbs(samples=2), "search": None}
+    ordered = fm.FMClassifier(loss="ordinal", **sampled)
+    ordered.fit(table(), np.arange(len(table())) % 3)
+    with pytest.raises(ValueError, match="ordinal"):
+        fm.Recommender(ordered, ITEMS, item="movie")
+    unnamed = fm.FMRegressor(**fast).fit(pd.DataFrame(rng.random((50, 3))), rng.random(50))
+    with pytest.raises(ValueError, match="names"):
+        fm.Recommender(unnamed, ITEMS, item="movie")
 
 
 @pytest.mark.parametrize(
@@ -268,6 +349,13 @@ def test_models_that_do_not_recommend():
             "contexts has a list, which is no identifier",
         ),
         (lambda given: given.recommend(USERS[["user"]]), ValueError, "column 'age'"),
+        (
+            lambda given: given.recommend(table()),
+            ValueError,
+            "contexts has the column 'movie', and",
+        ),
+        (lambda given: given.recommend(["u1", 1]), TypeError, "contexts mixes numbers and text"),
+        (lambda given: given.recommend([None]), ValueError, "contexts has a missing identifier"),
         (lambda given: given.recommend(USERS[["age"]]), ValueError, "need"),
         (
             lambda given: given.similar_items(["x"]),
@@ -296,7 +384,7 @@ def test_what_needs_more_tables():
         given.similar_users(["u1"])
     flat = fm.FMRegressor(rank=0, solver=fm.AdaGrad(), epochs=1, search=None)
     flat.fit(table()[["user", "movie"]], np.arange(len(table())))
-    with pytest.raises(ValueError, match="rank 0"):
+    with pytest.raises(ValueError, match="no factors"):
         fm.Recommender(flat, ITEMS, **KEYS).similar_items(["m00"])
 
 

@@ -92,10 +92,12 @@ void top_items(Index* found, Real* scores, Index top, const PackedItems<Real>& i
                const Real* queries, Index count, const Excluded& excluded, int threads) {
   const Index chunk = std::max(least_chunk, (items.count + most_chunks - 1) / most_chunks);
   const Index chunks = std::max<Index>(1, (items.count + chunk - 1) / chunk);
-  const Index group = std::clamp<Index>(kept_at_once / (chunks * top), 1, 16 * queries_at_once);
+  const Index of_chunk = std::min(top, chunk * item_lanes);  // that may be among the best
+  const Index group =
+      std::clamp<Index>(kept_at_once / (chunks * of_chunk), 1, 16 * queries_at_once);
   const auto work = count * items.count * item_lanes * (1 + items.dimensions);
   const Index tasks = (std::min(group, count) + queries_at_once - 1) / queries_at_once * chunks;
-  std::vector<Found<Real>> kept(std::min(group, count) * chunks * top);
+  std::vector<Found<Real>> kept(std::min(group, count) * chunks * of_chunk);
   std::vector<Index> sizes(std::min(group, count) * chunks);
 
   with_team(team_size(threads, tasks, work), [&](Team& team) {
@@ -109,7 +111,7 @@ void top_items(Index* found, Real* scores, Index top, const PackedItems<Real>& i
         std::vector<Best<Real>> bests;
         bests.reserve(end - begin);
         for (Index q = begin; q < end; ++q) {
-          bests.emplace_back(kept.data() + ((q - first) * chunks + number) * top, top);
+          bests.emplace_back(kept.data() + ((q - first) * chunks + number) * of_chunk, of_chunk);
         }
         const Index chunk_end = std::min((number + 1) * chunk, items.count);
         for (Index tile = number * chunk; tile < chunk_end; tile += tile_blocks) {
@@ -128,7 +130,7 @@ void top_items(Index* found, Real* scores, Index top, const PackedItems<Real>& i
         for (Index q = begin; q < end; ++q) {
           all.clear();
           for (Index number = 0; number < chunks; ++number) {
-            const auto* const own = kept.data() + (q * chunks + number) * top;
+            const auto* const own = kept.data() + (q * chunks + number) * of_chunk;
             all.insert(all.end(), own, own + sizes[q * chunks + number]);
           }
           std::sort(all.begin(), all.end());

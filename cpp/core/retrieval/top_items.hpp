@@ -26,7 +26,7 @@ struct Excluded {
 };
 
 /// Writes the best `top` items of each query, the best first; of equal scores the lower number is
-/// better. Where there are less, the number is -1.
+/// better. Where there are fewer, the number is -1.
 ///
 /// `found` and `scores` are (queries, top), `queries` (count, dimensions).
 template <class Real>

@@ -263,7 +263,7 @@ def distinct_entries(X: sp.csr_matrix, weights: Weights) -> tuple[sp.csr_matrix,
     entries = sp.coo_matrix(X)
     columns, values, each = entries.col, entries.data, weights[entries.row]
     if (weights == np.rint(weights)).all():  # sums are exact, in any order
-        one_of_each = np.zeros(X.shape[1])
+        one_of_each = np.zeros(X.shape[1], values.dtype)
         one_of_each[columns] = values
         varied = np.zeros(X.shape[1], bool)
         varied[columns[values != one_of_each[columns]]] = True
@@ -278,6 +278,7 @@ def distinct_entries(X: sp.csr_matrix, weights: Weights) -> tuple[sp.csr_matrix,
     is_first = np.append(True, (columns[1:] != columns[:-1]) | (values[1:] != values[:-1]))
     starts = np.flatnonzero(is_first[: len(columns)])
     totals = np.add.reduceat(each, starts) if len(starts) else each
+    starts, totals = starts[totals > 0], totals[totals > 0]
     indptr = np.arange(len(starts) + 1)
     matrix = sp.csr_matrix((values[starts], columns[starts], indptr), (len(starts), X.shape[1]))
     return matrix, totals

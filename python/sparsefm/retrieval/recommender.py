@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,19 @@ import scipy.sparse as sp
 from sklearn.exceptions import NotFittedError
 
 from sparsefm.data.csr import as_scipy
+from sparsefm.data.distinct import distinct_values
 from sparsefm.data.validation import check_flag, check_integer
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.partial import encode_columns
 from sparsefm.estimators.base import FactorizationMachine
 from sparsefm.retrieval.frames import (
+    Identifiers,
+    Ids,
     as_frame,
     ids_of,
     is_listed,
     listed,
-    numbered,
-    rows_of,
-    table_like,
+    table_of,
 )
 from sparsefm.retrieval.index import NONE, ItemIndex
 from sparsefm.retrieval.seen import Seen
@@ -30,6 +32,9 @@ from sparsefm.retrieval.split import Split
 from sparsefm.threads import resolve_threads
 
 Array = npt.NDArray[Any]
+Rows = npt.NDArray[np.int64]
+
+RESULTS = {"row", "rank", "score", "similar"}  # columns of results
 
 
 class Recommender:
@@ -40,7 +45,10 @@ class Recommender:
     of a context with an item is an inner product, so that of all items is found in milliseconds.
     Users and items that training never saw are scored by their other columns.
 
-    A recommender has a copy of what it needs of the model: later training does not change it.
+    A recommender has a copy of what it needs: later training does not change it, nor do changes of
+    the tables. A vector has as many dimensions as the model has factors; with ``variant="fwfm"`` or
+    ``"ffm"`` times the number of columns of items or contexts, whichever is less; with `Gibbs`
+    times the number of samples. A search takes as much longer.
 
     Parameters
     ----------
@@ -48,7 +56,8 @@ class Recommender:
         Fitted on a table, with one score: no classifier of more than two classes.
     items : table of pandas, Polars or PyArrow
         A row for each item that can be recommended: the column `item`, and all columns of the model
-        that belong to items. Other columns are not read.
+        that belong to items. Other columns are not read. What a context has, such as the hour, must
+        not be among them.
     item : str
         Its column of identifiers, each of which is there once. The model may have it or not.
     user : str, optional
@@ -58,8 +67,8 @@ class Recommender:
         items. Then users can be asked for by their identifiers. It is not needed if the only column
         of the model beside those of items is `user`.
     seen : table, optional
-        Pairs of `user` and `item` that need no recommendation, such as the training rows. Items
-        that are not in `items` are skipped.
+        Pairs of `user` and `item` that need no recommendation, such as the training rows. Rows of
+        other items, or without a user, are skipped.
     n_threads : int, optional
         Default: every core that the process may use. Results do not depend on it.
 
@@ -96,41 +105,44 @@ class Recommender:
         for name, given in (("item", item), ("user", user)):
             if not (isinstance(given, str) or (name == "user" and given is None)):
                 raise TypeError(f"{name} must be the name of a column, got {given!r:.80}")
+            if given in RESULTS or (name == "user" and given == item):
+                raise ValueError(
+                    f"{name} is {given!r}, a name that another column of the results has: rename it"
+                )
         self.item, self.user = item, user
         self._threads = resolve_threads(n_threads)
         self._encoder, columns = _columns_of(model)
-        self._items = as_frame(items, "items")
-        self._ids = ids_of(self._items, item, "items")
-        self._numbers = numbered(self._ids, item, "items")
-        if not self._ids:
+        frame = as_frame(items, "items")
+        self._items = Identifiers(frame, item, "items")
+        if not len(self._items):
             raise ValueError("items has no rows: there is nothing to recommend")
-        own = [name for name in columns if name in self._items.columns]
-        if not own:
+        self._own = [name for name in columns if name in frame.columns]
+        self._context = [name for name in columns if name not in self._own]
+        if not self._own:
             raise ValueError(f"items has none of the model's columns, {columns!r:.200}")
-        self._context = [name for name in columns if name not in own]
-        if user in own:
+        if user in self._own:
             raise ValueError(f"items has the column {user!r}, which is that of users")
         fields = self._encoder.field_names_
-        self._split = Split.of(
-            model._formula(None), np.array([fields.index(name) for name in own if name in fields])
-        )
-        vectors, biases = self._split.items(self._encoded(self._items, own))
-        self._dtype = np.dtype(model.dtype)
-        self._vectors, self._biases = vectors.astype(self._dtype), biases.astype(self._dtype)
-        self._index = ItemIndex(self._vectors, self._biases)
-        self._users = None
+        of_items = [fields.index(name) for name in self._own if name in fields]
+        self._split = Split.of(model._formula(None), np.array(of_items))
+        parts = self._split.items(self._encoded(frame, self._own))
+        self._index = ItemIndex(len(frame), self._split.width, model.dtype, parts)
+        self._users = self._seen = None
+        if user is None and (users is not None or seen is not None):
+            name = "seen" if users is None else "users"
+            raise ValueError(f"{name} needs user, the name of the column of users' identifiers")
         if users is not None:
-            if user is None:
-                raise ValueError("users needs user, the name of its column of identifiers")
-            self._users = as_frame(users, "users")
-            self._user_ids = ids_of(self._users, user, "users")
-            self._user_rows = numbered(self._user_ids, user, "users")
-            self._check_context(self._users, "users")
-        self._seen = None
+            frame = as_frame(users, "users")
+            self._users = Identifiers(frame, str(user), "users")
+            self._user_rows = self._features(frame, "users")
         if seen is not None:
-            if user is None:
-                raise ValueError("seen needs user, the name of the column of users' identifiers")
-            self._seen = Seen(as_frame(seen, "seen"), user, item, self._numbers)
+            self._seen = Seen(as_frame(seen, "seen"), str(user), item, self._items)
+
+    def __repr__(self) -> str:
+        return (
+            f"Recommender({len(self._items)} items of {', '.join(self._own)}; contexts of "
+            f"{', '.join(self._context) or 'no columns'})"
+        )
 
     # --- recommendations --------------------------------------------------------------------------
 
@@ -143,8 +155,9 @@ class Recommender:
         ----------
         contexts : table, or sequence of identifiers
             A table has all columns of the model that are not those of items, and the column `user`
-            if there is one. Users can be asked for by their identifiers if there is a table of
-            `users`, or if `user` is all that the model has of a context.
+            if there is one, where a missing user has seen nothing. Users can be asked for by their
+            identifiers if there is a table of `users`, which must have them, or if `user` is all
+            that the model has of a context; there, one whom training never saw is a new user.
         top : int
             Number of items for each; there are fewer where there are not so many.
         exclude_seen : bool
@@ -158,35 +171,33 @@ class Recommender:
             Of the library of `contexts`, or of `items` if those are identifiers. It has a row for
             each recommendation: `user`, or "row" with the number of the context from 0 if there is
             no such column; `item`; "rank", from 1; "score", the prediction of a regressor, not
-            clipped to its bounds, or the ``decision_function`` of a classifier. Contexts are in the
-            order asked. Of equal scores the item that is first in `items` is better.
+            clipped to its bounds, or the ``decision_function`` of a classifier; of one fitted with
+            `Gibbs`, the mean of the samples' scores, which is not its ``decision_function``.
+            Contexts are in the order asked. Of equal scores the item that is first in `items` is
+            better.
         """
         top = check_integer(top, "top", 1)
-        check_flag(exclude_seen, "exclude_seen")
-        frame, ids = self._asked(contexts)
-        vectors, own = self._split.contexts(self._encoded(frame, self._context))
-        excluded = self._seen.by(ids) if exclude_seen and self._seen else None
-        index, chosen = self._index, None
+        exclude_seen = check_flag(exclude_seen, "exclude_seen")
+        asked = self._asked(contexts)
+        vectors, own = self._split.contexts(asked.X)
+        excluded = self._seen.by(asked.users) if exclude_seen and self._seen else None
+        index, chosen = self._index, np.arange(len(self._items))
         if candidates is not None:
             name = "candidates"
-            chosen = rows_of(listed(candidates, name), self._numbers, name, "item")
-            chosen = np.array(sorted(set(chosen.tolist())), np.int64)
+            chosen = self._items.rows(listed(candidates, name), name, "item")
             if len(chosen) == 0:
                 raise ValueError("candidates has no items")
-            index = ItemIndex(self._vectors[chosen], self._biases[chosen])
+            chosen = distinct_values(chosen)
+            index = index.among(chosen)
             excluded = None if excluded is None else excluded[:, chosen]
         top = min(top, index.n_items)
         found, scores = index.search(vectors, top, excluded, self._threads)
         rows, places = np.nonzero(found != NONE)
-        numbers = found[rows, places]
-        items = numbers if chosen is None else chosen[numbers]
-        named: Any = rows if ids is None else [ids[row] for row in rows]
-        is_table = not is_listed(contexts)
-        return table_like(
-            as_frame(contexts, "contexts") if is_table else self._items,
+        return table_of(
+            asked.like,
             {
-                "row" if ids is None else str(self.user): named,
-                self.item: [self._ids[number] for number in items],
+                **asked.named(rows),
+                self.item: self._items.column(chosen[found[rows, places]]),
                 "rank": places + 1,
                 "score": own[rows] + scores[rows, places],
             },
@@ -205,7 +216,7 @@ class Recommender:
         return self.recommend(contexts, top, exclude_seen=False, candidates=ids)
 
     def similar_items(self, items: Sequence[Any], top: int = 10) -> Any:
-        """Return the items whose vectors have the smallest angle with those of some.
+        """Return the items that are most similar to some, by the cosine of their vectors.
 
         Parameters
         ----------
@@ -218,13 +229,12 @@ class Recommender:
         table
             Of the library of `items`: `item`, "similar", "rank" and "score", the cosine.
         """
-        asked = listed(items, "items")
-        rows = rows_of(asked, self._numbers, "items", "item")
-        found = _similar(self._vectors, rows, check_integer(top, "top", 1), self._threads)
-        return self._similar_table(self._items, self.item, asked, self._ids, found)
+        asked = self._items.rows(listed(items, "items"), "items", "item")
+        vectors = self._index.vectors()[:, :-1]
+        return self._similar(self._items, self.item, vectors, asked, top)
 
     def similar_users(self, users: Sequence[Any], top: int = 10) -> Any:
-        """Return the users whose vectors have the smallest angle with those of some.
+        """Return the users that are most similar to some, by the cosine of their vectors.
 
         Parameters
         ----------
@@ -240,12 +250,9 @@ class Recommender:
         """
         if self._users is None:
             raise ValueError("similar_users needs the table of users: Recommender(..., users=...)")
-        asked = listed(users, "users")
-        rows = rows_of(asked, self._user_rows, "users", "user")
-        vectors, _ = self._split.contexts(self._encoded(self._users, self._context))
-        vectors = vectors.astype(self._dtype)
-        found = _similar(vectors, rows, check_integer(top, "top", 1), self._threads)
-        return self._similar_table(self._users, str(self.user), asked, self._user_ids, found)
+        asked = self._users.rows(listed(users, "users"), "users", "user")
+        vectors, _ = self._split.contexts(self._user_rows)
+        return self._similar(self._users, str(self.user), vectors, asked, top)
 
     # --- vectors ----------------------------------------------------------------------------------
 
@@ -255,7 +262,7 @@ class Recommender:
         The inner product with a vector of `context_vectors` orders items as scores do, so they can
         be put in any index for inner products.
         """
-        return np.column_stack([self._vectors, self._biases])
+        return self._index.vectors()
 
     def context_vectors(self, contexts: Any) -> Array:
         """Return a vector of each context, shape (n, D + 1), whose last number is 1.
@@ -264,9 +271,8 @@ class Recommender:
         ----------
         contexts : table, or sequence of identifiers
         """
-        frame, _ = self._asked(contexts)
-        vectors, _ = self._split.contexts(self._encoded(frame, self._context))
-        return np.column_stack([vectors, np.ones(len(vectors))]).astype(self._dtype)
+        vectors, _ = self._split.contexts(self._asked(contexts).X)
+        return np.column_stack([vectors, np.ones(len(vectors))]).astype(self._index.dtype)
 
     # --- tables -----------------------------------------------------------------------------------
 
@@ -279,47 +285,89 @@ class Recommender:
         encoded = as_scipy(encode_columns(self._encoder, own, self._encoder))
         return encoded.astype(np.float64)
 
-    def _asked(self, contexts: Any) -> tuple[Any, list[Any] | None]:
-        """Return contexts as a table, and their users."""
+    def _features(self, frame: Any, name: str) -> sp.csr_matrix:
+        """Return the features of a table of contexts, which errors call `name`."""
+        for column in self._context:
+            if column not in frame.columns:
+                raise ValueError(
+                    f"{name} needs the column {column!r}: the model has it, and items has not"
+                )
+        for column in self._own:
+            if column in frame.columns:
+                raise ValueError(
+                    f"{name} has the column {column!r}, and so has items: leave it out of one of "
+                    "them, to say whether it belongs to an item or to a context"
+                )
+        return self._encoded(frame, self._context)
+
+    def _asked(self, contexts: Any) -> _Asked:
         if not is_listed(contexts):
             frame = as_frame(contexts, "contexts")
-            self._check_context(frame, "contexts")
-            has_users = self.user is not None and self.user in frame.columns
-            return frame, ids_of(frame, str(self.user), "contexts") if has_users else None
-        ids = listed(contexts, "contexts")
+            X = self._features(frame, "contexts")
+            if self.user is None or self.user not in frame.columns:
+                return _Asked(X, None, None, frame)
+            users = ids_of(frame, self.user, "contexts", may_miss=True)
+            return _Asked(X, users, frame[self.user], frame)
+        ids, like = listed(contexts, "contexts"), self._items.like
         if self._users is not None:
-            rows = rows_of(ids, self._user_rows, "contexts", "user")
-            return self._users[rows.tolist()], ids
-        if self._context != [self.user]:
+            rows = self._users.rows(ids, "contexts", "user")
+            return _Asked(self._user_rows[rows], ids, self._users.column(rows), like)
+        if self.user is None or self._context not in ([], [self.user]):
             raise TypeError(
                 f"contexts must be a table with the columns {self._context!r:.200}: users can be "
                 "asked for by their identifiers if there is a table of users"
             )
-        table = table_like(self._items, {str(self.user): ids})
-        return as_frame(table, "contexts"), ids
+        frame = as_frame(table_of(like, {self.user: ids}), "contexts")
+        return _Asked(self._encoded(frame, self._context), ids, frame[self.user], like)
 
-    def _check_context(self, frame: Any, name: str) -> None:
-        """Check that a table has the columns of contexts."""
-        lacking = [column for column in self._context if column not in frame.columns]
-        if lacking:
-            raise ValueError(
-                f"{name} needs the column {lacking[0]!r}: the model has it, and items has not"
-            )
-
-    def _similar_table(
-        self, frame: Any, column: str, asked: list[Any], ids: list[Any], found: tuple[Array, Array]
+    def _similar(
+        self, known: Identifiers, column: str, vectors: Array, asked: Rows, top: Any
     ) -> Any:
-        numbers, scores = found
-        rows, places = np.nonzero(numbers != NONE)
-        return table_like(
-            frame,
+        """Return the most similar of some vectors, by the cosine."""
+        top = check_integer(top, "top", 1)
+        if vectors.shape[1] == 0:
+            raise ValueError("the model has no factors of items and contexts, which can be similar")
+        numbers = vectors.astype(np.float64)
+        norms = np.sqrt(np.sum(numbers**2, axis=1, keepdims=True))
+        units = (numbers / np.maximum(norms, np.finfo(np.float64).tiny)).astype(self._index.dtype)
+        index = ItemIndex(len(units), units.shape[1], units.dtype, [(units, np.zeros(len(units)))])
+        pairs = np.ones(len(asked), bool), asked, np.arange(len(asked) + 1)
+        itself = sp.csr_matrix(pairs, (len(asked), len(units)))
+        found, scores = index.search(units[asked], min(top, len(units)), itself, self._threads)
+        rows, places = np.nonzero(found != NONE)
+        return table_of(
+            known.like,
             {
-                column: [asked[row] for row in rows],
-                "similar": [ids[number] for number in numbers[rows, places]],
+                column: known.column(asked[rows]),
+                "similar": known.column(found[rows, places]),
                 "rank": places + 1,
-                "score": scores[rows, places],
+                "score": scores[rows, places].astype(np.float64),
             },
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """Contexts for which items are asked.
+
+    Attributes
+    ----------
+    X : csr_matrix of shape (n, d)
+    users : list or None
+    column : narwhals.Series or None
+        The users, as their table has them.
+    like : narwhals.DataFrame
+        Of the library that the results are to be of.
+    """
+
+    X: sp.csr_matrix
+    users: Ids | None
+    column: Any
+    like: Any
+
+    def named(self, rows: Rows) -> dict[str, Any]:
+        """Return a column that says whose some rows are."""
+        return {"row": rows} if self.column is None else {self.column.name: self.column[rows]}
 
 
 def _columns_of(model: Any) -> tuple[TableEncoder, list[str]]:
@@ -334,24 +382,15 @@ def _columns_of(model: Any) -> tuple[TableEncoder, list[str]]:
             "the model was fitted on a matrix or an array, which has no names of columns: fit it "
             "on a table"
         )
+    if not encoder._names.are_text:
+        raise ValueError("the model was fitted on a table whose column names are not text")
+    if model._loss.task == "ordinal":
+        raise ValueError(
+            "the model has loss='ordinal', whose classes have no single score: use a regressor"
+        )
     if model._n_scores > 1:
         raise ValueError(
-            f"the model has {model._n_scores} classes with a score each: recommend with a "
-            "regressor or a classifier of two classes"
+            f"the model has a score for each of its {model._n_scores} classes: use a regressor, or "
+            "a classifier of two classes with another loss than 'softmax'"
         )
     return encoder, encoder._column_names
-
-
-def _similar(
-    vectors: Array, rows: npt.NDArray[np.int64], top: int, threads: int
-) -> tuple[npt.NDArray[np.int64], Array]:
-    """Return the numbers of the vectors with the smallest angle to some of them, and cosines."""
-    if vectors.shape[1] == 0:
-        raise ValueError("the model has rank 0: it has no vectors, which could be similar")
-    norms = np.sqrt(np.sum(vectors.astype(np.float64) ** 2, axis=1, keepdims=True))
-    units = (vectors / np.maximum(norms, np.finfo(vectors.dtype).tiny)).astype(vectors.dtype)
-    index = ItemIndex(units, np.zeros(len(units)))
-    itself = sp.csr_matrix(
-        (np.ones(len(rows), bool), rows, np.arange(len(rows) + 1)), (len(rows), len(units))
-    )
-    return index.search(units[rows], min(top, len(units)), itself, threads)

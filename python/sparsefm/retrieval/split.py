@@ -14,6 +14,7 @@ If all pairs of fields are alike, one vector holds the sum of all.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,27 +68,30 @@ class Split:
         alone = np.sum(interaction.own[interaction.fields] * V**2, axis=1)
         return cls(Formula(formula.w0, w, V, interaction), alone, fields, are_of_items)
 
-    def items(self, X: sp.csr_matrix) -> tuple[Vectors, Vectors]:
-        """Return the vectors (n, D) of items, and what each adds by itself, (n,)."""
+    @property
+    def width(self) -> int:
+        """The dimension D of the vectors."""
+        return len(self.fields) * self.formula.rank
+
+    def items(self, X: sp.csr_matrix) -> Iterator[tuple[Vectors, Vectors]]:
+        """Yield the vectors (m, D) of some items, and what each adds by itself, (m,), in order."""
         return self._parts(X, is_linear=not self.are_of_items)
 
     def contexts(self, X: sp.csr_matrix) -> tuple[Vectors, Vectors]:
         """Return the vectors (n, D) of contexts, and their scores without an item, (n,)."""
-        vectors, own = self._parts(X, is_linear=self.are_of_items)
+        nothing = np.empty((0, self.width)), np.empty(0)
+        parts = [nothing, *self._parts(X, is_linear=self.are_of_items)]
+        vectors, own = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return vectors, own + self.formula.w0
 
-    def _parts(self, X: sp.csr_matrix, *, is_linear: bool) -> tuple[Vectors, Vectors]:
-        """Return sums or, if `is_linear`, the linear function T of them; and what a part adds."""
+    def _parts(self, X: sp.csr_matrix, *, is_linear: bool) -> Iterator[tuple[Vectors, Vectors]]:
+        """Yield sums or, if `is_linear`, the linear function T of them; and what a part adds."""
         V, interaction = self.formula.V, self.formula.interaction
-        rank, own = V.shape[1], X @ self.formula.w
-        vectors = np.empty((X.shape[0], len(self.fields) * rank))
-        step = max(1, NUMBERS_AT_ONCE // max(1, interaction.n_fields * rank))
+        step = max(1, NUMBERS_AT_ONCE // max(1, interaction.n_fields * V.shape[1]))
         for begin in range(0, X.shape[0], step):
-            rows = slice(begin, begin + step)
-            part = X[rows]
-            S = sums_by_field(part, V, interaction.fields, interaction.n_fields)
+            rows = X[begin : begin + step]
+            S = sums_by_field(rows, V, interaction.fields, interaction.n_fields)
             T = interaction.terms(S)
-            own[rows] += (np.einsum("nfk,nfk->n", S, T) - part.multiply(part) @ self.alone) / 2
+            pairs = np.einsum("nfk,nfk->n", S, T) - rows.multiply(rows) @ self.alone
             chosen = (T if is_linear else S)[:, self.fields]
-            vectors[rows] = chosen.reshape(len(chosen), -1)
-        return vectors, own
+            yield chosen.reshape(rows.shape[0], self.width), rows @ self.formula.w + pairs / 2

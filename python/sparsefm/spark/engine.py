@@ -45,7 +45,8 @@ class SparkTables:
     frame : DataFrame
         Of the columns that work needs.
     keep : bool
-        Whether to keep the rows, in memory or on disks, until `release`.
+        Whether to keep the rows, in memory or on disks, until `release`. If not, they must be kept
+        already: else Spark may divide them in another way when other columns are read.
     """
 
     def __init__(self, frame: Any, keep: bool = True) -> None:
