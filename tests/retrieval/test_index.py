@@ -44,6 +44,10 @@ def test_the_best_of_all(n_items, width, dtype, top):
     assert np.array_equal(found[:, :there], np.take_along_axis(scores, expected, 1))
     assert (numbers[:, there:] == NONE).all()
     assert found.dtype == dtype
+    for mine, others in zip(
+        (numbers, found), index_of(vectors, biases).search(queries, top, None, 2), strict=True
+    ):
+        assert np.array_equal(mine, others)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.5, 1])
