@@ -131,8 +131,18 @@ def test_distributed():
     assert "| 3 | 64 |" in done.stdout
 
 
+@pytest.mark.slow
+def test_retrieval():
+    done = bench("retrieval", "--quick")
+    assert done.returncode == 0, done.stderr
+    for count in (1, 64):
+        side = f"| {count} | sparsefm, 1 thread |"
+        [line] = [line for line in done.stdout.splitlines() if line.startswith(side)]
+        assert line.endswith("| 100.0% |")
+
+
 def test_help():
     listed = bench("--help").stdout
     names = "throughput quality memory-limit exact busy predict scale gibbs fields files streams"
-    for command in [*names.split(), "distributed"]:
+    for command in [*names.split(), "distributed", "retrieval", "spark"]:
         assert command in listed
