@@ -8,7 +8,7 @@ from math import ceil
 from sparsefm.data.validation import check_integer, check_real
 
 LEAST_ROWS = 1600  # of a partition: with fewer, it sees too little of what it does
-MANY_ROWS = 10_000_000  # of a partition: an epoch of so many takes some 10 s, a round up to 0.5 s
+MANY_ROWS = 10_000_000  # of a partition: a round costs up to 0.5 s, an epoch of so many some 40 s
 
 ROUNDS_OF_A_PARTITION = 32  # of an epoch, for each partition but one
 MOST_ROUNDS = 512
