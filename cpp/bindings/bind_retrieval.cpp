@@ -41,8 +41,8 @@ void bind_retrieval(py::module_& m) {
       require(top >= 1, "there must be a place for an item");
       const PackedItems<Real> items{packed.data(), packed.shape(0), dimensions};
       const Excluded never = excluded_of(offsets, excluded, count);
-      Index* const ids = output<Index>(found, {count, top}, "found");
-      Real* const best = output<Real>(scores, {count, top}, "scores");
+      auto* const ids = output<Index>(found, {count, top}, "found");
+      auto* const best = output<Real>(scores, {count, top}, "scores");
       const ReleasedGil released;
       top_items(ids, best, top, items, asked.data(), count, never, threads);
     });
