@@ -50,8 +50,16 @@ def forward(X: Any, w0: Any, w: Any, V: Any, *, n_threads: int | None = None) ->
         If shapes do not match, or a number is not finite.
     """
     bias, linear, factors = check_parameters(w0, w, V)
-    matrix = as_csr(X, factors.dtype, n_features=len(factors))
+    matrix = _rows_for(X, factors)
     return score_rows(matrix, bias, linear, factors, resolve_threads(n_threads))
+
+
+def _rows_for(X: Any, V: npt.NDArray[Any]) -> _core.Csr:
+    """Return the rows of X, which must have the features of V."""
+    matrix = as_csr(X, V.dtype)
+    if matrix.n_features != len(V):
+        raise ValueError(f"X has {matrix.n_features} features, but w and V have {len(V)}")
+    return matrix
 
 
 def backward(
@@ -82,7 +90,7 @@ def backward(
     dV : ndarray of shape (d, k)
     """
     _, linear, factors = check_parameters(w0, w, V)
-    matrix = as_csr(X, factors.dtype, n_features=len(factors))
+    matrix = _rows_for(X, factors)
     g = as_vector(slopes, matrix.n_rows, factors.dtype, "slopes")
     dw, dV = _core.backward(matrix, g, linear, factors, resolve_threads(n_threads))
     return float(np.sum(g, dtype=np.float64)), dw, dV
