@@ -4,6 +4,7 @@ One argument is wrong at a time, or two. Errors that the garbage itself raises p
 """
 
 import pathlib
+import shutil
 import warnings
 
 import garbage
@@ -31,12 +32,15 @@ def entries(tmp_path_factory):
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """Garbage may be a path, too."""
-    monkeypatch.chdir(tmp_path)
+    """Garbage may be a path, too. Return the folder, which is empty."""
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
 
-def check(entries, name, wrong):
-    """Call an entry with wrong arguments, given as names of garbage."""
+def check(entries, folder, name, wrong):
+    """Call an entry with wrong arguments, given as names of garbage; remove what it writes."""
     function, right = entries[name]
     if wrong.items() & (ENDLESS | OWN_ERRORS):
         return
@@ -44,6 +48,8 @@ def check(entries, name, wrong):
         warnings.simplefilter("ignore")  # of np.matrix
         made = {argument: ALL[value]() for argument, value in wrong.items()}
     found = garbage_entries.fault(name, function, right, made)
+    for path in folder.iterdir():  # else a later call would find it
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert found is None, f"{name} with {wrong}: {found}"
 
 
@@ -57,14 +63,14 @@ def calls(draw, entries, n_wrong):
     return name, {argument: draw(st.sampled_from(sorted(ALL))) for argument in arguments}
 
 
-def run(entries, n_wrong, count):
+def run(entries, folder, n_wrong, count):
     @seed(0)
     @given(call=calls(entries, n_wrong))
     @settings(
         max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     def each(call):
-        check(entries, *call)
+        check(entries, folder, *call)
 
     each()
 
@@ -78,7 +84,7 @@ def test_right_arguments_are_taken(entries, elsewhere):
 
 @pytest.mark.parametrize("n_wrong", [1, 2])
 def test_garbage_is_refused_by_name(entries, elsewhere, n_wrong):
-    run(entries, n_wrong, 1000)
+    run(entries, elsewhere, n_wrong, 1000)
 
 
 @pytest.mark.slow
@@ -86,12 +92,12 @@ def test_all_garbage_in_every_argument(entries, elsewhere):
     for name, (_, right) in entries.items():
         for argument in right:
             for value in ALL:
-                check(entries, name, {argument: value})
+                check(entries, elsewhere, name, {argument: value})
 
 
 @pytest.mark.slow
 def test_many_pairs(entries, elsewhere):
-    run(entries, 2, 20_000)
+    run(entries, elsewhere, 2, 20_000)
 
 
 def test_every_public_name_has_an_entry(entries):
