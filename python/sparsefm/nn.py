@@ -58,7 +58,9 @@ def _rows_for(X: Any, V: npt.NDArray[Any]) -> _core.Csr:
     """Return the rows of X, which must have the features of V."""
     matrix = as_csr(X, V.dtype)
     if matrix.n_features != len(V):
-        raise ValueError(f"X has {matrix.n_features} features, but w and V have {len(V)}")
+        raise ValueError(
+            f"X has {matrix.n_features} features, but {len(V)} are expected, as many as w and V have"
+        )
     return matrix
 
 
