@@ -39,6 +39,7 @@ _module = import_module(f"sparsefm._core_{isa}")
 Csr = _module.Csr
 Gibbs = _module.Gibbs
 Plan = _module.Plan
+Ranker = _module.Ranker
 Text = _module.Text
 Trainer = _module.Trainer
 adam_update = _module.adam_update

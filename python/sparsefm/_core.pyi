@@ -108,6 +108,35 @@ class Plan:
     def forget(self, batches: npt.NDArray[np.int64]) -> None: ...
     def count_within(self, batches: npt.NDArray[np.int64], budget: int) -> int: ...
 
+class Ranker:
+    def __init__(
+        self,
+        loss: str,
+        optimizer: Described,
+        bias: Real,
+        scalars: Real,
+        factors: Real,
+        contexts: Csr,
+        items: Csr,
+        positives: tuple[Any, ...],
+        known: tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]],
+        table: tuple[Any, Any, Any],
+        seed: int,
+        negatives: int,
+        batch_size: int,
+        threads: int,
+    ) -> None: ...
+    def run(
+        self,
+        order: npt.NDArray[np.int64],
+        epoch: int,
+        begin: int,
+        end: int,
+        t: int,
+        learning_rate: float,
+        loss: float,
+    ) -> float: ...
+
 class Trainer:
     @overload
     def __init__(
