@@ -32,7 +32,7 @@ template <class Real>
 Positives<Real> positives_of(const py::tuple& arrays, Index n_contexts, Index n_users,
                              Index n_items) {
   const Index size = as_array<std::int32_t>(arrays[2], "positives").size();
-  require(size >= 1, "there must be a positive");
+  require(1 <= size && size <= max_int32, "there must be a positive, and not too many");
   const auto numbers = [&](Index part, Index bound, const char* name) {
     const auto* found = input<std::int32_t>(arrays[part], {size}, name);
     require(

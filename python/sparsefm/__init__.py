@@ -32,6 +32,7 @@ from sparsefm.versions import show_versions
 # Imported on first use: they need scikit-learn, which takes half a second to import.
 _LATER = {
     "FMClassifier": "sparsefm.estimators",
+    "FMRanker": "sparsefm.ranking",
     "FMRegressor": "sparsefm.estimators",
     "Recommender": "sparsefm.retrieval",
     "TableEncoder": "sparsefm.encoding",
@@ -40,6 +41,7 @@ _LATER = {
 if TYPE_CHECKING:
     from sparsefm.encoding import TableEncoder
     from sparsefm.estimators import FMClassifier, FMRegressor
+    from sparsefm.ranking import FMRanker
     from sparsefm.retrieval import Recommender
 
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "EarlyStopping",
     "Epoch",
     "FMClassifier",
+    "FMRanker",
     "FMRegressor",
     "FieldAwareModel",
     "FieldWeightedModel",

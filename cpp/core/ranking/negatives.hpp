@@ -76,10 +76,10 @@ class Draws {
     const Index first = begin(p), size = end(p) - first;
     if (size <= 0) return -1;
     for (int attempt = 0; attempt < attempts; ++attempt) {
-      const auto words = gibbs::philox(
-          {static_cast<std::uint32_t>(p), static_cast<std::uint32_t>(p >> 32) ^ epoch_ << 8,
-           static_cast<std::uint32_t>(number), static_cast<std::uint32_t>(attempt)},
-          key_);
+      const auto words =
+          gibbs::philox({static_cast<std::uint32_t>(p), epoch_, static_cast<std::uint32_t>(number),
+                         static_cast<std::uint32_t>(attempt)},
+                        key_);
       const auto place = first + static_cast<Index>(below(words[0], words[1], size));
       auto item = static_cast<std::int32_t>(place);
       if (table_.keep != nullptr && uniform(words[2], words[3]) >= table_.keep[place]) {
