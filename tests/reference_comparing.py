@@ -5,6 +5,8 @@ that of a factorization machine on the features of both; contexts and items are 
 matrices C (n_contexts, d) and I (n_items, d), and no feature is of both.
 """
 
+from itertools import islice
+
 import numpy as np
 from gibbs_random import philox
 from reference import score
@@ -12,8 +14,8 @@ from reference import score
 ATTEMPTS = 64
 
 
-class Negatives:
-    """Draws items by their place: positive, number and epoch."""
+class Draws:
+    """What a positive can be compared with in an epoch. Random words have a place of their own."""
 
     def __init__(self, data, seed, epoch, table=None):
         self.data, self.epoch, self.table = data, epoch, table
@@ -24,21 +26,27 @@ class Negatives:
             return 0, self.data.items.shape[0]
         return self.data.ranges[0][p], self.data.ranges[1][p]
 
-    def allowed(self, p, item):
+    def allows(self, p, item):
         return item not in self.data.known[[self.data.user[p]]].indices
 
-    def draw(self, p, number):
-        """Return an item that is no known positive, or None."""
+    def negatives(self, p):
+        """Yield items that are no known positives; end where 64 in a row are."""
         first, last = self.range(p)
-        for attempt in range(ATTEMPTS if last > first else 0):
-            words = philox([p, self.epoch, number, attempt], self.key).tolist()
-            uniforms = [(words[q + 1] << 32 | words[q]) >> 11 for q in (0, 2)]
-            item = first + int(uniforms[0] * 2.0**-53 * (last - first))
-            if self.table is not None and uniforms[1] * 2.0**-53 >= self.table[0][item]:
-                item = int(self.table[1][item])
-            if self.allowed(p, item):
-                return item
-        return None
+        failed = block = 0
+        while failed < ATTEMPTS and first < last:
+            words = philox([p, self.epoch, block, 0], self.key).tolist()
+            block += 1
+            for word, other in (words[:2], words[2:]):
+                item = first + (word * int(last - first) >> 32)
+                if self.table is not None and other / 2**32 >= self.table[0][item]:
+                    item = int(self.table[1][item])
+                if self.allows(p, item):
+                    failed = 0
+                    yield item
+                else:
+                    failed += 1
+                if failed == ATTEMPTS:
+                    return
 
     def probability(self, p, item):
         first, last = self.range(p)
@@ -52,20 +60,16 @@ def compare(loss, n_negatives, draws, p, item, scores):
     """
     s = scores(item)
     if loss == "warp":
-        for trial in range(1, n_negatives + 1):
-            other = draws.draw(p, trial - 1)
-            if other is None:
-                break
+        for trial, other in enumerate(islice(draws.negatives(p), n_negatives), 1):
             if scores(other) > s - 1:
                 first, last = draws.range(p)
                 weight = np.log(1 + (last - first - 1) // trial)
                 return [item, other], np.array([-weight, weight]), weight * (1 + scores(other) - s)
         return [], np.zeros(0), 0.0
     if n_negatives == 0:
-        others = [i for i in range(*draws.range(p)) if draws.allowed(p, i)]
+        others = [i for i in range(*draws.range(p)) if draws.allows(p, i)]
     else:
-        drawn = (draws.draw(p, number) for number in range(n_negatives))
-        others = [i for i in drawn if i is not None]
+        others = list(islice(draws.negatives(p), n_negatives))
     if not others:
         return [], np.zeros(0), 0.0
     margins = np.array([scores(i) - s for i in others])
@@ -120,7 +124,7 @@ def train_adagrad(data, loss, n_negatives, orders, batch_size, seed, w, V, rate,
     hw, hV = np.full_like(w, start), np.full_like(V, start)
     losses = []
     for epoch, order in enumerate(orders):
-        draws, total = Negatives(data, seed, epoch, table), 0.0
+        draws, total = Draws(data, seed, epoch, table), 0.0
         for begin in range(0, len(order), batch_size):
             batch = order[begin : begin + batch_size]
             dw, dV, value = step(data, batch, loss, n_negatives, draws, w, V, l2)

@@ -95,6 +95,7 @@ class RankerHandle {
             "positives, known and table are of 6, 2 and 3 arrays");
     require(items.rows() >= 1 && items.rows() <= max_int32 && contexts.rows() <= max_int32,
             "there must be items, and not too many");
+    require(positives[4].is_none() || table[0].is_none(), "items of a range are drawn alike");
     const auto settings = settings_of(optimizer);
     for_real(factors, [&]<class Real> {
       const auto shape = as_array<Real>(scalars, "scalars");

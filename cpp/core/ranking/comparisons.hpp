@@ -81,14 +81,18 @@ class Comparer {
   /// Draws the negatives of bpr and softmax, or takes all. Those of warp depend on their scores.
   void find(Index positive, const Draws<Real>& draws) {
     if (loss_ == RankingLoss::warp) return;
-    for (Index number = 0; number < task_.negatives; ++number) {
-      const auto one = draws.draw(positive, number);
-      if (one >= 0) found_.push_back(one);
+    if (task_.negatives == 0) {
+      for (Index item = draws.begin(positive); item < draws.end(positive); ++item) {
+        const auto one = static_cast<std::int32_t>(item);
+        if (draws.allows(positive, one)) found_.push_back(one);
+      }
+      return;
     }
-    if (task_.negatives > 0) return;
-    for (Index item = draws.begin(positive); item < draws.end(positive); ++item) {
-      const auto one = static_cast<std::int32_t>(item);
-      if (draws.allows(positive, one)) found_.push_back(one);
+    NegativesOf<Real> negatives(draws, positive);
+    for (Index number = 0; number < task_.negatives; ++number) {
+      const auto one = negatives.next();
+      if (one < 0) return;
+      found_.push_back(one);
     }
   }
 
@@ -97,8 +101,14 @@ class Comparer {
     const auto m = static_cast<Index>(found_.size()) - 1;
     if (m == 0) return 0;
     if (loss_ == RankingLoss::bpr) return bpr(slopes_.data(), m);
-    for (Index j = 1; j <= m && task_.negatives > 0; ++j) {
-      slopes_[j] -= std::log(static_cast<double>(m) * draws.probability(positive, found_[j]));
+    if (task_.negatives > 0) {
+      const NegativesOf<Real> negatives(draws, positive);
+      const bool alike = draws.table().keep == nullptr;
+      double correction = alike ? negatives.log_expected(0, m) : 0;
+      for (Index j = 1; j <= m; ++j) {
+        if (!alike) correction = negatives.log_expected(found_[j], m);
+        slopes_[j] -= correction;
+      }
     }
     return softmax(slopes_.data(), m);
   }
@@ -108,14 +118,15 @@ class Comparer {
   double violation(Index positive, const Draws<Real>& draws, const Side<Real>& items,
                    const StateView<Real>& state, const Real* P) {
     const double bar = slopes_[0] - 1;
+    NegativesOf<Real> negatives(draws, positive);
     for (Index trial = 1; trial <= task_.negatives; ++trial) {
-      const auto one = draws.draw(positive, trial - 1);
-      if (one < 0) return 0;
+      const auto one = negatives.next();
+      if (one < 0) break;
       found_.resize(1);
       found_.push_back(one);
       const double excess = score<Pieces>(items, state, 1, P) - bar;
       if (excess <= 0) continue;
-      const double weight = warp_weight(draws.end(positive) - draws.begin(positive), trial);
+      const double weight = warp_weight(negatives.size(), trial);
       slopes_ = {-weight, weight};
       return weight * excess;
     }

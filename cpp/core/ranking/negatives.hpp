@@ -1,7 +1,6 @@
 // How negatives are drawn: items that are compared with the item of a positive.
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <span>
@@ -32,7 +31,15 @@ struct KnownItems {
   const std::int32_t* items;
 
   bool has(Index user, std::int32_t item) const noexcept {
-    return std::binary_search(items + offsets[user], items + offsets[user + 1], item);
+    const std::int32_t* first = items + offsets[user];
+    Index size = offsets[user + 1] - offsets[user];
+    if (size == 0) return false;
+    while (size > 1) {  // without branches, which nobody could predict
+      const Index half = size / 2;
+      first += first[half] <= item ? half : 0;
+      size -= half;
+    }
+    return *first == item;
   }
 };
 
@@ -45,13 +52,10 @@ struct AliasTable {
   const double* probability;  // of each item
 };
 
-/// Draws negatives of one positive in one epoch. Draw number t depends on nothing but these three,
-/// so it is the same on any number of threads.
+/// Which items a positive can be compared with, in one epoch.
 template <class Real>
 class Draws {
  public:
-  static constexpr int attempts = 64;  // after which an item that is no known positive is given up
-
   Draws(const Positives<Real>& positives, Index items, const KnownItems& known,
         const AliasTable& table, std::uint64_t seed, Index epoch) noexcept
       : positives_(positives),
@@ -70,48 +74,71 @@ class Draws {
   bool allows(Index p, std::int32_t item) const noexcept {
     return !known_.has(positives_.users[p], item);
   }
+  const AliasTable& table() const noexcept { return table_; }
 
-  /// A negative of positive p, or -1 if none was found.
-  std::int32_t draw(Index p, Index number) const noexcept {
-    const Index first = begin(p), size = end(p) - first;
-    if (size <= 0) return -1;
-    for (int attempt = 0; attempt < attempts; ++attempt) {
-      const auto words =
-          gibbs::philox({static_cast<std::uint32_t>(p), epoch_, static_cast<std::uint32_t>(number),
-                         static_cast<std::uint32_t>(attempt)},
-                        key_);
-      const auto place = first + static_cast<Index>(below(words[0], words[1], size));
-      auto item = static_cast<std::int32_t>(place);
-      if (table_.keep != nullptr && uniform(words[2], words[3]) >= table_.keep[place]) {
-        item = table_.alias[place];
-      }
-      if (allows(p, item)) return item;
-    }
-    return -1;
-  }
-
-  /// The probability of an item of positive p in one draw.
-  double probability(Index p, std::int32_t item) const noexcept {
-    if (table_.keep != nullptr) return table_.probability[item];
-    return 1.0 / static_cast<double>(end(p) - begin(p));
+  /// Words number 4 `block`, ... of the random numbers of positive p. They depend on nothing else
+  /// but seed and epoch, so they are the same on any number of threads.
+  std::array<std::uint32_t, 4> words(Index p, std::uint32_t block) const noexcept {
+    return gibbs::philox({static_cast<std::uint32_t>(p), epoch_, block, 0}, key_);
   }
 
  private:
-  static double uniform(std::uint32_t low, std::uint32_t high) noexcept {
-    return static_cast<double>((std::uint64_t{high} << 32 | low) >> 11) * 0x1p-53;
-  }
-
-  /// A number of {0, ..., size - 1}; for size < 2^31 all are as likely to within 2^-22.
-  static std::uint64_t below(std::uint32_t low, std::uint32_t high, Index size) noexcept {
-    return static_cast<std::uint64_t>(uniform(low, high) * static_cast<double>(size));
-  }
-
   Positives<Real> positives_;
   Index items_;
   KnownItems known_;
   AliasTable table_;
   std::array<std::uint32_t, 2> key_;
   std::uint32_t epoch_;
+};
+
+/// The negatives of one positive, one after another. A draw takes two random words.
+template <class Real>
+class NegativesOf {
+ public:
+  static constexpr int attempts = 64;  // after which an item that is no known positive is given up
+
+  NegativesOf(const Draws<Real>& draws, Index p) noexcept
+      : draws_(draws), p_(p), first_(draws.begin(p)), size_(draws.end(p) - first_) {}
+
+  /// How many items could be drawn.
+  Index size() const noexcept { return size_; }
+
+  /// The next negative, or -1 if none was found. All items of a range of n are as likely, to within
+  /// n / 2^32 of their probability.
+  std::int32_t next() noexcept {
+    if (size_ <= 0) return -1;
+    const auto& table = draws_.table();
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+      if (used_ == 4) {
+        words_ = draws_.words(p_, block_++);
+        used_ = 0;
+      }
+      const std::uint32_t word = words_[used_], other = words_[used_ + 1];
+      used_ += 2;
+      const Index place =
+          first_ +
+          static_cast<Index>((std::uint64_t{word} * static_cast<std::uint64_t>(size_)) >> 32);
+      auto item = static_cast<std::int32_t>(place);
+      if (table.keep != nullptr && other * 0x1p-32 >= table.keep[place]) item = table.alias[place];
+      if (draws_.allows(p_, item)) return item;
+    }
+    return -1;
+  }
+
+  /// log(m p) of an item, whose probability in one of m draws is p.
+  double log_expected(std::int32_t item, Index m) const noexcept {
+    const auto& table = draws_.table();
+    const double p =
+        table.keep == nullptr ? 1 / static_cast<double>(size_) : table.probability[item];
+    return std::log(static_cast<double>(m) * p);
+  }
+
+ private:
+  const Draws<Real>& draws_;
+  Index p_, first_, size_;
+  std::array<std::uint32_t, 4> words_{};
+  std::size_t used_ = 4;
+  std::uint32_t block_ = 0;
 };
 
 }  // namespace sparsefm
