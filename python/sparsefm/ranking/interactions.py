@@ -98,7 +98,7 @@ class Interactions:
                 read_columns(frame.select(column).to_native(), name, {kind: column})[0],
                 f"column {column!r} of {name}",
             )
-            numbers.append((labels.codes.astype(np.int32), list(labels.values)))
+            numbers.append(_by_appearance(labels.codes, labels.values))
         (user, users), (item, items) = numbers
         return cls(frame, columns, user, item, users, items, weights)
 
@@ -239,8 +239,17 @@ class Sides:
         )
 
 
+def _by_appearance(codes: Array, values: Sequence[Any]) -> tuple[Array, list[Any]]:
+    """Return codes, and what they stand for, in the order in which rows first have them."""
+    first = _first_rows(codes, len(values))
+    order = np.argsort(first)[: int(np.sum(first < len(codes)))]
+    numbers = np.zeros(len(values), np.int32)
+    numbers[order] = np.arange(len(order))
+    return numbers[codes], [values[code] for code in order]
+
+
 def _first_rows(codes: Array, n: int) -> Rows:
-    """Return the first row of each code."""
+    """Return the first row of each code; the number of rows where none has it."""
     rows = np.full(n, len(codes), np.int64)
     np.minimum.at(rows, codes, np.arange(len(codes)))
     return rows

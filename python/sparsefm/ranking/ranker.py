@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sparsefm.data.csr import as_scipy
 from sparsefm.data.validation import (
     as_weights,
     check_choice,
@@ -324,7 +324,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         if how.power:
             raise ValueError("popularity is for interactions: rows of a list are drawn alike")
         encoder = self._encoder()
-        encoded = as_scipy(encoder.fit_transform(X, sample_weight=weights))
+        encoded = sp.csr_matrix(encoder.fit_transform(X, sample_weight=weights))
         if weights is not None:
             weights = as_weights(weights, encoded.shape[0], np.dtype(np.float64), "sample_weight")
         self._train(how, epochs, positives_of_lists(encoded, y, group, weights), encoder)
