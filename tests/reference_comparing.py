@@ -2,7 +2,7 @@
 
 Nothing here is fast, and nothing here calls the library. The score of a context c with an item i is
 that of a factorization machine on the features of both; contexts and items are rows of dense
-matrices C (n_contexts, d) and I (n_items, d), and no feature is of both.
+matrices C (n_contexts, d) and X (n_items, d), and no feature is of both.
 """
 
 from itertools import islice
@@ -93,20 +93,20 @@ def step(data, batch, loss, n_negatives, draws, w, V, l2):
     """
     weights = np.ones(len(data)) if data.weights is None else np.asarray(data.weights, float)
     shares = weights[batch] / weights[batch].sum()
-    C, I = data.contexts.toarray(), data.items.toarray()
+    C, X = data.contexts.toarray(), data.items.toarray()
     dw, dV = np.zeros_like(w), np.zeros_like(V)
     total = 0.0
     for share, p in zip(shares, batch, strict=True):
         c, own = C[data.context[p]], data.item[p]
 
         def scores(i, c=c):
-            alone = score(I[[i]], 0.0, w, V)[0]
-            return alone + (c @ V) @ (I[i] @ V)
+            alone = score(X[[i]], 0.0, w, V)[0]
+            return alone + (c @ V) @ (X[i] @ V)
 
         found, slopes, value = compare(loss, n_negatives, draws, p, own, scores)
         total += weights[p] * value
         for i, slope in zip(found, slopes, strict=True):
-            x = I[i]
+            x = X[i]
             dw += share * slope * x
             dV += share * slope * (np.outer(x, (c + x) @ V) - (x * x)[:, None] * V)
             dV += share * slope * np.outer(c, x @ V)
@@ -119,7 +119,7 @@ def step(data, batch, loss, n_negatives, draws, w, V, l2):
 
 
 def train_adagrad(data, loss, n_negatives, orders, batch_size, seed, w, V, rate, start, l2, table):
-    """Train with AdaGrad on the positives in some orders, one for each epoch; return w, V, losses."""
+    """Train with AdaGrad, on the positives in an order for each epoch; return w, V and losses."""
     w, V = w.astype(float).copy(), V.astype(float).copy()
     hw, hV = np.full_like(w, start), np.full_like(V, start)
     losses = []

@@ -59,7 +59,7 @@ def _rows_for(X: Any, V: npt.NDArray[Any]) -> _core.Csr:
     matrix = as_csr(X, V.dtype)
     if matrix.n_features != len(V):
         raise ValueError(
-            f"X has {matrix.n_features} features, but {len(V)} are expected, as many as w and V have"
+            f"X has {matrix.n_features} features, but {len(V)} are expected: w and V have so many"
         )
     return matrix
 

@@ -50,7 +50,7 @@ def test_cold_items_are_ranked_by_their_features(loss):
     colour = dict(items.itertuples(index=False))
     liked = dict(zip(TASTES, COLOURS, strict=True))
     taste = {name: liked[taste] for name, taste in users.itertuples(index=False)}
-    hits = [taste[user] == colour[item] for user, item in zip(best["user"], best["item"])]
+    hits = [taste[user] == colour[item] for user, item in zip(best["user"], best["item"], strict=True)]
     assert np.mean(hits) > 0.9  # a third by chance
     new = pd.DataFrame({"user": ["nobody"], "taste": ["y"]})
     assert {colour[one] for one in ranker.recommend(new, top=5)["item"]} == {"g"}
@@ -137,9 +137,7 @@ def test_other_tables_give_the_same(library):
     import polars as pl
 
     tables = made()
-    ranker = fm.FMRanker(**QUICK).fit(
-        tables[0], user_features=tables[1], item_features=tables[2]
-    )
+    ranker = fm.FMRanker(**QUICK).fit(tables[0], user_features=tables[1], item_features=tables[2])
     expected = ranker.recommend(["u1", "u2"])
     others = [pl.from_pandas(table) for table in tables]
     if library == "pyarrow":
@@ -198,14 +196,26 @@ WRONG = {
     "column": ({"user": "who"}, {}, "interactions needs a column 'who'"),
     "same": ({"user": "item"}, {}, "user is 'item', and so is another"),
     "no name": ({"user": 3}, {}, "user must be the name of a column"),
-    "weight": ({"weight": "day", "time": None}, {"X": ROWS.assign(day=-1)}, "'day' of interactions has the weig"),
+    "weight": (
+        {"weight": "day", "time": None},
+        {"X": ROWS.assign(day=-1)},
+        "'day' of interactions has the weig",
+    ),
     "zeros": ({"weight": "day", "time": None}, {"X": ROWS.assign(day=0)}, "no positive weight"),
     "missing": ({}, {"X": ROWS.assign(user=None)}, "column 'user' of interactions"),
     "fractions": ({}, {"X": ROWS.assign(user=0.5)}, "column 'user' of interactions"),
     "array": ({}, {"X": np.ones((3, 2))}, "interactions must be a table"),
     "empty": ({}, {"X": ROWS.head(0)}, "interactions has no rows"),
-    "twice": ({}, {"user_features": pd.concat([USERS, USERS])}, "user_features has 'u0' in several"),
-    "no row": ({}, {"item_features": ITEMS.head(3)}, "interactions has '.*', which is no known item"),
+    "twice": (
+        {},
+        {"user_features": pd.concat([USERS, USERS])},
+        "user_features has 'u0' in several",
+    ),
+    "no row": (
+        {},
+        {"item_features": ITEMS.head(3)},
+        "interactions has '.*', which is no known item",
+    ),
     "no key": ({}, {"item_features": ITEMS[["colour"]]}, "item_features needs a column 'item'"),
     "both": (
         {},

@@ -225,7 +225,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         how, epochs = self._checked()
         columns = Columns(self.user, self.item, self.weight, self.time)
         for name in ("recommender_", "history_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         if (y is None) != (group is None):
             raise ValueError("y and group go together: they are grades and lists of the rows of X")
         if group is not None:
@@ -297,7 +297,8 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
 
     def _encoder(self) -> TableEncoder:
         encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
-        return encoder.set_params(dtype=np.dtype(self.dtype).name)
+        encoder.set_params(dtype=np.dtype(self.dtype).name)
+        return encoder
 
     def _best_epochs(self, how: Comparing, epochs: int, data: Positives, times: Any) -> int:
         """Return after how many epochs held-out interactions are ranked best."""

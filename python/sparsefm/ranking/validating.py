@@ -64,7 +64,7 @@ class Validation:
         several = np.bincount(data.user, minlength=n_users)[data.user[rows]] > 1
         rows = np.sort(random.permutation(rows[several & (ends[1] - ends[0] == 1)])[:MOST_USERS])
         kept = np.setdiff1d(np.arange(len(data)), rows, assume_unique=True)
-        parts = {
+        parts: dict[str, Any] = {
             name: None if array is None else array[kept]
             for name, array in vars(data).items()
             if name in ("context", "user", "item", "weights")
