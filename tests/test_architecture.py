@@ -103,6 +103,7 @@ ORDER = (
         "evaluation",
         "plots",
         "estimators",
+        "ranking",
         "retrieval",
         "distributed",
         "dask",
