@@ -1,4 +1,4 @@
-"""Squared loss over all pairs, as plainly as it can be said: dense, in float64, feature by feature."""
+"""Squared loss over all pairs, as plainly as can be: dense, in float64, feature by feature."""
 
 import numpy as np
 

@@ -1,5 +1,5 @@
 // Squared loss over all pairs of contexts and items.
-#include "../core/ranking/all_pairs.hpp"
+#include "../core/ranking/all_pairs/all_pairs.hpp"
 #include "bind.hpp"
 #include "csr.hpp"
 
@@ -50,13 +50,13 @@ class AllPairsHandle {
       const auto factors = as_array<Real>(V, "V");
       require(factors.ndim() == 2, "V must have shape (n_features, rank)");
       const Index rank = factors.shape(1);
-      const ranking::AllPairsView<Real> view{output<Real>(w0, {1}, "w0"),
-                                             output<Real>(w, {features}, "w"),
-                                             output<Real>(V, {features, rank}, "V"),
-                                             lambda,
-                                             features,
-                                             rank,
-                                             alpha};
+      const all_pairs::AllPairsView<Real> view{output<Real>(w0, {1}, "w0"),
+                                               output<Real>(w, {features}, "w"),
+                                               output<Real>(V, {features, rank}, "V"),
+                                               lambda,
+                                               features,
+                                               rank,
+                                               alpha};
       const auto of_contexts = contexts.view<Real>(), of_items = items.view<Real>(),
                  weights = positives.view<Real>();
       const ReleasedGil released;
@@ -66,7 +66,7 @@ class AllPairsHandle {
         require(!here[j] || !there[j], "feature " + std::to_string(j) +
                                            " occurs in contexts and in items: it must be two");
       }
-      solver_ = ranking::make_all_pairs<Real>(of_contexts, of_items, weights, view);
+      solver_ = all_pairs::make_all_pairs<Real>(of_contexts, of_items, weights, view);
     });
   }
 
@@ -84,8 +84,8 @@ class AllPairsHandle {
 
  private:
   std::vector<py::object> alive_;
-  std::variant<std::unique_ptr<ranking::AllPairs<float>>,
-               std::unique_ptr<ranking::AllPairs<double>>>
+  std::variant<std::unique_ptr<all_pairs::AllPairs<float>>,
+               std::unique_ptr<all_pairs::AllPairs<double>>>
       solver_;
 };
 

@@ -209,7 +209,7 @@ def test_float32_where_positives_outweigh_the_penalty():
     """Its sums have too few digits, and are made again in double."""
     contexts, items, positives, parameters = problem("ids", 24)
     positives = np.where(positives > 0, 1e6, 0)
-    core, own = solver(contexts, items, positives, parameters, dtype=np.float32, nu=0.0)
+    core, _ = solver(contexts, items, positives, parameters, dtype=np.float32, nu=0.0)
     expected = reference(contexts, items, positives, parameters)
     expected.penalties = np.where(expected.penalties > 0, SETTINGS["l2"], 0)
     for _ in range(2):
@@ -226,3 +226,83 @@ def test_numbers_that_are_too_large_are_an_error(dtype):
     with pytest.raises(OverflowError, match="too large"):
         core.epoch()
     assert all(np.isfinite(parameter).all() for parameter in own)
+
+
+def arguments(**changed):
+    """Return what the core's solver takes, with some of it changed."""
+    contexts, items, positives, parameters = problem("ids", 3)
+    given = dict(zip(("w0", "w", "V"), parameters, strict=True))
+    for name, X in (("contexts", contexts), ("items", items), ("positives", positives)):
+        given[name] = as_csr(sparse.csr_array(X), np.float64)
+    return {**given, "penalties": np.ones(len(parameters[1])), "alpha": 0.1, **changed}
+
+
+def csr(dense, dtype=np.float64):
+    return as_csr(sparse.csr_array(dense), dtype)
+
+
+D = N + M + 1  # features of `arguments`
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"contexts": csr(np.ones((N, D - 1)))}, ValueError, "same number of columns"),
+        ({"contexts": csr(np.zeros((N - 1, D)))}, ValueError, "a row for each context"),
+        ({"contexts": csr(np.ones((N, D)))}, ValueError, "occurs in contexts and in items"),
+        ({"items": csr(np.zeros((M + 1, D)))}, ValueError, "a column for each item"),
+        ({"positives": csr(np.ones((M, N)))}, ValueError, "a row for each context"),
+        ({"positives": csr(-np.ones((N, M)))}, ValueError, "negative weight"),
+        ({"positives": csr(np.full((N, M), 2), np.float32)}, TypeError, "float64"),
+        ({"penalties": np.ones(D - 1)}, ValueError, "penalties must have shape"),
+        ({"penalties": -np.ones(D)}, ValueError, "penalties must be finite"),
+        ({"penalties": np.full(D, np.nan)}, ValueError, "penalties must be finite"),
+        ({"penalties": np.ones(D, np.float32)}, TypeError, "penalties must be"),
+        ({"alpha": -1.0}, ValueError, "alpha must be finite"),
+        ({"alpha": np.inf}, ValueError, "alpha must be finite"),
+        ({"w0": np.zeros(2)}, ValueError, "w0 must have shape"),
+        ({"w": np.zeros(D + 1)}, ValueError, "w must have shape"),
+        ({"w": np.zeros(D, np.float32)}, TypeError, "w must be"),
+        ({"V": np.zeros(D)}, ValueError, "V must have shape"),
+        ({"V": np.zeros((D + 1, 3))}, ValueError, "V must have shape"),
+        ({"V": np.zeros((3, D)).T}, TypeError, "V must be"),
+        ({"V": None}, TypeError, "V must be"),
+        ({"items": None}, TypeError, "incompatible"),
+    ],
+)
+def test_the_core_refuses(changed, error, message):
+    with pytest.raises(error, match=message):
+        _core.AllPairs(**arguments(**changed))
+
+
+def test_arrays_that_cannot_be_changed_are_refused():
+    fixed = np.zeros(D)
+    fixed.flags.writeable = False
+    with pytest.raises(ValueError, match="w must be writeable"):
+        _core.AllPairs(**arguments(w=fixed))
+    with pytest.raises(ValueError, match="threads must be at least 1"):
+        _core.AllPairs(**arguments()).epoch(0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"unobserved_weight": 0}, ValueError),
+        ({"unobserved_weight": "much"}, TypeError),
+        ({"l2": 0}, ValueError),
+        ({"l2": None}, TypeError),
+        ({"nu": -1}, ValueError),
+        ({"nu": np.nan}, ValueError),
+    ],
+)
+def test_settings_are_checked(changed, error):
+    (name,) = changed
+    with pytest.raises(error, match=name):
+        solver(*problem("ids", 2), **changed)
+
+
+def test_parameters_that_are_no_numbers_are_an_error():
+    core, own = solver(*problem("real", 3))
+    own[2][0] = np.nan
+    with pytest.raises(OverflowError):
+        core.epoch(2)

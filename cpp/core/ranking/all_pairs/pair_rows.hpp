@@ -4,7 +4,7 @@
 
 #include "side.hpp"
 
-namespace sparsefm::ranking {
+namespace sparsefm::all_pairs {
 
 template <class Real, class Pieces>
 class PairRows {
@@ -145,4 +145,4 @@ class PairRows {
   double alpha_;
 };
 
-}  // namespace sparsefm::ranking
+}  // namespace sparsefm::all_pairs

@@ -30,9 +30,9 @@
 
 #include <memory>
 
-#include "../data/csr_view.hpp"
+#include "../../data/csr_view.hpp"
 
-namespace sparsefm::ranking {
+namespace sparsefm::all_pairs {
 
 /// Parameters, in arrays that the caller owns, and the weights in the loss.
 template <class Real>
@@ -77,4 +77,4 @@ extern template std::unique_ptr<AllPairs<double>> make_all_pairs(const MatrixVie
                                                                  const MatrixView<double>&,
                                                                  const AllPairsView<double>&);
 
-}  // namespace sparsefm::ranking
+}  // namespace sparsefm::all_pairs

@@ -4,10 +4,10 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "../solvers/gibbs/feature_pass.hpp"
+#include "../../solvers/gibbs/feature_pass.hpp"
 #include "pair_rows.hpp"
 
-namespace sparsefm::ranking {
+namespace sparsefm::all_pairs {
 namespace {
 
 /// Over some pairs: of 1, of target - s, and of its square.
@@ -189,4 +189,4 @@ template std::unique_ptr<AllPairs<double>> make_all_pairs(const MatrixView<doubl
                                                           const MatrixView<double>&,
                                                           const AllPairsView<double>&);
 
-}  // namespace sparsefm::ranking
+}  // namespace sparsefm::all_pairs

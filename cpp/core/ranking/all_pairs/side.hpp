@@ -6,11 +6,11 @@
 #include <utility>
 #include <vector>
 
-#include "../solvers/gibbs/moments.hpp"
-#include "../solvers/gibbs/parameters.hpp"
-#include "../solvers/gibbs/tasks.hpp"
+#include "../../solvers/gibbs/moments.hpp"
+#include "../../solvers/gibbs/parameters.hpp"
+#include "../../solvers/gibbs/tasks.hpp"
 
-namespace sparsefm::ranking {
+namespace sparsefm::all_pairs {
 
 /// A matrix whose values are null if all are one.
 template <class Real>
@@ -89,7 +89,7 @@ class Side {
   Side(const MatrixView<Real>& X, const CsrView<const Real*>& positives, Index width)
       : X_(with_pointer(X)),
         positives_(positives),
-        columns_(ranking::columns_of(X)),
+        columns_(all_pairs::columns_of(X)),
         width_(width),
         vectors_(X_.rows * width),
         scores_(X_.rows) {
@@ -97,9 +97,10 @@ class Side {
     for (Index j = 0; j < columns_.features; ++j) {
       if (columns_.size(j) > 0) occurring[0].push_back(static_cast<Feature>(j));
     }
+    const Index unit = 1 + (positives_.nonzeros() + rows()) / most_work;
     const std::int32_t all = 0;
     for (const auto& members : gibbs::classes_of(columns_, occurring, {&all, 1})) {
-      classes_.emplace_back(columns_, members, work_of_row());
+      classes_.emplace_back(columns_, members, [&](Feature j) { return work_of(j) / unit; });
     }
   }
 
@@ -193,14 +194,16 @@ class Side {
   }
 
  private:
-  static constexpr Index most_chunks = 512;  // of the features of a class, about: each has sums
+  static constexpr Index most_work = 1 << 20;  // of a class: more would be many chunks, with sums
 
-  /// What a row brings to the sums of a feature: its positives, and one for all pairs. In a unit in
-  /// which no class has too many chunks, and at least 2: blocks would be of rows.
-  Index work_of_row() const noexcept {
-    const Index all = positives_.nonzeros() + rows();
-    const Index unit = std::max<Index>(1, all / (most_chunks * 2048));
-    return std::clamp<Index>(all / std::max<Index>(rows(), 1) / unit, 2, 2048);
+  /// What is added to the sums of a feature: the positives of its rows, and one for all pairs.
+  Index work_of(Index j) const noexcept {
+    Index work = columns_.size(j);
+    for (Index n = columns_.starts[j]; n < columns_.starts[j + 1]; ++n) {
+      const Index row = columns_.row[n];
+      work += positives_.offsets[row + 1] - positives_.offsets[row];
+    }
+    return work;
   }
 
   /// Adds the products of what rows [begin, end) are off the means; returns the squares of scores.
@@ -236,4 +239,4 @@ class Side {
   Totals<Real> totals_;
 };
 
-}  // namespace sparsefm::ranking
+}  // namespace sparsefm::all_pairs
