@@ -8,7 +8,7 @@ from scipy import sparse
 
 from sparsefm import _core
 from sparsefm.data.csr import as_csr
-from sparsefm.ranking.all_pairs import AllPairs, penalties
+from sparsefm.ranking.all_pairs import AllPairs, best_constant, penalties
 
 N, M = 23, 17  # contexts, items
 SETTINGS = {"unobserved_weight": 0.3, "l2": 0.05, "nu": 0.7}
@@ -19,6 +19,10 @@ def _helpers():
     _core.keep_helpers(True)
     yield
     _core.keep_helpers(False)
+
+
+def csr(dense, dtype=np.float64):
+    return as_csr(sparse.csr_array(dense), dtype)
 
 
 def one_hot(rows, names):
@@ -53,7 +57,7 @@ def problem(kind="real", rank=5, weights=True, rows=(N, M), seed=0):
 
 def solver(contexts, items, positives, parameters, dtype=np.float64, **settings):
     """Return the core's solver, and the parameters that it changes."""
-    matrices = [as_csr(sparse.csr_array(X), dtype) for X in (contexts, items, positives)]
+    matrices = [csr(X, dtype) for X in (contexts, items, positives)]
     own = [np.ascontiguousarray(parameter, dtype).copy() for parameter in parameters]
     return AllPairs(*matrices, *own, **{**SETTINGS, **settings}), own
 
@@ -188,9 +192,9 @@ def test_repeated_positives_count_together():
     twice = sparse.coo_array(
         (np.ones(2 * len(rows)), (np.tile(rows, 2), np.tile(columns, 2))), positives.shape
     )
-    matrices = [as_csr(sparse.csr_array(X), np.float64) for X in (contexts, items)]
+    matrices = [csr(X) for X in (contexts, items)]
     own = [parameter.copy() for parameter in parameters]
-    core = AllPairs(*matrices, as_csr(twice, np.float64), *own, **SETTINGS)
+    core = AllPairs(*matrices, csr(twice), *own, **SETTINGS)
     double, other = solver(contexts, items, 2 * positives, parameters)
     assert core.epoch() == double.epoch()
     assert np.array_equal(own[2], other[2])
@@ -198,11 +202,21 @@ def test_repeated_positives_count_together():
 
 def test_penalties_grow_with_what_is_known():
     contexts, items, positives, _ = problem("real")
-    matrices = [as_csr(sparse.csr_array(X), np.float64) for X in (contexts, items, positives)]
+    matrices = [csr(X) for X in (contexts, items, positives)]
     for nu in (0, 0.5, 1):
         settings = {"unobserved_weight": 0.3, "l2": 2.0, "nu": nu}
         expected = reference_penalties(contexts, items, positives, 0.3, 2.0, nu)
         np.testing.assert_allclose(penalties(*matrices, **settings), expected)
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_without_features_the_constant_is_best(weights):
+    contexts, items, positives, parameters = problem("ids", 2, weights)
+    core, own = solver(0 * contexts, 0 * items, positives, parameters)
+    core.epoch()
+    expected = best_constant(csr(positives), SETTINGS["unobserved_weight"])
+    assert own[0] == pytest.approx(expected, rel=1e-12)
+    assert best_constant(csr(np.zeros((0, 3))), 1.0) == 0
 
 
 def test_float32_where_positives_outweigh_the_penalty():
@@ -233,12 +247,8 @@ def arguments(**changed):
     contexts, items, positives, parameters = problem("ids", 3)
     given = dict(zip(("w0", "w", "V"), parameters, strict=True))
     for name, X in (("contexts", contexts), ("items", items), ("positives", positives)):
-        given[name] = as_csr(sparse.csr_array(X), np.float64)
+        given[name] = csr(X)
     return {**given, "penalties": np.ones(len(parameters[1])), "alpha": 0.1, **changed}
-
-
-def csr(dense, dtype=np.float64):
-    return as_csr(sparse.csr_array(dense), dtype)
 
 
 D = N + M + 1  # features of `arguments`

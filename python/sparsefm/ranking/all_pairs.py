@@ -31,7 +31,8 @@ class AllPairs:
     positives : Csr of shape (n, m)
         The weight of each positive.
     w0, w, V : ndarray of shape (1,), (d,) and (d, k)
-        Parameters, all float32 or all float64, which epochs change.
+        Parameters, all float32 or all float64, which epochs change. V begins with random
+        numbers, as zeros would stay zero; w0 best with `best_constant`.
     unobserved_weight : float
         Weight alpha of each pair, be it positive or not; greater than 0.
     l2 : float
@@ -97,6 +98,15 @@ class AllPairs:
     def objective(self, threads: int = 1) -> float:
         """Return the objective; `OverflowError` if it is not finite."""
         return float(self._solver.objective(threads))
+
+
+def best_constant(positives: _core.Csr, unobserved_weight: float) -> float:
+    """Return the score with the least loss among those that are the same for all pairs."""
+    alpha = check_real(unobserved_weight, "unobserved_weight", above=0)
+    n_positives = positives.n_nonzeros
+    weights = n_positives if positives.values is None else positives.values[:n_positives].sum()
+    total = float(weights) + alpha * positives.n_rows * positives.n_features
+    return float(weights) / total if total > 0 else 0.0
 
 
 def penalties(

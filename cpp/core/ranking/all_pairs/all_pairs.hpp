@@ -7,19 +7,27 @@
 //
 // s_ci is the score of a factorization machine for the row that has the features of c and of i. It
 // is linear in theta_f = (w_f, v_f): for a feature of contexts its derivative is
-// z = x_cf [1, q_i + r_cf], with r_cf = p_c - x_cf v_f. So the best theta_f, all else given, solves
+// z = x_cf [1, q_i + r_cf], with r_cf = p_c - x_cf v_f. So one step finds the best theta_f, given
+// all the rest:
 //
-//   (sum_c [ sum_{i positive} omega_ci z z' + alpha sum_i z z' ] + lambda_f) theta_f = ...
+//   H = sum_c [ sum_{i positive} omega_ci z z' + alpha sum_i z z' ] + diag(lambda_f)
+//   theta_f += H^-1 ( sum_c [ sum_{i positive} omega_ci (1 - s_ci) z - alpha sum_i s_ci z ]
+//                     - lambda_f theta_f )
 //
-// exactly. The sum over all items is that of an item in the middle, and of how others lie around it
-// (q, b: means; S = sum_i (q_i - q)(q_i - q)', t = sum_i (q_i - q)(b_i - b), over N items):
+// The sums over all N items are those of one item in the middle, N times, and of how the others lie
+// around it. With means q and b, S = sum_i (q_i - q)(q_i - q)' and t = sum_i (q_i - q)(b_i - b):
 //
-//   sum_i z z'    = N z z' at (q, b) + x^2 S
-//   sum_i s_ci z  = N s z  at (q, b) + x (S p_c + t)
+//   sum_i z z'   = N z z' in the middle + x^2 S          (S: of the part of v_f)
+//   sum_i s_ci z = N s z in the middle  + x (S p_c + t)
 //
-// and likewise for items. An epoch takes O((contexts + items + positives) k^2) for each feature of
-// a row, and O(k^3) for each feature. Features that share no row are independent, and are updated
-// at once; the others one after the other. w0 has no penalty, and comes last.
+// For the items it is the same, with the contexts around their middle. An epoch takes
+// O((contexts + items + positives) k^2) for each feature that a row has, and O(k^3) for each
+// feature. Features that share no row are independent, and are updated at once; others one after
+// the other. w0 has no penalty, and is updated last, when the sums over the positives, which the
+// objective needs, are known.
+//
+// Products are of type Real; sums over 64 pairs are, too, and all others are double, as is the
+// Cholesky factorization. If float has too few digits for it, a feature's sums are made in double.
 //
 // Sources: Hu, Koren and Volinsky, Collaborative filtering for implicit feedback datasets, ICDM
 // 2008 (all pairs, least squares); Bayer, He, Kanagal and Rendle, A generic coordinate descent
