@@ -104,6 +104,7 @@ ORDER = (
         "plots",
         "estimators",
         "retrieval",
+        "ranking",
         "distributed",
         "dask",
         "loading",

@@ -4,6 +4,8 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
+#include <cmath>
 #include <initializer_list>
 #include <limits>
 #include <string>
@@ -65,6 +67,11 @@ T* output(const py::handle& object, std::initializer_list<Index> shape, const st
   require_shape(array, shape, name);
   require(array.writeable(), name + " must be writeable");
   return array.mutable_data();
+}
+
+template <class T>
+bool all_finite(const T* numbers, Index size) {
+  return std::all_of(numbers, numbers + size, [](T number) { return std::isfinite(number); });
 }
 
 constexpr Index max_int32 = std::numeric_limits<std::int32_t>::max();

@@ -9,11 +9,6 @@
 namespace sparsefm {
 namespace {
 
-template <class T>
-bool all_finite(const T* numbers, Index size) {
-  return std::all_of(numbers, numbers + size, [](T number) { return std::isfinite(number); });
-}
-
 bool are_cuts(std::span<const double> cuts) {
   return !cuts.empty() && cuts[0] == 0 && all_finite(cuts.data(), std::ssize(cuts)) &&
          std::ranges::is_sorted(cuts, std::less_equal{});

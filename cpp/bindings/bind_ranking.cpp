@@ -3,7 +3,7 @@
 #include <memory>
 #include <variant>
 
-#include "../core/ranking/ranker.hpp"
+#include "../core/ranking/comparisons/ranker.hpp"
 #include "../core/solvers/trainer.hpp"
 #include "bind.hpp"
 #include "csr.hpp"
@@ -11,6 +11,8 @@
 
 namespace sparsefm {
 namespace {
+
+using namespace comparisons;
 
 KnownItems known_of(const py::object& offsets, const py::object& items) {
   const Index size = as_array<std::int32_t>(items, "known").size();

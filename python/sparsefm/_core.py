@@ -36,6 +36,7 @@ isa_levels = _available_levels()
 isa = _chosen_level()
 _module = import_module(f"sparsefm._core_{isa}")
 
+AllPairs = _module.AllPairs
 Csr = _module.Csr
 Gibbs = _module.Gibbs
 Plan = _module.Plan

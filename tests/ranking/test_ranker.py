@@ -13,7 +13,8 @@ import sparsefm as fm
 from sparsefm.evaluation import leave_last_out, ranking_metrics
 
 QUICK = {"rank": 8, "epochs": 30, "early_stopping": False, "time": "day", "n_threads": 1}
-LOSSES = ["softmax", "warp", "bpr"]
+COMPARED = ["softmax", "warp", "bpr"]
+LOSSES = [*COMPARED, "all-pairs"]
 
 
 def halves(seed=0):
@@ -72,7 +73,7 @@ def test_columns_of_interactions_are_context():
     assert even[1] > 0.9 > 0.1 > even[0]
 
 
-@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("loss", COMPARED)
 def test_graded_lists(loss):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(600, 6))
@@ -121,11 +122,12 @@ def test_early_stopping_holds_out_the_last_interactions():
     np.testing.assert_array_equal(again.model_.V_, ranker.model_.V_)
 
 
-def test_same_bits_on_any_number_of_threads():
+@pytest.mark.parametrize("loss", ["warp", "all-pairs"])
+def test_same_bits_on_any_number_of_threads(loss):
     rows, users, items = made()
     found = set()
     for n_threads in (1, 2, 7, 16):
-        ranker = fm.FMRanker(**{**QUICK, "n_threads": n_threads, "epochs": 4}, batch_size=512)
+        ranker = fm.FMRanker(**{**QUICK, "n_threads": n_threads, "epochs": 4}, batch_size=512, loss=loss)
         ranker.fit(rows, user_features=users, item_features=items)
         found.add(ranker.recommend(users["user"].to_list())["score"].to_numpy().tobytes())
     assert len(found) == 1
@@ -193,6 +195,9 @@ WRONG = {
     "solver": ({"solver": fm.Gibbs()}, {}, "solver must be a sparsefm.AdaGrad"),
     "exact": ({"solver": fm.Adam(updates="exact")}, {}, "solver must be lazy"),
     "by field": ({"solver": fm.Adam(l2_factors={"user": 1})}, {}, "one l2_factors"),
+    "all pairs": ({"loss": "all-pairs", "solver": fm.Adam()}, {}, "has neither solver nor"),
+    "unobserved": ({"unobserved_weight": 0}, {}, "unobserved_weight must be greater than 0"),
+    "l2": ({"loss": "all-pairs", "l2": -1}, {}, "l2 must be"),
     "column": ({"user": "who"}, {}, "interactions needs a column 'who'"),
     "same": ({"user": "item"}, {}, "user is 'item', and so is another"),
     "no name": ({"user": 3}, {}, "user must be the name of a column"),

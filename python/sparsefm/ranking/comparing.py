@@ -22,6 +22,12 @@ from sparsefm.training.parameters import State
 from sparsefm.training.random import stream
 
 Array = npt.NDArray[Any]
+AfterEpoch = Callable[[State, Epoch], bool]  # returns whether to stop
+
+
+def go_on(state: State, epoch: Epoch) -> bool:
+    """Return False."""
+    return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,11 +92,7 @@ class Comparing:
     threads: int
 
     def train(
-        self,
-        data: Positives,
-        epochs: int,
-        dtype: npt.DTypeLike,
-        after_epoch: Callable[[State, Epoch], bool] = lambda state, epoch: False,
+        self, data: Positives, epochs: int, dtype: npt.DTypeLike, after_epoch: AfterEpoch = go_on
     ) -> State:
         """Return the parameters after some epochs, or after `after_epoch` returned True."""
         n_features = data.items.shape[1]

@@ -11,13 +11,16 @@ from sparsefm.estimators import FMRegressor
 from sparsefm.estimators.going_on import parameters_of
 from sparsefm.estimators.targets import Numbers
 from sparsefm.losses import find_loss
+from sparsefm.ranking.all_pairs import LeastSquares
 from sparsefm.ranking.comparing import Comparing
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
 from sparsefm.training.parameters import State
 
 
-def model_of(how: Comparing, state: State, encoder: TableEncoder, ranker: Any) -> FMRegressor:
+def model_of(
+    how: Comparing | LeastSquares, state: State, encoder: TableEncoder, ranker: Any
+) -> FMRegressor:
     """Return a fitted regressor whose predictions are the scores of a ranker."""
     model = FMRegressor(
         rank=how.rank,

@@ -24,6 +24,7 @@ from sparsefm.encoding import TableEncoder
 from sparsefm.estimators import FMRegressor
 from sparsefm.history import Epoch, as_columns
 from sparsefm.optimizers import AdaGrad, Adam, Optimizer
+from sparsefm.ranking.all_pairs import LeastSquares
 from sparsefm.ranking.comparing import Comparing, Positives
 from sparsefm.ranking.fitted import model_of
 from sparsefm.ranking.graded import positives_of_lists
@@ -36,8 +37,9 @@ from sparsefm.training.parameters import State
 from sparsefm.training.random import check_seed, stream
 
 Array = npt.NDArray[Any]
+Training = Comparing | LeastSquares
 
-LOSSES = ("bpr", "softmax", "warp")
+LOSSES = ("softmax", "warp", "bpr", "all-pairs")
 NEGATIVES = {"bpr": 4, "softmax": 50, "warp": 100}
 
 
@@ -50,11 +52,13 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
-    loss : {"softmax", "warp", "bpr"}
+    loss : {"softmax", "warp", "bpr", "all-pairs"}
         What a comparison costs. "softmax": the cross entropy of the chosen item among all items, of
         which the negatives are a sample. "warp": negatives are tried until one has a score near
         that of the chosen item or above; the more had to be tried, the less that counts. "bpr": the
-        logistic loss of the difference of two scores.
+        logistic loss of the difference of two scores. "all-pairs": squared loss, where the score of
+        what a user chose shall be 1 and that of every pair of a context and an item 0, with the
+        weight `unobserved_weight`; it is minimised by least squares, without negatives.
     user, item : str
         The columns of interactions that say who chose what: integers or text.
     weight : str, optional
@@ -65,7 +69,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
     rank : int
         Number of factors.
     solver : AdaGrad or Adam, optional
-        Default: ``AdaGrad(learning_rate=0.05)``.
+        Default: ``AdaGrad(learning_rate=0.05)``. "all-pairs" has none.
     epochs : int
         The most passes over the interactions.
     batch_size : int
@@ -77,6 +81,10 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
     popularity : float
         Negatives are drawn in proportion to this power of how often they were chosen: 0 draws all
         items alike, 1 as often as they were chosen. What a user chose is never drawn.
+    unobserved_weight, l2 : float
+        Of "all-pairs": the weight of each pair, chosen or not, beside the 1 of a chosen one; and
+        the penalty, by which a feature's parameters are drawn to zero in proportion to the weight
+        of its pairs.
     init_scale : float
         Standard deviation of the initial factors.
     encoder : TableEncoder, optional
@@ -120,6 +128,8 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
     IJCAI 2011.
     Y. Bengio and J.-S. Senecal, "Adaptive Importance Sampling to Accelerate Training of a Neural
     Probabilistic Language Model", 2008.
+    I. Bayer et al., "A Generic Coordinate Descent Framework for Learning from Implicit Feedback",
+    WWW 2017.
 
     Examples
     --------
@@ -151,6 +161,8 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         batch_size: int = 256,
         n_negatives: int | None = None,
         popularity: float = 0.0,
+        unobserved_weight: float = 0.1,
+        l2: float = 0.003,
         init_scale: float = 0.05,
         encoder: TableEncoder | None = None,
         early_stopping: bool = True,
@@ -171,6 +183,8 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         self.batch_size = batch_size
         self.n_negatives = n_negatives
         self.popularity = popularity
+        self.unobserved_weight = unobserved_weight
+        self.l2 = l2
         self.init_scale = init_scale
         self.encoder = encoder
         self.early_stopping = early_stopping
@@ -255,7 +269,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         )
         return self
 
-    def _checked(self) -> tuple[Comparing, int]:
+    def _checked(self) -> tuple[Training, int]:
         """Check the parameters; return how to train, and for how many epochs."""
         check_choice(self.loss, "loss", LOSSES)
         real = check_dtype(self.dtype)
@@ -264,6 +278,18 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         check_integer(self.patience, "patience", 1)
         if not isinstance(self.encoder, TableEncoder | None):
             raise TypeError(f"encoder must be a sparsefm.TableEncoder, got {self.encoder!r:.80}")
+        rank, epochs = check_integer(self.rank, "rank", 0), check_integer(self.epochs, "epochs", 1)
+        init_scale = check_real(self.init_scale, "init_scale")
+        alpha = check_real(self.unobserved_weight, "unobserved_weight", above=0)
+        l2, threads = check_real(self.l2, "l2", above=0), resolve_threads(self.n_threads)
+        power = check_real(self.popularity, "popularity")
+        if self.loss == "all-pairs":
+            if self.solver is not None or self.n_negatives is not None or power:
+                raise ValueError(
+                    "loss='all-pairs' has neither solver nor n_negatives nor popularity: it takes "
+                    "all pairs, by least squares"
+                )
+            return LeastSquares(rank, init_scale, alpha, l2, self._seed(), threads), epochs
         solver = AdaGrad(learning_rate=0.05) if self.solver is None else self.solver
         if not isinstance(solver, AdaGrad | Adam):
             raise TypeError(f"solver must be a sparsefm.AdaGrad or Adam, got {solver!r:.80}")
@@ -280,15 +306,15 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         how = Comparing(
             self.loss,
             solver,
-            check_integer(self.rank, "rank", 0),
-            check_real(self.init_scale, "init_scale"),
+            rank,
+            init_scale,
             check_integer(self.batch_size, "batch_size", 1),
             n_negatives,
-            check_real(self.popularity, "popularity"),
+            power,
             self._seed(),
-            resolve_threads(self.n_threads),
+            threads,
         )
-        return how, check_integer(self.epochs, "epochs", 1)
+        return how, epochs
 
     def _seed(self) -> int:
         if self.random_state is None or isinstance(self.random_state, int | np.integer):
@@ -300,7 +326,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         encoder.set_params(dtype=np.dtype(self.dtype).name)
         return encoder
 
-    def _best_epochs(self, how: Comparing, epochs: int, data: Positives, times: Any) -> int:
+    def _best_epochs(self, how: Training, epochs: int, data: Positives, times: Any) -> int:
         """Return after how many epochs held-out interactions are ranked best."""
         random = stream(how.seed, "holdout")
         held = Validation.hold_out(data, times, random, self.patience, how.threads)
@@ -320,8 +346,10 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         return held.best
 
     def _fit_lists(
-        self, how: Comparing, epochs: int, X: Any, y: Any, weights: Any, group: Any
+        self, how: Training, epochs: int, X: Any, y: Any, weights: Any, group: Any
     ) -> None:
+        if isinstance(how, LeastSquares):
+            raise ValueError("loss='all-pairs' is for interactions: lists have no other pairs")
         if how.power:
             raise ValueError("popularity is for interactions: rows of a list are drawn alike")
         encoder = self._encoder()
@@ -330,7 +358,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
             weights = as_weights(weights, encoded.shape[0], np.dtype(np.float64), "sample_weight")
         self._train(how, epochs, positives_of_lists(encoded, y, group, weights), encoder)
 
-    def _train(self, how: Comparing, epochs: int, data: Positives, encoder: TableEncoder) -> None:
+    def _train(self, how: Training, epochs: int, data: Positives, encoder: TableEncoder) -> None:
         """Train on all positives."""
 
         def after_epoch(_: State, epoch: Epoch) -> bool:

@@ -24,7 +24,7 @@ class Relation {
         own_(view.X.rows),
         moments_(view.X.rows * MomentsView::size(width)) {
     for (const auto& members : classes_of(columns_, layout.features_of, layout.fields_of[number])) {
-      classes_.emplace_back(columns_, members, work);
+      classes_.emplace_back(columns_, members, [&](Feature j) { return work * columns_.size(j); });
     }
   }
 

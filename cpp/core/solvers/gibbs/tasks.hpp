@@ -38,26 +38,26 @@ class ClassTasks {
   std::vector<Chunk> chunks;     // of the frequent features, one after the other
   std::vector<Range> chunks_of;  // of each frequent feature
 
-  /// `work`: of an occurrence, in that of a row.
+  /// Where an occurrence of a feature is a row.
   template <class Real>
-  ClassTasks(const Columns<Real>& columns, const FeatureClass& members, Index work = 1)
-      : field(members.field), work_(work) {
+  ClassTasks(const Columns<Real>& columns, const FeatureClass& members) : field(members.field) {
     Index occurrences = 0;
     for (const Feature j : members.features) occurrences += columns.size(j);
     const auto features = static_cast<Index>(members.features.size());
-    // Blocks are of rows: the sums of as many entities would not stay in the cache.
-    if (work == 1 && occurrences > frequent_size * features && features <= blocked_features) {
+    if (occurrences > frequent_size * features && features <= blocked_features) {
       blocks_ = (columns.rows + block_rows - 1) / block_rows;
+      for (const Feature j : members.features) cut_by_rows(columns, j);
+    } else {
+      spread(columns, members, [&](Feature j) { return columns.size(j); });
     }
-    for (const Feature j : members.features) {
-      if (blocked()) {
-        cut_by_rows(columns, j);
-      } else if (columns.size(j) * work > frequent_size) {
-        cut(columns, j);
-      } else {
-        add_to_batch(columns.size(j), j);
-      }
-    }
+  }
+
+  /// Where it is as much work as several rows: `rows_of(j)` those of all of them. There are no
+  /// blocks, as the sums of as many entities would not stay in the cache.
+  template <class Real, class RowsOf>
+  ClassTasks(const Columns<Real>& columns, const FeatureClass& members, const RowsOf& rows_of)
+      : field(members.field) {
+    spread(columns, members, rows_of);
   }
 
   bool blocked() const noexcept { return blocks_ > 0; }
@@ -87,11 +87,23 @@ class ClassTasks {
     frequent.push_back(j);
   }
 
+  template <class Real, class RowsOf>
+  void spread(const Columns<Real>& columns, const FeatureClass& members, const RowsOf& rows_of) {
+    for (const Feature j : members.features) {
+      const Index rows = rows_of(j);
+      if (rows > frequent_size) {
+        cut(columns, j, rows);
+      } else {
+        add_to_batch(rows, j);
+      }
+    }
+  }
+
   template <class Real>
-  void cut(const Columns<Real>& columns, Feature j) {
+  void cut(const Columns<Real>& columns, Feature j, Index rows) {
     std::vector<Chunk> parts;
     const Index end = columns.starts[j + 1];
-    const Index size = chunk_size / work_;
+    const Index size = std::max<Index>(1, chunk_size * columns.size(j) / rows);  // on average
     for (Index begin = columns.starts[j]; begin < end; begin += size) {
       parts.push_back({static_cast<Index>(frequent.size()), {begin, std::min(begin + size, end)}});
     }
@@ -112,19 +124,18 @@ class ClassTasks {
     add_chunks(j, std::move(parts));
   }
 
-  void add_to_batch(Index occurrences, Feature j) {
+  void add_to_batch(Index rows, Feature j) {
     const auto position = static_cast<Index>(rare.size());
     if (batches.empty() || position - batches.back().begin == batch_size ||
-        rows_of_batch_ + occurrences * work_ > batch_rows) {
+        rows_of_batch_ + rows > batch_rows) {
       batches.push_back({position, position});
       rows_of_batch_ = 0;
     }
     rare.push_back(j);
     batches.back().end = position + 1;
-    rows_of_batch_ += occurrences * work_;
+    rows_of_batch_ += rows;
   }
 
-  Index work_;
   Index blocks_ = 0;  // 0: not blocked
   Index rows_of_batch_ = 0;
 };

@@ -1,7 +1,7 @@
 // Training on comparisons with mini-batches. A step has these loops:
 //
 //   positives r      P_r, their negatives, the slopes g_rj of all items j compared,
-//                    D_r = omega_r sum_j g_rj q_j                       (`comparisons.hpp`)
+//                    D_r = omega_r sum_j g_rj q_j                       (`comparer.hpp`)
 //   items j          e_j = sum_r omega_r g_rj,   T_j = sum_r omega_r g_rj P_r + e_j q_j
 //   features         of items, from e_j and T_j; of contexts, from D_r  (`side.hpp`)
 //
@@ -13,9 +13,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "comparisons.hpp"
+#include "comparer.hpp"
 
-namespace sparsefm {
+namespace sparsefm::comparisons {
 
 template <class Real, OptimizerOf<Real> Optimizer>
 class RankingMinibatch final : public Ranker<Real> {
@@ -210,4 +210,4 @@ class RankingMinibatch final : public Ranker<Real> {
   std::vector<Index> rows_[2];
 };
 
-}  // namespace sparsefm
+}  // namespace sparsefm::comparisons

@@ -18,9 +18,9 @@
 #include <string_view>
 #include <utility>
 
-#include "../types.hpp"
+#include "../../types.hpp"
 
-namespace sparsefm {
+namespace sparsefm::comparisons {
 
 enum class RankingLoss : std::uint8_t { bpr, softmax, warp };
 
@@ -62,4 +62,4 @@ inline double warp_weight(Index n, Index trial) noexcept {
   return std::log1p(static_cast<double>((n - 1) / trial));
 }
 
-}  // namespace sparsefm
+}  // namespace sparsefm::comparisons

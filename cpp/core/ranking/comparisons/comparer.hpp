@@ -3,11 +3,11 @@
 
 #include <vector>
 
+#include "losses.hpp"
 #include "ranker.hpp"
-#include "ranking_losses.hpp"
 #include "side.hpp"
 
-namespace sparsefm {
+namespace sparsefm::comparisons {
 
 /// Of some positives, one after another: the items that each is compared with, its own first, and
 /// their slopes dL/ds. A positive that there is nothing to compare with has no items.
@@ -142,4 +142,4 @@ class Comparer {
   Eigen::ArrayX<Real> Q_;       // (found, width): their factors
 };
 
-}  // namespace sparsefm
+}  // namespace sparsefm::comparisons

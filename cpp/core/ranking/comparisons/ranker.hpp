@@ -13,12 +13,12 @@
 #include <memory>
 #include <span>
 
-#include "../data/csr_view.hpp"
-#include "../model/state_view.hpp"
-#include "../settings.hpp"
+#include "../../data/csr_view.hpp"
+#include "../../model/state_view.hpp"
+#include "../../settings.hpp"
 #include "negatives.hpp"
 
-namespace sparsefm {
+namespace sparsefm::comparisons {
 
 /// What a training on comparisons is told.
 template <class Real>
@@ -59,4 +59,4 @@ extern template std::unique_ptr<Ranker<double>> make_ranker(const StateView<doub
                                                             const std::string&, const Settings&,
                                                             int);
 
-}  // namespace sparsefm
+}  // namespace sparsefm::comparisons

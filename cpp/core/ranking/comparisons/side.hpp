@@ -3,13 +3,13 @@
 
 #include <vector>
 
-#include "../interactions/fm.hpp"
-#include "../optimizers/optimizer.hpp"
-#include "../optimizers/penalties.hpp"
-#include "../solvers/gatherer.hpp"
-#include "../solvers/shares.hpp"
+#include "../../interactions/fm.hpp"
+#include "../../optimizers/optimizer.hpp"
+#include "../../optimizers/penalties.hpp"
+#include "../../solvers/gatherer.hpp"
+#include "../../solvers/shares.hpp"
 
-namespace sparsefm {
+namespace sparsefm::comparisons {
 
 template <class Real>
 class Side {
@@ -85,4 +85,4 @@ class Side {
   Gatherer<Real> gatherer_;
 };
 
-}  // namespace sparsefm
+}  // namespace sparsefm::comparisons

@@ -1,11 +1,11 @@
 // From the name of an optimizer to the training that is compiled for it.
 #pragma once
 
-#include "../optimizers/adagrad.hpp"
-#include "../optimizers/adam.hpp"
-#include "ranking_minibatch.hpp"
+#include "../../optimizers/adagrad.hpp"
+#include "../../optimizers/adam.hpp"
+#include "minibatch.hpp"
 
-namespace sparsefm {
+namespace sparsefm::comparisons {
 
 template <class Real>
 std::unique_ptr<Ranker<Real>> make_ranker(const StateView<Real>& state,
@@ -19,4 +19,4 @@ std::unique_ptr<Ranker<Real>> make_ranker(const StateView<Real>& state,
   return ranker;
 }
 
-}  // namespace sparsefm
+}  // namespace sparsefm::comparisons

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <span>
 
-#include "../solvers/gibbs/philox.hpp"
-#include "../types.hpp"
+#include "../../solvers/gibbs/philox.hpp"
+#include "../../types.hpp"
 
-namespace sparsefm {
+namespace sparsefm::comparisons {
 
 /// The pairs to learn from: a user had item i in context c, with a weight. Borrowed arrays
 /// (positives,).
@@ -141,4 +141,4 @@ class NegativesOf {
   std::uint32_t block_ = 0;
 };
 
-}  // namespace sparsefm
+}  // namespace sparsefm::comparisons
