@@ -6,7 +6,7 @@
 
 namespace sparsefm {
 
-void bind_all_pairs(pybind11::module_& m);
+void bind_all_pairs(const pybind11::module_& m);
 void bind_data(pybind11::module_& m);
 void bind_gibbs(pybind11::module_& m);
 void bind_layers(pybind11::module_& m);

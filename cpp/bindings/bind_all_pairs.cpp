@@ -91,7 +91,7 @@ class AllPairsHandle {
 
 }  // namespace
 
-void bind_all_pairs(py::module_& m) {
+void bind_all_pairs(const py::module_& m) {
   py::class_<AllPairsHandle>(m, "AllPairs")
       .def(py::init<const Csr&, const Csr&, const Csr&, const py::object&, double,
                     const py::object&, const py::object&, const py::object&>(),

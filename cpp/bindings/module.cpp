@@ -7,11 +7,11 @@
 PYBIND11_MODULE(SPARSEFM_MODULE, m) {
   sparsefm::can_throw();
   sparsefm::bind_data(m);
+  sparsefm::bind_all_pairs(m);
   sparsefm::bind_losses(m);
   sparsefm::bind_layers(m);
   sparsefm::bind_training(m);
   sparsefm::bind_gibbs(m);
-  sparsefm::bind_all_pairs(m);
   sparsefm::bind_ranking(m);
   sparsefm::bind_retrieval(m);
   sparsefm::bind_text(m);
