@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +49,7 @@ class ExamplesMixin:
     validation_fraction: float | None
     _learner: Any  # Learner, or Sampled
     _target: Numbers | Classes
+    _priors: Mapping[int, Any]  # see `FoldInMixin`
     _fields_in_file: Array  # between reading a file of libffm and learning its columns
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -130,6 +132,8 @@ class ExamplesMixin:
         else:
             self._find_fields(matrix)
         self._sample = sample_of(matrix, rows, weights)
+        self._priors = {}
+        self.__dict__.pop("_n_trained", None)
         counts = weights
         weights = self._class_weighted(codes, rows, weights)
         if weights is not None:
