@@ -195,7 +195,7 @@ def learned(
     if machines.are_samples:
         factors = np.swapaxes(np.linalg.cholesky(H), 1, 2)
         u += np.linalg.solve(factors, _normals(*u.shape)[:, :, None])[:, :, 0]
-    return prior.means + _times(prior.roots, u)
+    return np.asarray(prior.means + _times(prior.roots, u))
 
 
 def _times(matrices: Float, vectors: Float) -> Float:
@@ -207,7 +207,7 @@ def _normals(n: int, r: int) -> Float:
     """Return standard normal numbers, the same in each call, whose mean over the samples is 0."""
     numbers = np.random.Generator(np.random.PCG64(0)).standard_normal((n, r))
     numbers -= numbers.mean(axis=0)
-    return numbers * np.sqrt(n / max(n - 1, 1))
+    return np.asarray(numbers * np.sqrt(n / max(n - 1, 1)))
 
 
 def parabola(loss: Loss | None, y: Float, s: Float) -> tuple[Float, Float]:
