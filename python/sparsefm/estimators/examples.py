@@ -199,11 +199,14 @@ class ExamplesMixin:
         return sets[UNNAMED] if UNNAMED in sets else EvalSets.of_sets(sets)
 
     def _eval_rows(self, X: Any, y: Any, sample_weight: Any) -> Dataset:
+        X = self._in_memory(X)
         matrix = self._encode(X)
         y = self._paired(X, unmasked(y, "y of eval_set"))
         check_length(y, matrix.n_rows, "y of eval_set", "X of eval_set")
         weights = as_weights(sample_weight, len(y), self._real, "sample_weight of eval_set")
-        return self._dataset(matrix, y, self._codes(y), weights)
+        dataset = self._dataset(matrix, y, self._codes(y), weights)
+        vars(dataset)["table"] = X  # for scorers that look at columns
+        return dataset
 
     def _dataset(
         self, matrix: _core.Csr, y: Array, codes: Array, weights: Any = None, rows: Any = None

@@ -65,7 +65,9 @@ class FoldInMixin:
         def _fields(self) -> Array | None: ...
 
     @aside
-    def fold_in(self: Self, X: Any, y: Any, *, column: str | int, sample_weight: Any = None) -> Self:
+    def fold_in(
+        self: Self, X: Any, y: Any, *, column: str | int, sample_weight: Any = None
+    ) -> Self:
         """Learn new categories of one column, such as new users; all else stays, to the bit.
 
         The parameters of a category become the most likely ones, given its rows and what the
@@ -120,9 +122,7 @@ class FoldInMixin:
         weights = weights if of_classes is None else of_classes
         encodings, features = _with_categories(encoder, data, field, rows)
         # Other columns have no new features, so these are numbers of the model, too.
-        others = _without(
-            as_scipy(encoder._features(data, encodings, encoder._scales)), features
-        )
+        others = _without(as_scipy(encoder._features(data, encodings, encoder._scales)), features)
         folded = distinct_values(features[rows]).astype(np.int64)
         priors, outputs = self._priors_of(field), self._target.of_outputs(codes)
         found = []
