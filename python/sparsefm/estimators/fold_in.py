@@ -267,7 +267,8 @@ def _with_categories(
     encoder: TableEncoder, data: Input, field: int, rows: Array
 ) -> tuple[list[Encoding], Array]:
     """Return the encodings with the new categories of some rows, and the feature of each row."""
-    assert encoder._encodings is not None and data.kept is not None
+    assert encoder._encodings is not None
+    assert data.kept is not None
     known, name, column = encoder._encodings[field], data.field_names[field], data.kept[field]
     assert isinstance(known, Categories)
     labels = known._labels(column, name)

@@ -113,7 +113,9 @@ class RankingScorer:
                 f"{self.group!r}: pass eval_set=(X_val, y_val), where X_val is one"
             )
         [column] = read_columns(table, "X", {"group": self.group})
-        return as_identifiers(column, f"X: column {self.group!r}").codes.astype(np.int64)
+        found = as_identifiers(column, f"X: column {self.group!r}")
+        codes: Array = found.codes.astype(np.int64)
+        return codes
 
 
 def _gains(estimator: Any, y: Any, n_rows: int) -> Array:
