@@ -128,7 +128,7 @@ def _gains(estimator: Any, y: Any, n_rows: int) -> Array:
         return targets.astype(np.float64)
     if len(classes) != 2:
         raise ValueError(f"the model has {len(classes)} classes: rows are ranked by one score")
-    return (targets == classes[1]).astype(np.float64)
+    return np.asarray(targets == classes[1], np.float64)
 
 
 def _scores(estimator: Any, X: Any) -> Array:
