@@ -1,6 +1,6 @@
 """Measure the latency of `serve.py` under fifty clients at once, while the model is reloaded.
 
-Run as ``python examples/serve_load.py [SECONDS]``, beside ``python examples/serve.py serve FOLDER``.
+Run as ``python examples/serve_load.py [SECONDS]`` beside ``python examples/serve.py serve FOLDER``.
 """
 
 import asyncio

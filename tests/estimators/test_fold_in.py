@@ -11,7 +11,7 @@ from catalogue import FAST, fitted, table
 from scipy.optimize import minimize
 
 import sparsefm as fm
-from sparsefm.estimators import folding
+from sparsefm.estimators import folding, going_on
 
 EXACT = {"rank": 3, "epochs": 4, "search": None, "dtype": "float64", "solver": fm.AdaGrad()}
 MODELS = {
@@ -193,11 +193,31 @@ def test_a_known_category_is_learned_anew_and_others_stay():
     assert np.array_equal(shared.decision_function(rows), unlike)
 
 
+def test_a_large_model_is_changed_in_place(monkeypatch):
+    rows, y = newcomer()
+    known = newcomer("u3")[0]
+    small = copy.deepcopy(fitted("ffm"))
+    small.fold_in(rows, y, column="user").fold_in(known, y, column="user")
+    monkeypatch.setattr(going_on, "SMALL_MODEL", 0)
+    model = copy.deepcopy(fitted("ffm"))
+    before = model.predict(table())
+    shared = copy.copy(model)
+    model.fold_in(rows, y, column="user").fold_in(known, y, column="user")
+    assert np.array_equal(model.predict(rows), small.predict(rows))
+    assert np.array_equal(model.predict(known), small.predict(known))
+    assert np.array_equal(shared.predict(table()), before)
+    after = model.predict(known)
+    with pytest.raises(ValueError, match="too large"):
+        model.fold_in(known, np.full(7, 1e300), column="user")
+    assert np.array_equal(model.predict(known), after)
+
+
 def test_training_goes_on():
     model = copy.deepcopy(fitted("fwfm"))
     rows, y = newcomer()
     model.fold_in(rows, y > 2, column="user")
-    before = model.decision_function(rows)
+    before, [state] = model.decision_function(rows), model._learner.states
+    np.testing.assert_allclose(state.scalars[:, 0], np.sum(state.V**2, axis=1), rtol=1e-5)
     model.partial_fit(rows, y > 2)
     assert not np.array_equal(model.decision_function(rows), before)
     assert model.encoder_.n_features_out_ == fitted("fwfm").encoder_.n_features_out_ + 1

@@ -56,6 +56,8 @@ class FoldInMixin:
         def _models(self) -> list[Any]: ...
         @property
         def _loss_unit(self) -> float: ...
+        @property
+        def _real(self) -> np.dtype[Any]: ...
         def _check_targets(self, X: Any, y: Any) -> Array: ...
         def _codes(self, y: Array, weights: Array | None = None) -> Array: ...
         def _class_weighted(
@@ -134,7 +136,7 @@ class FoldInMixin:
                 lines = machines.lines(others[own], field)
                 given = targets[own].astype(np.float64), weights[own]
                 parameters[place] = learned(machines, prior, lines, *given)
-            found.append(parameters)
+            found.append(_in_dtype(parameters, self._real))
         self._priors, self._n_trained = {**self._priors, field: priors}, self._known(encoder)
         self.encoder_ = copy.copy(encoder)
         self.encoder_._encodings = encodings
@@ -221,13 +223,19 @@ class FoldInMixin:
 
 def _set(w: Array, V: Array, features: Array, numbers: Array) -> None:
     """Set the parameters (m, 1 + k) of some features."""
+    w[features] = numbers[:, 0]
+    shape = len(features), -1, V.shape[-1]  # of a field-aware model there may be more fields
+    blocks = numbers[:, 1:].reshape(shape if V.size else (len(features), 1, 0))
+    V[features] = blocks[:, : V.shape[1]] if V.ndim == 3 else blocks[:, 0]
+
+
+def _in_dtype(numbers: Array, dtype: np.dtype[Any]) -> Array:
+    """Return parameters in the type of the model, if they are finite in it."""
     with np.errstate(over="ignore"):
-        w[features] = numbers[:, 0]
-        shape = len(features), -1, V.shape[-1]  # of a field-aware model there may be more fields
-        blocks = numbers[:, 1:].reshape(shape if V.size else (len(features), 1, 0))
-        V[features] = blocks[:, : V.shape[1]] if V.ndim == 3 else blocks[:, 0]
-    if not (np.isfinite(w[features]).all() and np.isfinite(V[features]).all()):
-        raise ValueError(f"y has targets that are too large for {w.dtype}")
+        found = numbers.astype(dtype)
+    if not np.isfinite(found).all():
+        raise ValueError(f"y has targets that are too large for {dtype}")
+    return found
 
 
 def _model_with(model: Model, size: int, features: Array, numbers: Array) -> Model:
