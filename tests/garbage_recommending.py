@@ -33,8 +33,8 @@ def recommending():
         "Recommender.rank": (given.rank, {"contexts": ["u1"], "candidates": ["i1", "i2"]}),
         "Recommender.similar_items": (given.similar_items, {"items": ["i1"], "top": 3}),
         "Recommender.similar_users": (given.similar_users, {"users": ["u1"], "top": 3}),
-        "FMRegressor.factors": (model.factors, {"column": "user", "target": None}),
-        "FMRegressor.fold_in": (
+        "Recommender: factors": (model.factors, {"column": "user", "target": None}),
+        "Recommender: fold_in": (
             lambda **given: copy.copy(model).fold_in(**given),
             {"X": rows, "y": np.arange(12.0), "column": "user", "sample_weight": None},
         ),
