@@ -232,6 +232,7 @@ def test_rows_of_weight_zero_are_left_out():
     model.fold_in(both, np.append(y, z) > 2, column="user", sample_weight=weights)
     other.fold_in(a, y > 2, column="user")
     assert np.array_equal(model.decision_function(both), other.decision_function(both))
+    assert model.get_feature_names_out()[-1] == "user=a"  # and no user=b
     twice = pd.concat([a, a], ignore_index=True)
     model.fold_in(twice, np.append(y, y) > 2, column="user")
     other.fold_in(a, y > 2, column="user", sample_weight=np.full(7, 2.0))
