@@ -11,6 +11,7 @@ from bench.distributed import distributed
 from bench.encode import encode
 from bench.fields import fields
 from bench.files import files
+from bench.folding import folding
 from bench.gibbs import find_myfm, gibbs
 from bench.gibbs import measure as measure_gibbs
 from bench.memory_limit import memory_limit
@@ -93,6 +94,7 @@ def scale(quick: bool) -> None:
 
 main.add_command(defaults)
 main.add_command(distributed)
+main.add_command(folding)
 main.add_command(retrieval)
 main.add_command(encode)
 main.add_command(fields)

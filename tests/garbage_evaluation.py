@@ -3,7 +3,13 @@
 import numpy as np
 from scipy import sparse
 
-from sparsefm.evaluation import auc_by_user, leave_last_out, ranking_metrics, split_by_time
+from sparsefm.evaluation import (
+    RankingScorer,
+    auc_by_user,
+    leave_last_out,
+    ranking_metrics,
+    split_by_time,
+)
 
 
 def entries(X):
@@ -12,6 +18,7 @@ def entries(X):
     lists = {"user": rows % 2, "item": rows, "rank": 1 + rows // 2}
     options = {"k": 10, "user": "user", "item": "item", "rank": "rank", "n_items": None}
     return {
+        "evaluation.RankingScorer": (RankingScorer, {"metric": "ndcg@10", "group": "user"}),
         "evaluation.ranking_metrics": (
             ranking_metrics,
             {"recommended": lists, "relevant": lists, **options, "by_user": False},

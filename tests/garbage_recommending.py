@@ -1,6 +1,9 @@
 """The entries of recommenders, see `garbage_entries`."""
 
+import copy
 from importlib.util import find_spec
+
+import numpy as np
 
 import sparsefm as fm
 
@@ -30,5 +33,10 @@ def recommending():
         "Recommender.rank": (given.rank, {"contexts": ["u1"], "candidates": ["i1", "i2"]}),
         "Recommender.similar_items": (given.similar_items, {"items": ["i1"], "top": 3}),
         "Recommender.similar_users": (given.similar_users, {"users": ["u1"], "top": 3}),
+        "Recommender: factors": (model.factors, {"column": "user", "target": None}),
+        "Recommender: fold_in": (
+            lambda **given: copy.copy(model).fold_in(**given),
+            {"X": rows, "y": np.arange(12.0), "column": "user", "sample_weight": None},
+        ),
         "Recommender.context_vectors": (given.context_vectors, {"contexts": ["u1"]}),
     }

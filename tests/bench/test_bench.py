@@ -132,6 +132,13 @@ def test_distributed():
 
 
 @pytest.mark.slow
+def test_folding():
+    done = bench("folding", "--quick")
+    assert "| AdaGrad | 5 | " in done.stdout
+    assert "| Gibbs | 20 | " in done.stdout
+
+
+@pytest.mark.slow
 def test_retrieval():
     done = bench("retrieval", "--quick")
     assert done.returncode == 0, done.stderr
@@ -144,5 +151,5 @@ def test_retrieval():
 def test_help():
     listed = bench("--help").stdout
     names = "throughput quality memory-limit exact busy predict scale gibbs fields files streams"
-    for command in [*names.split(), "distributed", "retrieval", "spark"]:
+    for command in [*names.split(), "distributed", "folding", "retrieval", "spark"]:
         assert command in listed

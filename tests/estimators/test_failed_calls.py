@@ -7,7 +7,7 @@ import pytest
 from estimating import assert_same, products, targets
 
 import sparsefm as fm
-from sparsefm.estimators import base
+from sparsefm.estimators import going_on
 
 FAST = {"rank": 2, "solver": fm.Adam(), "epochs": 3, "batch_size": 16, "search": None}
 SOLVERS = pytest.mark.parametrize(
@@ -18,7 +18,7 @@ SOLVERS = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def changed_in_place(monkeypatch):
     """Small models are copied first; have them changed in place, as large ones are."""
-    monkeypatch.setattr(base, "SMALL_MODEL", 0)
+    monkeypatch.setattr(going_on, "SMALL_MODEL", 0)
 
 
 def table(values, numbers):

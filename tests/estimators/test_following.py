@@ -8,7 +8,7 @@ import pytest
 from estimating import assert_same, scores_of
 
 import sparsefm as fm
-from sparsefm.estimators import base
+from sparsefm.estimators import going_on
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("narwhals")
@@ -213,7 +213,7 @@ def test_goes_on_from_a_pickle_and_a_file_as_without_a_break(kind, solver, tmp_p
 @pytest.mark.parametrize("kind", ["regressor", "classifier", "softmax"])
 def test_a_large_model_is_left_alone_until_the_call_returns(kind, monkeypatch):
     """Others have it meanwhile, and have it after an error."""
-    monkeypatch.setattr(base, "SMALL_MODEL", 0)
+    monkeypatch.setattr(going_on, "SMALL_MODEL", 0)
     rng = np.random.default_rng(0)
     model = make(kind, rank=2, solver=fm.Adam())
     X = table(rng, 100)

@@ -11,7 +11,7 @@ from scipy import sparse
 import sparsefm as fm
 from sparsefm.data import plan
 from sparsefm.data.plan import Plan
-from sparsefm.estimators import base
+from sparsefm.estimators import going_on
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.tuning.search import Choice, Search
 
@@ -24,7 +24,7 @@ SOLVERS = pytest.mark.parametrize(
 @pytest.fixture(autouse=True)
 def changed_in_place(monkeypatch):
     """Small models are copied first; have them changed in place, as large ones are."""
-    monkeypatch.setattr(base, "SMALL_MODEL", 0)
+    monkeypatch.setattr(going_on, "SMALL_MODEL", 0)
 
 
 def table(values, numbers):

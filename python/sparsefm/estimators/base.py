@@ -20,8 +20,9 @@ from sparsefm.estimators.encoded import Encoded
 from sparsefm.estimators.eval_sets import SEPARATOR, UNNAMED, all_rows, scored_sets
 from sparsefm.estimators.field_weights import FieldWeights
 from sparsefm.estimators.fitting import FittingMixin
+from sparsefm.estimators.fold_in import FoldInMixin
 from sparsefm.estimators.following import followed
-from sparsefm.estimators.going_on import adapted, changes, check_changes, parameters_of
+from sparsefm.estimators.going_on import adapted, changes, check_changes, own, parameters_of
 from sparsefm.estimators.nested import NestedParameters
 from sparsefm.estimators.parameters import check_parameters
 from sparsefm.estimators.saving import SavingMixin
@@ -51,11 +52,16 @@ Array = npt.NDArray[Any]
 Self = TypeVar("Self", bound="FactorizationMachine")  # typing.Self from Python 3.11 on
 
 ROWS_FOR_THREADS = 256  # with fewer, asking how many threads there may be costs more than they save
-SMALL_MODEL = 1 << 18  # numbers: copied in less time than a call of `partial_fit` takes anyway
 
 
 class FactorizationMachine(
-    InsightMixin, FieldWeights, DescribingMixin, SavingMixin, FittingMixin, NestedParameters
+    InsightMixin,
+    FieldWeights,
+    FoldInMixin,
+    DescribingMixin,
+    SavingMixin,
+    FittingMixin,
+    NestedParameters,
 ):
     """Common part of `FMRegressor` and `FMClassifier`, which document their parameters."""
 
@@ -244,10 +250,7 @@ class FactorizationMachine(
             chosen = Hyperparameters(**(given | self._by_field_given()))
             learner = Learner.begin(chosen, self._loss, dataset, self._seed())
         else:
-            learner = adapted(self, changed)
-            if self._is_shared or learner.size <= SMALL_MODEL:
-                learner = learner.copy()
-            learner = learner.grown(dataset)
+            learner = own(self, adapted(self, changed)).grown(dataset)
             learner = followed(learner, before, (self.encoder_, self._target))
         planner = new_planner(learner.seed, resolve_threads(self.n_threads), steps=learner.steps)
         self.__dict__.pop("best_params_", None)  # no fit repeats this

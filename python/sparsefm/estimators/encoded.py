@@ -22,6 +22,7 @@ class Encoded(sp.csr_matrix):  # type: ignore[misc]
     """
 
     _source: _core.Csr | None = None  # what it was made of
+    table: Any = None  # the rows before they were encoded, if they are known
     _shared: tuple[Array, ...] = ()  # the read-only arrays that it had then
 
     @classmethod
@@ -31,6 +32,7 @@ class Encoded(sp.csr_matrix):  # type: ignore[misc]
         if cached is None:
             cached = cls(as_scipy(dataset.X))
             cached._source, cached._shared = dataset.X, tuple(map(_read_only, cached._arrays()))
+            cached.table = vars(dataset).get("table")
             cached.data, cached.indices, cached.indptr = cached._shared
             vars(dataset)["encoded"] = cached
         return cached

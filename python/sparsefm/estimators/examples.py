@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -48,6 +49,7 @@ class ExamplesMixin:
     validation_fraction: float | None
     _learner: Any  # Learner, or Sampled
     _target: Numbers | Classes
+    _priors: Mapping[int, Any]  # see `FoldInMixin`
     _fields_in_file: Array  # between reading a file of libffm and learning its columns
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -130,6 +132,8 @@ class ExamplesMixin:
         else:
             self._find_fields(matrix)
         self._sample = sample_of(matrix, rows, weights)
+        self._priors = {}
+        self.__dict__.pop("_n_trained", None)
         counts = weights
         weights = self._class_weighted(codes, rows, weights)
         if weights is not None:
@@ -195,11 +199,14 @@ class ExamplesMixin:
         return sets[UNNAMED] if UNNAMED in sets else EvalSets.of_sets(sets)
 
     def _eval_rows(self, X: Any, y: Any, sample_weight: Any) -> Dataset:
+        X = self._in_memory(X)
         matrix = self._encode(X)
         y = self._paired(X, unmasked(y, "y of eval_set"))
         check_length(y, matrix.n_rows, "y of eval_set", "X of eval_set")
         weights = as_weights(sample_weight, len(y), self._real, "sample_weight of eval_set")
-        return self._dataset(matrix, y, self._codes(y), weights)
+        dataset = self._dataset(matrix, y, self._codes(y), weights)
+        vars(dataset)["table"] = X  # for scorers that look at columns
+        return dataset
 
     def _dataset(
         self, matrix: _core.Csr, y: Array, codes: Array, weights: Any = None, rows: Any = None

@@ -24,6 +24,7 @@ from sparsefm.training.start import VARIANTS
 
 Parameters = dict[str, Any]
 
+SMALL_MODEL = 1 << 18  # numbers: copied in less time than a call of `partial_fit` takes anyway
 SETTINGS = ("rank", "variant", "pairs", "solver", "init", "init_scale")
 ANEW = "fit anew, with warm_start=False"
 
@@ -133,6 +134,12 @@ def adapted(estimator: Any, changed: Mapping[str, Any]) -> Learner:
     dtype = changed.get("dtype", models[0].dtype)
     begun = Learner.of_models(models, chosen, learner.loss, dtype, learner.seed)
     return replace(begun, rate_factor=learner.rate_factor)
+
+
+def own(estimator: Any, learner: Learner) -> Learner:
+    """Return a model in training that may be changed: nobody else has it, or notices."""
+    is_shared = estimator._is_shared or learner.size <= SMALL_MODEL
+    return learner.copy() if is_shared else learner
 
 
 def _with_rank(model: Model | ClassModel, output: int, learner: Learner) -> Model | ClassModel:

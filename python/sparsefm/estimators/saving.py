@@ -56,6 +56,7 @@ RECORDS = {
     "history_": dict,
     "search_": dict,
     "best_params_": dict,
+    "_n_trained": int,  # after `fold_in` only
 }
 BASES = {"solver": (Optimizer, Sweeper), "encoder": (TableEncoder,), "loss": (Loss,)}
 

@@ -100,7 +100,7 @@ def ranking_metrics(
     is_among = lists.ranks <= k
     is_counted = lists.n_relevant > 0
     hits = is_among & lists.are_hits
-    values = _by_user(lists.users[hits], lists.ranks[hits], lists.n_relevant, k)
+    values = metrics_of_hits(lists.users[hits], lists.ranks[hits], lists.n_relevant, k)
     values = {name: value[is_counted] for name, value in values.items()}
     if by_user:
         found = [lists.names[place] for place in np.flatnonzero(is_counted)]
@@ -193,7 +193,7 @@ def _twice(column: str | None, value: Any, user_column: str, user: Any) -> Value
     )
 
 
-def _by_user(users: Array, ranks: Array, n_relevant: Array, k: int) -> dict[str, Array]:
+def metrics_of_hits(users: Array, ranks: Array, n_relevant: Array, k: int) -> dict[str, Array]:
     """Return the metrics of each user, from the hits among the first `k` places."""
     n_users = len(n_relevant)
     n_hits = np.bincount(users, minlength=n_users)

@@ -90,6 +90,55 @@ class InsightMixin:
         }
 
     @consistent
+    def factors(self, column: str | int, target: Any = None) -> dict[str, Array]:
+        """Return the parameters of the values of a column, such as those of each movie.
+
+        Parameters
+        ----------
+        column : str or int
+            A column of categories, or of lists of them, by name or position.
+        target : label, optional
+            The class whose score is meant; needed with more than two classes or softmax loss, and
+            only then.
+
+        Returns
+        -------
+        dict of ndarray
+            Columns of equal length, a row for each value, in the order of the features:
+
+            - "id": the values; None stands for missing ones, if training had some;
+            - "weight": the linear weights, shape (n,);
+            - "vector": the factors, shape (n, k); with ``variant="ffm"`` (n, n_fields, k), those
+              for each field; with `Gibbs` those of all samples side by side.
+
+        Raises
+        ------
+        ValueError
+            If the values of the column have no features of their own: numbers, or hashed values.
+        """
+        c, encoder = self._score_number(target), self.encoder_
+        if encoder._encodings is None:
+            raise ValueError(
+                "factors needs a column of categories, and the model was fitted on a sparse "
+                "matrix: see w_ and V_"
+            )
+        field = encoder._field_of(column, "column")
+        known = encoder._encodings[field]
+        known = getattr(known, "single", known)  # of lists
+        if not hasattr(known, "vocabulary"):
+            raise ValueError(
+                f"column names {encoder.field_names_[field]!r}, whose values have no features of "
+                "their own: numbers that are identifiers need TableEncoder(categorical=...)"
+            )
+        ids, features = [*known.values], [*known.vocabulary.columns]
+        if known.missing >= 0:
+            ids, features = [*ids, None], [*features, known.missing]
+        _, w, V = self._of_score(c)
+        named = np.empty(len(ids), object)
+        named[:] = ids
+        return {"id": named, "weight": w[features], "vector": V[features]}
+
+    @consistent
     def explain(self, X: Any, target: Any = None) -> Explanation:
         """Split the score of each row of `X` into contributions that add up to it.
 

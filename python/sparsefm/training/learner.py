@@ -170,15 +170,23 @@ class Learner:
 
     def grown(self, dataset: Dataset) -> Learner:
         """Return this model with the features of a dataset; new ones start at zero."""
+        chosen, grown = self.hyperparameters, self.extended(dataset.X.n_features, dataset.fields)
+        states = list[State | ClassState]()
+        for output, state in enumerate(grown.states):
+            if isinstance(state, FieldState) and dataset.fields is not None:
+                state = state.with_pairs_within(dataset, chosen)
+            elif isinstance(state, FieldAwareState) and dataset.fields is not None:
+                state = state.with_pairs_within(dataset, chosen, self.seed, output)
+            states.append(state)
+        return replace(grown, states=states)
+
+    def extended(self, n_features: int, fields: Any) -> Learner:
+        """Return this model with more features, which start at zero; `fields` has those of all."""
         chosen, states = self.hyperparameters, list[State | ClassState]()
-        for output, state in enumerate(self.states):
-            grown = state.grown(dataset.X.n_features, chosen.solver)
-            if isinstance(grown, FieldState) and dataset.fields is not None:
-                grown = grown.with_fields(dataset.fields, chosen)
-                grown = grown.with_pairs_within(dataset, chosen)
-            elif isinstance(grown, FieldAwareState) and dataset.fields is not None:
-                grown = grown.with_fields(dataset.fields, chosen)
-                grown = grown.with_pairs_within(dataset, chosen, self.seed, output)
+        for state in self.states:
+            grown = state.grown(n_features, chosen.solver)
+            if isinstance(grown, FieldState | FieldAwareState) and fields is not None:
+                grown = grown.with_fields(fields, chosen)
             states.append(grown)
         return replace(self, states=states)
 
