@@ -11,6 +11,7 @@ import warnings
 import garbage
 import garbage_evaluation
 import numpy as np
+from garbage_ranking import ranking
 from garbage_recommending import recommending
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
@@ -310,7 +311,7 @@ def entries(folder):
             {"transform": "default"},
         ),
     }
-    return found | recommending()
+    return found | recommending() | ranking()
 
 
 def close_figures():

@@ -99,7 +99,7 @@ def test_all_garbage_in_every_argument(entries, elsewhere):
 @pytest.mark.parametrize(("of_lists", "count"), [(False, 20_000), (True, 2_000)])
 def test_many_pairs(entries, elsewhere, of_lists, count):
     """Entries of recommendations are apart: so new ones do not change what the others are given."""
-    begins = ("Recommender", "evaluation")
+    begins = ("FMRanker", "Recommender", "evaluation")
     chosen = {name: of for name, of in entries.items() if name.startswith(begins) == of_lists}
     assert len(chosen) > 5
     run(chosen, elsewhere, 2, count)

@@ -51,7 +51,9 @@ def test_cold_items_are_ranked_by_their_features(loss):
     colour = dict(items.itertuples(index=False))
     liked = dict(zip(TASTES, COLOURS, strict=True))
     taste = {name: liked[taste] for name, taste in users.itertuples(index=False)}
-    hits = [taste[user] == colour[item] for user, item in zip(best["user"], best["item"], strict=True)]
+    hits = [
+        taste[user] == colour[item] for user, item in zip(best["user"], best["item"], strict=True)
+    ]
     assert np.mean(hits) > 0.9  # a third by chance
     new = pd.DataFrame({"user": ["nobody"], "taste": ["y"]})
     assert {colour[one] for one in ranker.recommend(new, top=5)["item"]} == {"g"}
@@ -127,7 +129,9 @@ def test_same_bits_on_any_number_of_threads(loss):
     rows, users, items = made()
     found = set()
     for n_threads in (1, 2, 7, 16):
-        ranker = fm.FMRanker(**{**QUICK, "n_threads": n_threads, "epochs": 4}, batch_size=512, loss=loss)
+        ranker = fm.FMRanker(
+            **{**QUICK, "n_threads": n_threads, "epochs": 4}, batch_size=512, loss=loss
+        )
         ranker.fit(rows, user_features=users, item_features=items)
         found.add(ranker.recommend(users["user"].to_list())["score"].to_numpy().tobytes())
     assert len(found) == 1

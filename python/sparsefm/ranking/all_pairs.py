@@ -180,7 +180,10 @@ class LeastSquares:
         state = State.begin(data.items.shape[1], self.rank, self.optimizer, dtype)
         state.draw_factors(self.seed, 0, "normal", self.init_scale, np.arange(state.n_features))
         pairs = sp.csr_matrix(
-            (np.ones(len(data)) if data.weights is None else data.weights, (data.context, data.item)),
+            (
+                np.ones(len(data)) if data.weights is None else data.weights,
+                (data.context, data.item),
+            ),
             (data.contexts.shape[0], data.items.shape[0]),
         )
         positives = as_csr(pairs, dtype)

@@ -9,38 +9,26 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sparsefm.data.validation import (
-    as_weights,
-    check_choice,
-    check_dtype,
-    check_flag,
-    check_integer,
-    check_real,
-)
+from sparsefm.data.validation import as_weights
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators import FMRegressor
 from sparsefm.history import Epoch, as_columns
-from sparsefm.optimizers import AdaGrad, Adam, Optimizer
+from sparsefm.optimizers import Optimizer
 from sparsefm.ranking.all_pairs import LeastSquares
-from sparsefm.ranking.comparing import Comparing, Positives
+from sparsefm.ranking.comparing import Positives
 from sparsefm.ranking.fitted import model_of
 from sparsefm.ranking.graded import positives_of_lists
 from sparsefm.ranking.interactions import Columns, Interactions, Side, Sides
+from sparsefm.ranking.parameters import Training, checked
 from sparsefm.ranking.validating import Validation
 from sparsefm.retrieval import Recommender
 from sparsefm.snapshots import aside
-from sparsefm.threads import resolve_threads
 from sparsefm.training.parameters import State
-from sparsefm.training.random import check_seed, stream
+from sparsefm.training.random import stream
 
 Array = npt.NDArray[Any]
-Training = Comparing | LeastSquares
-
-LOSSES = ("softmax", "warp", "bpr", "all-pairs")
-NEGATIVES = {"bpr": 4, "softmax": 50, "warp": 100}
 
 
 class FMRanker(BaseEstimator):  # type: ignore[misc]
@@ -236,7 +224,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         DivergenceError
             If the loss is not finite any more.
         """
-        how, epochs = self._checked()
+        how, epochs = checked(self)
         columns = Columns(self.user, self.item, self.weight, self.time)
         for name in ("recommender_", "history_"):
             self.__dict__.pop(name, None)
@@ -268,58 +256,6 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
             n_threads=self.n_threads,
         )
         return self
-
-    def _checked(self) -> tuple[Training, int]:
-        """Check the parameters; return how to train, and for how many epochs."""
-        check_choice(self.loss, "loss", LOSSES)
-        real = check_dtype(self.dtype)
-        for name in ("early_stopping", "verbose"):
-            check_flag(getattr(self, name), name)
-        check_integer(self.patience, "patience", 1)
-        if not isinstance(self.encoder, TableEncoder | None):
-            raise TypeError(f"encoder must be a sparsefm.TableEncoder, got {self.encoder!r:.80}")
-        rank, epochs = check_integer(self.rank, "rank", 0), check_integer(self.epochs, "epochs", 1)
-        init_scale = check_real(self.init_scale, "init_scale")
-        alpha = check_real(self.unobserved_weight, "unobserved_weight", above=0)
-        l2, threads = check_real(self.l2, "l2", above=0), resolve_threads(self.n_threads)
-        power = check_real(self.popularity, "popularity")
-        if self.loss == "all-pairs":
-            if self.solver is not None or self.n_negatives is not None or power:
-                raise ValueError(
-                    "loss='all-pairs' has neither solver nor n_negatives nor popularity: it takes "
-                    "all pairs, by least squares"
-                )
-            return LeastSquares(rank, init_scale, alpha, l2, self._seed(), threads), epochs
-        solver = AdaGrad(learning_rate=0.05) if self.solver is None else self.solver
-        if not isinstance(solver, AdaGrad | Adam):
-            raise TypeError(f"solver must be a sparsefm.AdaGrad or Adam, got {solver!r:.80}")
-        solver._check_range(real)
-        if solver._moves_all or solver._is_by_field:
-            raise ValueError(
-                "solver must be lazy and have one l2_factors: FMRanker has no exact updates and no "
-                "penalties by field"
-            )
-        n_negatives = NEGATIVES[self.loss]
-        if self.n_negatives is not None:
-            least = 1 if self.loss == "warp" else 0
-            n_negatives = check_integer(self.n_negatives, "n_negatives", least)
-        how = Comparing(
-            self.loss,
-            solver,
-            rank,
-            init_scale,
-            check_integer(self.batch_size, "batch_size", 1),
-            n_negatives,
-            power,
-            self._seed(),
-            threads,
-        )
-        return how, epochs
-
-    def _seed(self) -> int:
-        if self.random_state is None or isinstance(self.random_state, int | np.integer):
-            return check_seed(self.random_state, "random_state")
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _encoder(self) -> TableEncoder:
         encoder = TableEncoder() if self.encoder is None else clone(self.encoder)
