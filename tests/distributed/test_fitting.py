@@ -298,10 +298,7 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was():
     ("options", "message"),
     [
         ({"warm_start": True}, "warm_start is not supported"),
-        ({"validation_fraction": 0.2}, "validation_fraction is not supported"),
-        ({"scoring": "r2"}, "scoring is not supported"),
         ({"solver": fm.Adam(updates="exact")}, "use updates='lazy'"),
-        ({"solver": fm.Gibbs()}, "solver must be AdaGrad, Adam or None.*needs all rows"),
     ],
 )
 def test_what_is_not_supported_is_refused(options, message):

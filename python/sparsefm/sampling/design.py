@@ -147,7 +147,7 @@ class Design(Outline):
             units=units,
             total_weight=float(X.n_rows if weights is None else weights.sum(dtype=float)),
             monitored=monitored,
-            monitored_classes=[np.maximum(one[kept], 0).astype(np.intp) for one in targets],
+            monitored_classes=[np.maximum(target[kept], 0).astype(np.intp) for target in targets],
             dtype=dataset.dtype,
             features_of_row=features_of_row,
             task=task,

@@ -66,7 +66,7 @@ class Chains:
     @property
     def outline(self) -> Outline:
         """What is known of the rows."""
-        return self._design
+        return self._design.outline
 
     def begin(self, numbers: Sequence[int]) -> list[Chain]:
         """Return the chains of these numbers, before their first sweep."""
