@@ -31,7 +31,7 @@ from sparsefm.distributed.settings import Rounds, partitions_for
 from sparsefm.distributed.units import least_rows_of_a_round, refuse
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.counted import fit_counted, fit_counted_matrix
-from sparsefm.encoding.settings import position_of
+from sparsefm.encoding.settings import position_of, weights_of
 from sparsefm.estimators.going_on import parameters_of
 from sparsefm.estimators.parameters import check_fraction, check_parameters
 from sparsefm.estimators.resuming import choice_to_json, chosen_before, resumption_of
@@ -157,13 +157,19 @@ class _Fit:
 
     def _count(self) -> Counts:
         """Return the distinct values of all columns."""
-        encoder, names = self.estimator.encoder, self.columns.features
-        exact: set[str] = set()
-        for parameter in () if encoder is None else ("categorical", "hashed"):
-            keys = getattr(encoder, parameter)
-            exact |= {names[position_of(k, parameter, list(names))] for k in keys or ()}
+        encoder = TableEncoder() if self.estimator.encoder is None else self.estimator.encoder
+        names = list(self.columns.features)
+        exact, hashed = (
+            frozenset(names[position_of(key, parameter, names)] for key in keys or ())
+            for parameter, keys in (
+                ("categorical", encoder.categorical),
+                ("hashed", encoder.hashed),
+            )
+        )
+        weighted = {names[lists]: names[own] for lists, own in weights_of(encoder, names).items()}
+        single = hashed | frozenset(weighted.values())
         classes = self.estimator._loss.task != "regression"
-        counting = Counting(self.columns, frozenset(exact), classes)
+        counting = Counting(self.columns, exact, classes, single, weighted)
         found = self.tables.reduce(counting.of, counting.joined)
         if found is None or found.n_rows == 0:
             raise ValueError("there are no rows (of positive weight) to train on")
