@@ -24,8 +24,7 @@ from sparsefm.distributed.engine import Engine
 from sparsefm.distributed.gathering import check_bytes, check_held_out, validation_rows
 from sparsefm.distributed.parts import Cells, Tables
 from sparsefm.distributed.run import DistributedRun
-from sparsefm.distributed.sample import SAMPLE_ROWS
-from sparsefm.distributed.sample import Sampling as Drawing
+from sparsefm.distributed.sample import SAMPLE_ROWS, Drawing
 from sparsefm.distributed.sampling import sample, sampling_of
 from sparsefm.distributed.settings import Rounds, partitions_for
 from sparsefm.distributed.units import least_rows_of_a_round, refuse
