@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 import sparsefm as fm
-from sparsefm.distributed import settings
+from sparsefm.distributed import copied_chains, settings
 from sparsefm.distributed.columns import Columns
 from sparsefm.distributed.fitting import fit
 from sparsefm.distributed.parts import LocalTables
@@ -195,8 +195,8 @@ def test_mistakes_are_told(client):
         model.fit(X, rows.y.map_partitions(lambda own: own.mask(own.index == 7)))
     with pytest.raises(ValueError, match="n_partitions must be at least 1"):
         clone(model).set_params(n_partitions=0).fit(X, rows.y)
-    with pytest.raises(ValueError, match="solver must be AdaGrad, Adam or None"):
-        DaskFMRegressor(solver=fm.Gibbs()).fit(X, rows.y)
+    with pytest.raises(ValueError, match="1 epochs leave none after a burn-in of 5"):
+        DaskFMRegressor(solver=fm.Gibbs(), epochs=1).fit(X, rows.y)
     with pytest.raises(ValueError, match=r"is not fitted|isn't fitted"):
         model.predict(X)
 
@@ -209,6 +209,40 @@ def test_without_a_cluster(monkeypatch):
     rows = dd.from_pandas(frame(), npartitions=2)
     with pytest.raises(ValueError, match=r"no Dask cluster: create one with .*distributed.Client"):
         DaskFMRegressor(**FAST).fit(rows[["a", "x"]], rows.y)
+
+
+def assert_same_samples(one, other):
+    for mine, others in zip(one._models, other._models, strict=True):
+        for sample, also in zip(mine.samples, others.samples, strict=True):
+            assert np.array_equal(sample.V, also.V)
+
+
+SAMPLER = {"rank": 2, "solver": fm.Gibbs(chains=3, burn_in=1), "epochs": 4}
+
+
+def test_samples_are_those_of_one_machine(client):
+    whole, others = frame(), frame(seed=1)
+    rows, held_out = (dd.from_pandas(one, npartitions=3) for one in (whole, others))
+    X = ["a", "x"]
+    model = DaskFMClassifier(**SAMPLER, n_partitions=2)
+    model.fit(rows[X], rows.late, rows.w, eval_set=(held_out[X], held_out.late))
+    expected = fm.FMClassifier(**SAMPLER)
+    expected.fit(whole[X], whole.late, whole.w, eval_set=(others[X], others.late))
+    assert_same_samples(model.estimator_, expected)
+    assert model.history_["val_loss"] == expected.history_["val_loss"]
+    found = model.predict_proba(rows[X]).compute()
+    assert np.array_equal(found, expected.predict_proba(whole[X]))
+
+
+def test_rows_that_are_held_out_and_a_metric(client):
+    whole = frame()
+    rows = dd.from_pandas(whole, npartitions=3)
+    given = FAST | {"validation_fraction": 0.3, "scoring": "mae"}
+    model = DaskFMRegressor(**given, **OWN).fit(rows[["a", "x"]], rows.y)
+    expected = locally(fm.FMRegressor(**given), whole, [100, 100, 100], "y")
+    assert model.history_["mae"] == expected.history_["mae"]
+    X = whole[["a", "x"]]
+    assert np.array_equal(model.estimator_.predict(X), expected.predict(X))
 
 
 class Killer:
@@ -240,3 +274,17 @@ def test_a_worker_that_dies_changes_nothing(small, monkeypatch):
     expected = locally(fm.FMRegressor(**options), whole, [100, 100, 100], "y")
     X = whole[["a", "x"]]
     assert np.array_equal(model.estimator_.predict(X), expected.predict(X))
+
+
+@pytest.mark.slow
+def test_a_worker_that_dies_changes_no_samples(monkeypatch):
+    monkeypatch.setattr(copied_chains, "BYTES_OF_ROUND", 1)  # a sweep at a time
+    whole = frame()
+    X = ["a", "x"]
+    with distributed.Client(n_workers=2, threads_per_worker=1, dashboard_address=":0") as client:
+        rows = dd.from_pandas(whole, npartitions=3)
+        killer = Killer(client)
+        model = DaskFMRegressor(**SAMPLER, n_partitions=2, callbacks=[killer])
+        model.fit(rows[X], rows.y)
+        assert killer.killed["workers"] == 2
+    assert_same_samples(model.estimator_, fm.FMRegressor(**SAMPLER).fit(whole[X], whole.y))

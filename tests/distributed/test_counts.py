@@ -16,8 +16,8 @@ from sparsefm.encoding.counted import fit_counted, fit_counted_matrix
 pytest.importorskip("narwhals")
 
 
-def counted(whole, columns, sizes, exact=()):
-    counting = Counting(columns, frozenset(exact), classes=False)
+def counted(whole, columns, sizes, exact=(), single=(), weighted=None):
+    counting = Counting(columns, frozenset(exact), False, frozenset(single), weighted or {})
     return LocalTables(parts_of(whole, sizes)).reduce(counting.of, counting.joined)
 
 
@@ -36,7 +36,9 @@ def test_an_encoder_learns_the_same_from_counts(sizes, numeric, weight):
     X = whole.select(list(FEATURES))
     expected = fm.TableEncoder(numeric=numeric, hashed={"city": 5})
     expected.fit(X, sample_weight=None if weight is None else whole["w"].to_numpy())
-    fit_counted(encoder, of_columns(counted(whole, columns, sizes, ["city"]), columns))
+    found = counted(whole, columns, sizes, single=["city"])
+    assert len(found.features[0]) == 1
+    fit_counted(encoder, of_columns(found, columns))
     assert list(encoder.get_feature_names_out()) == list(expected.get_feature_names_out())
     assert np.array_equal(encoder.transform(X).toarray(), expected.transform(X).toarray())
     assert encoder.feature_names_in_.tolist() == list(FEATURES)
@@ -52,6 +54,45 @@ def test_texts_of_several_values_and_numbers_that_are_categories():
     expected = fm.TableEncoder(multi={"t": "|"}, categorical=["id"]).fit_transform(X)
     fit_counted(encoder, of_columns(counted(whole, columns, [30, 70], ["id"]), columns))
     assert np.array_equal(encoder.transform(X).toarray(), expected.toarray())
+
+
+@pytest.mark.parametrize("sizes", [[40], [7, 0, 33]])
+@pytest.mark.parametrize("hashed", [None, {"tags": 4}])
+def test_weights_of_lists(sizes, hashed):
+    whole = table(40)
+    rng, tags = np.random.default_rng(0), whole["tags"].to_pylist()
+    amounts = [None if own is None else rng.integers(0, 3, len(own)) / 2 for own in tags]
+    tags[3], amounts[3] = ["never"], [0.0]  # what has no weight is not there
+    whole = pa.table({"amounts": pa.array(amounts), "x": whole["x"], "tags": tags, "y": whole["y"]})
+    columns = Columns(("amounts", "x", "tags"), "y")
+    options = {"list_weights": {"tags": "amounts"}, "hashed": hashed, "combiner": "sum"}
+    encoder, X = fm.TableEncoder(**options), whole.select(list(columns.features))
+    expected = fm.TableEncoder(**options).fit(X)
+    single = ["amounts", *(hashed or ())]
+    found = counted(whole, columns, sizes, (), single, {"tags": "amounts"})
+    fit_counted(encoder, of_columns(found, columns))
+    assert list(encoder.get_feature_names_out()) == list(expected.get_feature_names_out())
+    assert np.array_equal(encoder.transform(X).toarray(), expected.transform(X).toarray())
+    assert encoder.field_names_ == ["x", "tags"]
+
+
+def test_weights_that_are_not_those_of_the_lists():
+    rows = {"tags": [["a", "b"], None], "y": [1.0, 2.0]}
+    for wrong in ([[1.0], None], [[1.0, 2.0], []], [1.0, 2.0]):
+        whole = pa.table({**rows, "w": wrong})
+        with pytest.raises(ValueError, match="names column 'w' as the weights of column 'tags'"):
+            counted(whole, Columns(("tags", "w"), "y"), [2], (), ["w"], {"tags": "w"})
+
+
+def test_columns_of_nothing():
+    tags, city = pa.array([[], []], pa.list_(pa.string())), pa.nulls(2, pa.string())
+    whole = pa.table({"tags": tags, "city": city, "y": [1.0, 2.0]})
+    for hashed, single in ((None, ()), ({"tags": 3, "city": 3}, ("tags", "city"))):
+        columns, options = Columns(("tags", "city"), "y"), {"hashed": hashed}
+        encoder, X = fm.TableEncoder(**options), whole.select(["tags", "city"])
+        expected = fm.TableEncoder(**options).fit(X)
+        fit_counted(encoder, of_columns(counted(whole, columns, [1, 1], (), single), columns))
+        assert np.array_equal(encoder.transform(X).toarray(), expected.transform(X).toarray())
 
 
 def test_a_matrix_is_learned_the_same_from_counts():

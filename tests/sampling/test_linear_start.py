@@ -13,7 +13,7 @@ from rated import assert_same, ratings, sample
 import sparsefm as fm
 from sparsefm.sampling import linear_start
 from sparsefm.sampling.chain import Chain
-from sparsefm.training import sampling_run
+from sparsefm.training import chains as moved
 
 
 class Table(NamedTuple):
@@ -104,7 +104,7 @@ def test_it_takes_as_many_sweeps_as_scores_need_to_grow(monkeypatch, linear, lea
     counts = []
     begin = linear_start.start_linear
     monkeypatch.setattr(
-        sampling_run, "start_linear", lambda *given: counts.append(begin(*given)) or counts[-1]
+        moved, "start_linear", lambda *given: counts.append(begin(*given)) or counts[-1]
     )
     losses(table(linear, pairs=0), epochs=6)
     assert least <= counts[0] <= most
@@ -192,6 +192,6 @@ def test_numbers_too_large_are_named(monkeypatch):
     def overflow(*given):
         raise OverflowError
 
-    monkeypatch.setattr(sampling_run, "start_linear", overflow)
+    monkeypatch.setattr(moved, "start_linear", overflow)
     with pytest.raises(fm.DivergenceError, match="the start: numbers are too large for float32"):
         sample(ratings(), "binary")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import sparsefm as fm
+from sparsefm.distributed import copied_chains
 from sparsefm.distributed.columns import Columns
 from sparsefm.distributed.fitting import fit
 from sparsefm.distributed.parts import LocalTables
@@ -112,6 +113,14 @@ def same(one, other):
         np.array_equal(mine, others)
         for pair in zip(*states, strict=True)
         for mine, others in zip(*(state.parts(slice(None)) for state in pair), strict=True)
+    )
+
+
+def same_samples(one, other):
+    return all(
+        np.array_equal(mine.V, others.V) and np.array_equal(mine.w, others.w)
+        for pair in zip(one._models, other._models, strict=True)
+        for mine, others in zip(*(model.samples for model in pair), strict=True)
     )
 
 
@@ -285,6 +294,34 @@ def test_callbacks_run_here_and_training_goes_on_from_a_checkpoint(frame, tmp_pa
     assert same(found.estimator, whole.estimator)
 
 
+def test_samples_are_those_of_one_process(frame, tmp_path):
+    """Also if tasks die, and if they send a sweep at a time."""
+    given = {"rank": 2, "solver": fm.Gibbs(chains=3, burn_in=1), "epochs": 3, "search": None}
+    expected = locally(fm.FMClassifier(**given), frame, FEATURES, "late", None, "v")
+    roles = {"labelCol": "late", "featuresCols": FEATURES, "validationIndicatorCol": "v"}
+    model = SparkFMClassifier(**roles, **given, numPartitions=2).fit(frame)
+    assert same_samples(model.estimator, expected)
+    assert model.estimator.history_["val_loss"] == expected.history_["val_loss"]
+    model.save(str(tmp_path / "model"))
+    loaded = SparkFMClassifierModel.load(str(tmp_path / "model"))
+    rows = [one.transform(frame).select("id", "probability").collect() for one in (model, loaded)]
+    assert sorted(rows[0]) == sorted(rows[1])
+    tables = DyingTables(SparkTables(frame.select(*plain(frame, [*FEATURES, "late", "v"])), False))
+    found = fm.FMClassifier(**given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copied_chains, "BYTES_OF_ROUND", 1)
+        fit(found, tables, Columns(tuple(FEATURES), "late", None, "v"), n_partitions=2)
+    assert same_samples(found, expected)
+
+
+def test_rows_that_are_held_out_and_a_metric(frame):
+    given = FAST | {"validation_fraction": 0.3, "scoring": "rmse"}
+    expected = locally(fm.FMRegressor(**given), frame, FEATURES, "y")
+    model = SparkFMRegressor(labelCol="y", featuresCols=FEATURES, **SPARK, **given).fit(frame)
+    assert same(model.estimator, expected)
+    assert model.estimator.history_["rmse"] == expected.history_["rmse"]
+
+
 def test_errors_say_what_is_wrong(frame):
     estimator = SparkFMRegressor(labelCol="y", featuresCols=["x"], **SPARK, **FAST)
 
@@ -306,7 +343,7 @@ def test_errors_say_what_is_wrong(frame):
         frame.withColumn("v", lit(None)),
         validationIndicatorCol="v",
     )
-    refused(ValueError, "solver must be AdaGrad, Adam or None", solver=fm.Gibbs())
+    refused(ValueError, "1 epochs leave none after a burn-in of 5", solver=fm.Gibbs(), epochs=1)
     refused(ValueError, "numPartitions", numPartitions=0)
     refused(TypeError, "roundsPerEpoch", roundsPerEpoch="4")
     with pytest.raises(TypeError, match="column 'x' has no vectors, but double"):

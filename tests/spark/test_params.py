@@ -83,8 +83,8 @@ def test_what_there_is_not_is_refused():
 
 
 def test_errors_come_back_with_their_place():
-    def refuse(number):
-        raise ValueError(f"not {number}")
+    def refuse(number, kind=ValueError):
+        raise kind(f"not {number}")
 
     def some():
         yield 1
@@ -97,6 +97,8 @@ def test_errors_come_back_with_their_place():
     first, second = attempts(some)
     assert first == 1
     assert isinstance(second, Failure)
+    with pytest.raises(fm.DivergenceError, match="not 3"):
+        check(attempt(refuse, 3, fm.DivergenceError))
     with pytest.raises(ZeroDivisionError):  # Spark may try that again
         attempt(lambda: 1 / 0)
 

@@ -185,8 +185,8 @@ class DaskFMRegressor(DaskEstimator):
     rounds : Rounds, optional
         How often partitions join what they learned.
     **settings
-        Those of `FMRegressor`, but `solver` must be `AdaGrad`, a lazy `Adam` or None. Not
-        supported are `warm_start`, `validation_fraction` and `scoring`.
+        Those of `FMRegressor`, except `warm_start`. An `Adam` must have lazy updates; `Gibbs` and
+        `ALS` need all rows in each task.
 
     Attributes
     ----------

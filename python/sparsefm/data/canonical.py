@@ -43,7 +43,13 @@ def canonical_rows(
     Rows are equal if their 64-bit hashes are. The probability that two different rows among ten
     million have the same hash is 3 in a million.
     """
-    keys = row_keys(X, y)
+    return canonical_order(row_keys(X, y), weights)
+
+
+def canonical_order(
+    keys: Keys, weights: Array | None
+) -> tuple[npt.NDArray[np.int64], Array | None]:
+    """Return what `canonical_rows` does, given the keys of rows, shape (n,)."""
     if weights is None:
         order = np.argsort(keys, kind="stable")
     else:

@@ -6,8 +6,8 @@ quantiles. A column of numbers, dates or times may have too many; then neighbour
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -66,11 +66,18 @@ class Counting:
         The columns whose numbers are categories.
     classes : bool
         Whether targets are classes.
+    single : frozenset of str
+        The columns of which an encoder must know one value alone: hashed ones, and weights.
+    weighted : mapping of str to str
+        The columns of lists that have weights, with those of the weights. An item of weight zero is
+        none.
     """
 
     columns: Columns
     exact: frozenset[str]
     classes: bool
+    single: frozenset[str] = frozenset()
+    weighted: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, table: Any) -> Counts:
         """Return the counts of a part, a `pyarrow.Table`."""
@@ -91,8 +98,11 @@ class Counting:
         if not columns.is_vector:
             for name in columns.features:
                 check_type(table.column(name), name)
-                found = _distinct(*_items(table.column(name), weights))
-                features.append(found if name in self.exact else thinned(found))
+                items, each = _items(table.column(name), weights, self._weights_of(name, table))
+                if name in self.single:
+                    features.append(_one(pa.table({VALUE: items, WEIGHT: each})))
+                else:
+                    features.append(self._kept(_distinct(items, each), name))
         elif table.num_rows:
             matrix, of_matrix = distinct_entries(columns.X(table), weights)
         target = self._of_target(_distinct(table.column(columns.target), weights))
@@ -105,8 +115,7 @@ class Counting:
         if not self.columns.is_vector:
             by_column = zip(*(part.features for part in parts), strict=True)
             for name, own in zip(self.columns.features, by_column, strict=True):
-                found = _joined(own, name)
-                features.append(found if name in self.exact else thinned(found))
+                features.append(self._kept(_joined(own, name), name))
         matrices = [part.matrix for part in parts if part.matrix is not None]
         matrix, of_matrix = None, np.zeros(0)
         if matrices:
@@ -126,6 +135,25 @@ class Counting:
             max(part.largest for part in parts),
         )
 
+    def _kept(self, found: Any, name: str) -> Any:
+        """Return what is kept of the counts of a column."""
+        if name in self.single:
+            return _one(found)
+        return found if name in self.exact else thinned(found)
+
+    def _weights_of(self, name: str, table: Any) -> Any:
+        """Return the weights of the items of a column of lists, None if all are one."""
+        if name not in self.weighted:
+            return None
+        own = self.weighted[name]
+        lists, weights = _as_lists(table.column(name)), _as_lists(table.column(own))
+        if lists is None or weights is None or not _lengths(lists).equals(_lengths(weights)):
+            raise ValueError(
+                f"list_weights names column {own!r} as the weights of column {name!r}: each list "
+                "needs one with as many weights as it has items"
+            )
+        return weights.flatten()
+
     def _of_target(self, found: Any) -> Any:
         return found if self.classes else thinned(found)
 
@@ -140,20 +168,38 @@ def check_type(column: Any, name: str) -> None:
         raise TypeError(f"column {name!r} holds {kind}, which cannot be encoded: leave it out")
 
 
-def _items(column: Any, weights: Weights) -> tuple[Any, Weights]:
+def _as_lists(column: Any) -> Any:
+    """Return a column of lists as one array, None if it holds something else."""
+    import pyarrow as pa
+
+    if pa.types.is_fixed_size_list(column.type):
+        column = column.cast(pa.list_(column.type.value_type))
+    is_list = pa.types.is_list(column.type) or pa.types.is_large_list(column.type)
+    return column.combine_chunks() if is_list else None
+
+
+def _lengths(lists: Any) -> Any:
+    """Return the lengths of lists as an array of Arrow, null where there is none."""
+    import pyarrow.compute as pc
+
+    return pc.list_value_length(lists).cast("int64")
+
+
+def _items(column: Any, weights: Weights, of_items: Any) -> tuple[Any, Weights]:
     """Return the values of a column; of lists those of their items, and nothing for no list."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_fixed_size_list(column.type):
-        column = column.cast(pa.list_(column.type.value_type))
-    if not (pa.types.is_list(column.type) or pa.types.is_large_list(column.type)):
+    lists = _as_lists(column)
+    if lists is None:
         return column, weights
-    column = column.combine_chunks()
-    lengths = pc.list_value_length(column)
+    lengths = _lengths(lists)
     missing = weights[np.asarray(lengths.is_null())]
     each = np.repeat(weights, np.asarray(lengths.fill_null(0)))
-    items = column.flatten()
+    items = lists.flatten()
+    if of_items is not None:
+        taken = pc.not_equal(of_items, pa.scalar(0, of_items.type)).fill_null(True)
+        items, each = items.filter(taken), each[np.asarray(taken)]
     one = pa.ListArray.from_arrays(np.arange(len(items) + 1, dtype=np.int32), items)
     if len(missing):
         one = pa.concat_arrays([one, pa.nulls(1, one.type)])
@@ -189,6 +235,17 @@ def _distinct_items(column: Any, weights: Weights) -> Any:
         lists = pa.concat_arrays([lists, pa.nulls(1, lists.type)])
         totals = np.append(totals, weights[missing].sum())
     return pa.table({VALUE: lists, WEIGHT: totals})
+
+
+def _one(found: Any) -> Any:
+    """Return one of the values of a table, that of the first row that has one."""
+    import pyarrow as pa
+
+    values = found.column(VALUE).combine_chunks()
+    has_value = np.array(values.is_valid())
+    if pa.types.is_list(values.type):  # of one item each
+        has_value[has_value] = np.asarray(values.flatten().is_valid())
+    return found.slice(int(np.argmax(has_value)) if len(has_value) else 0, 1)
 
 
 def _grouped(table: Any) -> Any:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from sparsefm.data.canonical import row_keys
+from sparsefm.data.canonical import mixed, row_keys
 from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.columns import Columns
 from sparsefm.distributed.dividing import divide, in_order
@@ -31,12 +31,18 @@ class Encoder:
         By which the weights of rows are multiplied; of numbers (1,).
     unit : float
         By which the weights of rows are divided.
+    fraction : float or None
+        How many of the rows are held out for validation, about.
+    seed : int
+        Other rows are held out with another one.
     """
 
     estimator: Any
     columns: Columns
     class_weights: npt.NDArray[np.float64]
     unit: float
+    fraction: float | None = None
+    seed: int = 0
 
     def training_rows(self, table: Any) -> Any:
         """Return the rows of a table that are trained on."""
@@ -45,8 +51,15 @@ class Encoder:
             taken &= weights > 0
         return table if taken.all() else _filtered(table, taken)
 
-    def dataset(self, table: Any) -> Dataset:
-        """Return the rows of a table; those of weight zero do not take part."""
+    def dataset(self, table: Any, *, of_classes: bool = True) -> Dataset:
+        """Return the rows of a table; those of weight zero do not take part.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+        of_classes : bool
+            Whether weights are multiplied by those of classes. If not, they are not rounded either.
+        """
         owner = self.estimator
         X = self.columns.X(table)
         y = owner._paired(X, self.columns.y(table))
@@ -54,12 +67,30 @@ class Encoder:
         codes = owner._codes(y, weights)
         if weights is not None:
             weights = weights / self.unit
-        if (self.class_weights != 1).any():
+        if of_classes and (self.class_weights != 1).any():
             weights = self.class_weights[codes] * (1.0 if weights is None else weights)
-        if weights is not None:
+        if of_classes and weights is not None:
             weights = weights.astype(owner._real)
         matrix = owner.encoder_._encode(X, owner)
         return owner._dataset(matrix, codes, codes, weights)  # type: ignore[no-any-return]
+
+    def is_validation(self, table: Any, dataset: Dataset) -> npt.NDArray[np.bool_]:
+        """Return which rows of a table, and of what `dataset` makes of it, are for validation.
+
+        Rows are held out by their content: equal ones together, wherever they are.
+        """
+        if self.fraction is None:
+            return self.columns.is_validation(table)
+        salt = mixed(np.array([self.seed % 2**64], np.uint64))
+        numbers = mixed(row_keys(dataset.X, dataset.y) ^ salt)
+        return np.asarray(numbers < np.uint64(self.fraction * 2.0**64))
+
+    def parts(self, table: Any, *, of_classes: bool = True) -> tuple[Dataset, Dataset]:
+        """Return the rows of a table that are trained on, and those for validation."""
+        dataset = self.dataset(table, of_classes=of_classes)
+        scored = self.is_validation(table, dataset)[dataset.rows]
+        training, validation = dataset.rows[~scored], dataset.rows[scored]
+        return replace(dataset, rows=training), replace(dataset, rows=validation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +109,9 @@ class Cut:
 
     def __call__(self, table: Any) -> Iterator[tuple[int, bytes]]:
         """Yield the number of a partition, and some rows for its blocks."""
-        scored = self.encoder.columns.is_validation(table)
-        for part, blocks in (
-            (_filtered(table, ~scored), range(self.n_blocks)),
-            (_filtered(table, scored), [VALIDATION]),
-        ):
-            dataset = self.encoder.dataset(part) if part.num_rows else None
-            if dataset is None or len(dataset.rows) == 0:
+        training, validation = self.encoder.parts(table)
+        for dataset, blocks in ((training, range(self.n_blocks)), (validation, [VALIDATION])):
+            if len(dataset.rows) == 0:
                 continue
             for partition, cells in enumerate(divide(dataset, self.n_partitions, len(blocks))):
                 pairs = zip(blocks, cells, strict=True)

@@ -16,30 +16,35 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 
+from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.columns import Columns
 from sparsefm.distributed.counts import VALUE, WEIGHT, Counting, Counts
 from sparsefm.distributed.encoded import Cut, Encoder, assemble
 from sparsefm.distributed.engine import Engine
+from sparsefm.distributed.gathering import check_bytes, check_held_out, validation_rows
 from sparsefm.distributed.parts import Cells, Tables
 from sparsefm.distributed.run import DistributedRun
-from sparsefm.distributed.sample import SAMPLE_ROWS, Sampling
+from sparsefm.distributed.sample import SAMPLE_ROWS, Drawing
+from sparsefm.distributed.sampling import sample, sampling_of
 from sparsefm.distributed.settings import Rounds, partitions_for
 from sparsefm.distributed.units import least_rows_of_a_round, refuse
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.counted import fit_counted, fit_counted_matrix
-from sparsefm.encoding.settings import position_of
+from sparsefm.encoding.settings import position_of, weights_of
 from sparsefm.estimators.going_on import parameters_of
-from sparsefm.estimators.parameters import check_parameters
+from sparsefm.estimators.parameters import check_fraction, check_parameters
 from sparsefm.estimators.resuming import choice_to_json, chosen_before, resumption_of
 from sparsefm.estimators.targets import Classes
 from sparsefm.estimators.views import Views
 from sparsefm.estimators.weighting import SAMPLE_SIZE, sample_of
 from sparsefm.history import as_columns
 from sparsefm.optimizers import AdaGrad
+from sparsefm.sampling import Sweeper
 from sparsefm.training.hyperparameters import Hyperparameters
 from sparsefm.training.learner import Learner
 from sparsefm.training.loop import announcer
 from sparsefm.training.start import DEFAULT_SCALE
+from sparsefm.tuning.portfolio import Sampling
 from sparsefm.tuning.schedule import RATE_DECAY, StagedRate, stages_of
 from sparsefm.tuning.search import DEFAULT_EPOCHS, Choice
 
@@ -57,7 +62,8 @@ def fit(
     """Fit an estimator on the rows of tables.
 
     Settings that are left open are chosen on this node, on at most 100,000 of the rows. Then all
-    rows are trained on, in rounds, by `AdaGrad` unless the estimator has `Adam`.
+    rows are trained on, in rounds, by `AdaGrad` unless the estimator has `Adam`. With `Gibbs` or
+    `ALS`, tasks have a copy of all rows, each for some of the chains.
 
     Parameters
     ----------
@@ -84,7 +90,7 @@ def fit(
         raise TypeError(f"rounds must be like Rounds(per_epoch=16), got {rounds!r:.80}")
     fitted = _unfitted(estimator)
     divided = partial(partitions_for, asked=n_partitions, n_workers=n_workers, rounds=rounds)
-    _Fit(fitted, tables, columns, rounds, divided).run(resume)
+    _Fit(fitted, tables, columns, rounds, divided, n_partitions or n_workers).run(resume)
     stale = vars(estimator).keys() - vars(fitted).keys()
     vars(estimator).update(vars(fitted))
     for name in stale:  # what an earlier fit left
@@ -102,11 +108,16 @@ class _Fit:
         columns: Columns,
         rounds: Rounds,
         partitions_of: Callable[[int], int],
+        n_tasks: int,
     ) -> None:
         self.given = check_parameters(estimator)
         _refuse(estimator)
         self.estimator, self.tables, self.columns = estimator, tables, columns
-        self.rounds, self.partitions_of = rounds, partitions_of
+        self.rounds, self.partitions_of, self.n_tasks = rounds, partitions_of, n_tasks
+        self.seed = estimator._seed()
+        self.fraction = None
+        if columns.validation is None and estimator.validation_fraction is not None:
+            self.fraction = check_fraction(estimator.validation_fraction)
 
     def run(self, resume: Any) -> None:
         """Run all steps; the estimator is fitted then."""
@@ -122,50 +133,42 @@ class _Fit:
             first.clip = False  # different numbers stay different, until one is chosen
         self._learn_columns(counts, first)
         size = SAMPLE_ROWS if searching else SAMPLE_SIZE
-        sampling = Sampling(self._encoder(counts), size)
-        sample = self.tables.reduce(sampling.of, sampling.joined)
-        assert sample is not None
+        drawing = Drawing(self._encoder(counts), size)
+        drawn = self.tables.reduce(drawing.of, drawing.joined)
+        assert drawn is not None
         if searching and choice is None:
-            choice = self._choose(sample.table)
+            choice = self._choose(drawn.table)
         if choice is not None:
             owner._resumption.choice = choice_to_json(choice)
             self._adopt(choice, open_encoder, counts)
         encoder = self._encoder(counts)
-        known = encoder.dataset(sample.table)
+        known = encoder.dataset(drawn.table)
         owner._sample = sample_of(known.X, known.rows, None)
-        chosen = self._hyperparameters(choice)
-        stages = stages_of(owner.epochs or DEFAULT_EPOCHS) if choice is None else choice.stages
-        n_partitions = self.partitions_of(counts.n_rows)
-        least = least_rows_of_a_round(chosen, counts.n_rows)
-        self.rounds = self.rounds.chosen_for(counts.n_rows, n_partitions, least)
-        assert self.rounds.per_epoch is not None
-        cut = Cut(encoder, n_partitions, self.rounds.per_epoch)
-        cells = self.tables.divide(cut, assemble, n_partitions)
-        try:
-            self._train(cells, chosen, stages)
-        finally:
-            cells.release()
+        sampling = sampling_of(owner, choice)
+        if sampling is not None:
+            self._sample(sampling, encoder, counts, known)
+        else:
+            self._train(encoder, counts, known, choice)
         del owner._resumption
-        epochs = stages[0] if len(stages) == 1 else tuple(stages)
-        owner.best_params_ = {
-            "epochs": epochs,
-            **vars(chosen),
-            "pairs": owner.pairs,
-            **owner._kept(),
-        }
         owner._fitted_with = parameters_of(owner)
 
     # --- what is learned from all rows -----------------------------------------------------------
 
     def _count(self) -> Counts:
         """Return the distinct values of all columns."""
-        encoder, names = self.estimator.encoder, self.columns.features
-        exact: set[str] = set()
-        for parameter in () if encoder is None else ("categorical", "hashed"):
-            keys = getattr(encoder, parameter)
-            exact |= {names[position_of(k, parameter, list(names))] for k in keys or ()}
+        encoder = TableEncoder() if self.estimator.encoder is None else self.estimator.encoder
+        names = list(self.columns.features)
+        exact, hashed = (
+            frozenset(names[position_of(key, parameter, names)] for key in keys or ())
+            for parameter, keys in (
+                ("categorical", encoder.categorical),
+                ("hashed", encoder.hashed),
+            )
+        )
+        weighted = {names[lists]: names[own] for lists, own in weights_of(encoder, names).items()}
+        single = hashed | frozenset(weighted.values())
         classes = self.estimator._loss.task != "regression"
-        counting = Counting(self.columns, frozenset(exact), classes)
+        counting = Counting(self.columns, exact, classes, single, weighted)
         found = self.tables.reduce(counting.of, counting.joined)
         if found is None or found.n_rows == 0:
             raise ValueError("there are no rows (of positive weight) to train on")
@@ -190,7 +193,14 @@ class _Fit:
     def _learn_columns(self, known: Counts, encoder: TableEncoder) -> None:
         """Fit an encoder, and make it that of the estimator."""
         owner = self.estimator
-        owner.encoder_ = encoder.set_params(dtype=owner.dtype)
+        owner.encoder_ = self._fitted(encoder.set_params(dtype=owner.dtype), known)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(owner.encoder_, name):
+                setattr(owner, name, getattr(owner.encoder_, name))
+        owner._find_fields(None, "rows that are divided do not tell")
+
+    def _fitted(self, encoder: TableEncoder, known: Counts) -> TableEncoder:
+        """Fit an encoder."""
         if known.matrix is not None:
             fit_counted_matrix(encoder, known.matrix, known.of_matrix)
         else:
@@ -199,10 +209,7 @@ class _Fit:
                 name: (one.column(VALUE), one.column(WEIGHT).to_numpy()) for name, one in named
             }
             fit_counted(encoder, distinct, are_named=self.columns.are_named)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(encoder, name):
-                setattr(owner, name, getattr(encoder, name))
-        owner._find_fields(None, "rows that are divided do not tell")
+        return encoder
 
     def _encoder(self, known: Counts) -> Encoder:
         """Return what encodes rows where they are."""
@@ -217,7 +224,7 @@ class _Fit:
             every = np.arange(len(totals))
             factors = owner._class_weighted(every, every, totals) / totals
         unit = float(2.0 ** np.frexp(known.largest)[1]) if self.columns.weight else 1.0
-        return Encoder(owner, self.columns, factors, unit)
+        return Encoder(owner, self.columns, factors, unit, self.fraction, self.seed)
 
     # --- settings ---------------------------------------------------------------------------------
 
@@ -258,11 +265,47 @@ class _Fit:
 
     # --- training ---------------------------------------------------------------------------------
 
-    def _train(self, cells: Cells, chosen: Hyperparameters, stages: Sequence[int]) -> None:
+    def _train(
+        self, encoder: Encoder, counts: Counts, known: Dataset, choice: Choice | None
+    ) -> None:
+        """Divide the rows, and train in rounds."""
+        owner, chosen = self.estimator, self._hyperparameters(choice)
+        stages = stages_of(owner.epochs or DEFAULT_EPOCHS) if choice is None else choice.stages
+        validation = None
+        if owner.scoring is not None:
+            validation = self._validation_rows(encoder, counts, known, f"scoring={owner.scoring!r}")
+        n_partitions = self.partitions_of(counts.n_rows)
+        least = least_rows_of_a_round(chosen, counts.n_rows)
+        self.rounds = self.rounds.chosen_for(counts.n_rows, n_partitions, least)
+        assert self.rounds.per_epoch is not None
+        cut = Cut(encoder, n_partitions, self.rounds.per_epoch)
+        cells = self.tables.divide(cut, assemble, n_partitions)
+        try:
+            self._run_rounds(cells, encoder, chosen, stages, validation)
+        finally:
+            cells.release()
+        epochs = stages[0] if len(stages) == 1 else tuple(stages)
+        owner.best_params_ = {
+            "epochs": epochs,
+            **vars(chosen),
+            "pairs": owner.pairs,
+            **owner._kept(),
+        }
+
+    def _run_rounds(
+        self,
+        cells: Cells,
+        encoder: Encoder,
+        chosen: Hyperparameters,
+        stages: Sequence[int],
+        validation: Dataset | None,
+    ) -> None:
         assert self.rounds.per_epoch is not None
         owner, engine = self.estimator, Engine(cells, self.rounds.per_epoch)
         summary = engine.summarise()
-        learner = Learner.begin(chosen, owner._loss, summary, owner._seed())
+        if self.fraction is not None:
+            check_held_out(encoder, engine, summary)
+        learner = Learner.begin(chosen, owner._loss, summary, self.seed)
         owner._learner = learner
 
         def after() -> Any:
@@ -282,21 +325,55 @@ class _Fit:
         staged = StagedRate(stages)
         callbacks = [*owner.callbacks, staged]
         stopping = None
-        if self.columns.validation is not None and owner.early_stopping:
+        if self._is_validated and owner.early_stopping:
             stopping = owner._early_stopping()
             callbacks.insert(len(owner.callbacks), stopping)
 
         def evaluate() -> Any:
             owner.n_iter_ = owner.best_epoch_ = run.epoch
-            return run.evaluate()
+            if validation is None:
+                return run.evaluate()
+            return owner._evaluated(run, validation, run.scores(validation))
 
         history = run.run(
-            sum(stages), evaluate, callbacks, announcer(owner.verbose), resumption=owner._resumption
+            sum(stages),
+            evaluate,
+            callbacks,
+            announcer(owner.verbose),
+            validation=validation,
+            resumption=owner._resumption,
         )
         owner.history_ = as_columns(history)
         owner.n_iter_ = len(history)
         owner.best_epoch_ = len(history) if stopping is None else stopping.best_epoch
         learner.rate_factor *= RATE_DECAY ** staged.stage(owner.best_epoch_)
+
+    def _sample(self, sampling: Sampling, encoder: Encoder, counts: Counts, known: Dataset) -> None:
+        """Copy the rows to tasks, and sample."""
+        name = f"solver={type(sampling.solver).__name__}()"
+        what, instead = f"{name} needs all rows in each of its tasks", "AdaGrad divides them"
+        check_bytes(counts.n_rows, known, what, instead)
+        validation = self._validation_rows(encoder, counts, known, name)
+        plain = self.estimator.encoder_._plain()
+        if plain is not None:
+            plain = self._fitted(plain, counts)
+        owner, tables = self.estimator, self.tables
+        sample(owner, sampling, tables, encoder, plain, validation, self.n_tasks)
+
+    @property
+    def _is_validated(self) -> bool:
+        return self.columns.validation is not None or self.fraction is not None
+
+    def _validation_rows(
+        self, encoder: Encoder, counts: Counts, known: Dataset, why: str
+    ) -> Dataset | None:
+        """Return the validation rows, on this node, or None if there are none."""
+        if not self._is_validated:
+            return None
+        n_rows = counts.n_scored if self.fraction is None else self.fraction * counts.n_rows
+        what = f"{why} needs all validation rows on the node that asks"
+        check_bytes(n_rows, known, what, "mark fewer")
+        return validation_rows(self.tables, encoder)
 
 
 def _unfitted(estimator: Any) -> Any:
@@ -306,19 +383,7 @@ def _unfitted(estimator: Any) -> Any:
 
 def _refuse(estimator: Any) -> None:
     """Refuse parameters that mean nothing here."""
-    refused: list[tuple[str, Callable[[], bool], str]] = [
-        ("warm_start", lambda: estimator.warm_start, "each fit begins anew"),
-        (
-            "validation_fraction",
-            lambda: estimator.validation_fraction is not None,
-            "name a column of booleans that says which rows are for validation",
-        ),
-        ("scoring", lambda: estimator.scoring is not None, "validation rows have a loss only"),
-    ]
-    for name, is_set, why in refused:
-        if is_set():
-            raise ValueError(f"{name} is not supported where rows are divided: {why}")
-    if estimator._loss.task == "ordinal":
-        raise ValueError("loss='ordinal' needs a sampler, which needs all rows in one place")
-    if estimator.solver is not None:
+    if estimator.warm_start:
+        raise ValueError("warm_start is not supported where rows are divided: each fit begins anew")
+    if estimator.solver is not None and not isinstance(estimator.solver, Sweeper):
         refuse(estimator.solver)

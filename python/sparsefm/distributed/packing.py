@@ -16,6 +16,17 @@ from sparsefm.data.dataset import Dataset
 Array = npt.NDArray[Any]
 
 
+def pack_matrix(X: _core.Csr) -> tuple[Any, ...]:
+    """Return a matrix as what can be pickled."""
+    return X.indptr, X.indices, X.values, X.n_features
+
+
+def matrix_of(packed: tuple[Any, ...]) -> _core.Csr:
+    """Return what `pack_matrix` was given."""
+    indptr, indices, values, n_features = packed
+    return _core.Csr(indptr, indices, values, n_features, "rows")
+
+
 def pack(dataset: Dataset) -> bytes:
     """Return the rows that take part, in their order; values in the type of the arithmetic."""
     rows = dataset.rows
@@ -32,11 +43,10 @@ def pack(dataset: Dataset) -> bytes:
 
 def unpack(packed: bytes) -> Dataset:
     """Return what `pack` was given, of which all rows take part."""
-    (indptr, indices, values, n_features), (y, targets, *rest) = pickle.loads(packed)
+    matrix, (y, targets, *rest) = pickle.loads(packed)
     weights, fields, n_classes = rest
-    X = _core.Csr(indptr, indices, values, n_features, "rows")
     everything = np.arange(len(y), dtype=np.int64)
-    return Dataset(X, y, tuple(targets), weights, everything, fields, n_classes)
+    return Dataset(matrix_of(matrix), y, tuple(targets), weights, everything, fields, n_classes)
 
 
 def together(parts: Sequence[Dataset]) -> Dataset:

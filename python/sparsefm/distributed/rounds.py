@@ -71,8 +71,9 @@ class Round:
 
     def run(self, dataset: Dataset, partition: int) -> Change:
         """Train on the rows that a partition has for this round; return what they change."""
-        features, n_rows = dataset.used_features, len(dataset.rows)
-        counts = occurrences(dataset)[features]
+        met, n_rows = occurrences(dataset), len(dataset.rows)
+        features = np.flatnonzero(met)
+        counts = met[features]
         solver, times = self.learner.hyperparameters.solver, self.sharing[features]
         units = Units.of(solver, self.batch_size, self.rows, times, n_rows, counts)
         before = self.learner.copy(features)
@@ -125,9 +126,11 @@ def _compact(dataset: Dataset, features: Features, units: Units) -> Dataset:
     places = np.zeros(X.n_features, X.indices.dtype)
     places[features] = np.arange(len(features))
     indices = places[X.indices[: X.n_nonzeros]]
-    values = units.of_features.astype(dataset.dtype)[indices]
-    if X.values is not None:
-        values *= X.values[: X.n_nonzeros]
+    values = X.values
+    if (units.of_features != 1).any():
+        values = units.of_features.astype(dataset.dtype)[indices]
+        if X.values is not None:
+            values *= X.values[: X.n_nonzeros]
     own = _core.Csr(X.indptr, indices, values, len(features), "rows")
     fields = None if dataset.fields is None else dataset.fields[features]
     return replace(dataset, X=own, fields=fields)

@@ -36,7 +36,7 @@ class Sample(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Sampling:
+class Drawing:
     """Draws a sample.
 
     Attributes

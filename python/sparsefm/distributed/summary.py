@@ -15,6 +15,8 @@ from sparsefm.data.dataset import Dataset
 from sparsefm.distributed.rounds import Counts, occurrences, sharing
 from sparsefm.training.resuming import checksum_of
 
+NO_ROWS = "no row is left to train on: all are held out for validation"
+
 
 @dataclass(frozen=True, eq=False)
 class Summary:
@@ -73,7 +75,9 @@ class Summary:
 
     @classmethod
     def of_groups(cls, groups: Sequence[tuple[range, Group | None]]) -> Summary:
-        """Return that of all rows: at least one group of blocks, which are in order, has some."""
+        """Return that of all rows, given the groups of blocks in order; None has no rows."""
+        if not any(group for _, group in groups):
+            raise ValueError(NO_ROWS)
         whole = reduce(cls.joined, [group.whole for _, group in groups if group is not None])
         shared = [
             sp.csr_matrix((len(blocks), whole.n_features)) if group is None else group.shared

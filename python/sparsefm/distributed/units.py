@@ -143,6 +143,6 @@ def refuse(solver: Any) -> None:
             )
     elif not isinstance(solver, AdaGrad):
         raise ValueError(
-            "solver must be AdaGrad, Adam or None where rows are divided, got "
-            f"{solver!r:.80}, each sweep of which needs all rows"
+            f"solver must be AdaGrad or Adam where rows are divided, got {solver!r:.80}, each "
+            "sweep of which needs all rows"
         )

@@ -15,7 +15,7 @@ from sparsefm.encoding.columns import Encoding, kind_so_far
 from sparsefm.encoding.encoder import TableEncoder
 from sparsefm.encoding.libraries import as_table
 from sparsefm.encoding.scales import Scales
-from sparsefm.encoding.settings import Settings, check_has_no_fields, refuse_names
+from sparsefm.encoding.settings import Settings, check_has_no_fields, refuse_names, weights_of
 from sparsefm.encoding.size import check_size
 from sparsefm.encoding.statistics import scaled_weights
 from sparsefm.encoding.streams import Watch
@@ -33,16 +33,19 @@ def fit_counted(
     encoder : TableEncoder
         Fitted in place.
     columns : dict of str to (pyarrow.Array, ndarray)
-        The distinct values of each column, and their weights. Lists have one item each.
+        The distinct values of each column, and their weights. Lists have one item each. Of hashed
+        columns, and of weights of lists, one value is enough.
     are_named : bool
         Whether it is to know the columns by these names.
     """
     import pyarrow as pa
 
-    if encoder.list_weights:
-        raise ValueError("list_weights: weights of lists are not supported where rows are divided")
     check_has_no_fields(encoder)
-    head = pa.table({name: values[:1] for name, (values, _) in columns.items()})
+    names = list(columns)
+    weighted = {names[lists]: names[own] for lists, own in weights_of(encoder, names).items()}
+    heads = {name: _head(values) for name, (values, _) in columns.items()}
+    heads |= {own: _ones(heads[name]) for name, own in weighted.items()}
+    head = pa.table({name: heads[name] for name in names})
     encoder._follows = False
     data = encoder._read(head, encoder, anew=True)
     if not are_named:
@@ -53,12 +56,17 @@ def fit_counted(
     held: list[str | None] = []
     end = 0
     for position, (name, (values, weights)) in enumerate(columns.items()):
-        table = as_table(pa.table({name: values}))
+        if position in data.weights.values():
+            continue
+        read, of_lists = {name: values}, {}
+        if name in weighted:
+            read[weighted[name]], of_lists = _ones(values), {0: 1}
+        table = as_table(pa.table(read))
         assert table is not None
         own = {0: settings.separators[position]} if position in settings.separators else {}
-        column = next(table.columns([name], {}, own))
+        column = next(table.columns(list(read), of_lists, own))
         held.append(kind_so_far(None, column))
-        scaled = scaled_weights(weights, len(weights))
+        scaled = scaled_weights(weights, len(weights)) if len(weights) else None  # empty lists
         encoding = settings.begin(position, column, scaled, end)
         encoding = encoding.grown(column, name, end + encoding.n_outputs)
         end += encoding.n_outputs
@@ -66,6 +74,23 @@ def fit_counted(
         encodings.append(encoding)
     encoder._remember(data, (encodings, Scales(np.empty(0)), held), encoder)
     return encoder
+
+
+def _head(values: Any) -> Any:
+    """Return the first value of an array or column of Arrow, or a missing one."""
+    import pyarrow as pa
+
+    return values[:1] if len(values) else pa.nulls(1, values.type)
+
+
+def _ones(lists: Any) -> Any:
+    """Return weights of lists of one item."""
+    import pyarrow as pa
+
+    missing = np.asarray(lists.is_null())
+    ends = np.append(0, np.cumsum(~missing)).astype(np.int32)
+    ones = np.ones(int(ends[-1]))
+    return pa.ListArray.from_arrays(ends, ones, mask=pa.array(missing))
 
 
 def fit_counted_matrix(

@@ -134,7 +134,12 @@ class ExamplesMixin:
         self._sample = sample_of(matrix, rows, weights)
         self._priors = {}
         self.__dict__.pop("_n_trained", None)
-        counts = weights
+        return self._weighted(matrix, y, codes, rows, weights), weights
+
+    def _weighted(
+        self, matrix: _core.Csr, y: Array, codes: Array, rows: Array, weights: Array | None
+    ) -> Dataset:
+        """Return the rows that take part, given how often each counts, with class weights."""
         weights = self._class_weighted(codes, rows, weights)
         if weights is not None:
             weights = as_weights(weights, len(y), self._real, "class_weight")
@@ -142,7 +147,7 @@ class ExamplesMixin:
             rows = rows[weights[rows] > 0]
             if len(rows) == 0:
                 raise ValueError(f"all rows have a weight of zero in {self._real}")
-        return self._dataset(matrix, y, codes, weights, rows), counts
+        return self._dataset(matrix, y, codes, weights, rows)
 
     def _check_targets(self, X: Any, y: Any) -> Array:
         if y is None:

@@ -179,18 +179,15 @@ class LeastSquares:
         """Return the parameters after some epochs, or after `after_epoch` returned True."""
         state = State.begin(data.items.shape[1], self.rank, self.optimizer, dtype)
         state.draw_factors(self.seed, 0, "normal", self.init_scale, np.arange(state.n_features))
-        pairs = sp.csr_matrix(
-            (
-                np.ones(len(data)) if data.weights is None else data.weights,
-                (data.context, data.item),
-            ),
-            (data.contexts.shape[0], data.items.shape[0]),
-        )
+        weights = np.ones(len(data)) if data.weights is None else data.weights
+        shape = data.contexts.shape[0], data.items.shape[0]
+        pairs = sp.csr_matrix((weights, (data.context, data.item)), shape)
         positives = as_csr(pairs, dtype)
         w0 = np.array([best_constant(positives, self.unobserved_weight)], dtype)
         w, V = state.w.copy(), state.V.copy()
         squares = AllPairs(
-            *(as_csr(side, dtype) for side in (data.contexts, data.items)),
+            as_csr(data.contexts, dtype),
+            as_csr(data.items, dtype),
             positives,
             w0,
             w,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,43 @@ MOST_REPETITIONS = 10_000  # of a row
 SCALE = 0.2  # of the scores' variance at the start, as a part of the targets'
 
 
-@dataclass(frozen=True, eq=False)
-class Design:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Outline:
+    """What is known of a design where its rows are not.
+
+    Attributes
+    ----------
+    sizes : ndarray of float64, shape (d,)
+        The root mean square of the non-zero values of each feature's field, times the square root
+        of the field's length (see `_relative`), as a power of two, so that dividing is exact.
+        Priors, which have a scale, then fit values of any size and lists of any length.
+    units : tuple of (float, float)
+        Of each output: what was subtracted from the targets, and what they were divided by.
+    total_weight : float
+        Sum of the weights.
+    monitored : Csr
+        Rows whose scores are followed, as the user gave them.
+    monitored_classes : list of ndarray
+        The classes of the monitored rows, of each output: numbers from 0.
+    dtype : dtype
+        Type of the arithmetic.
+    task : {"regression", "binary", "ordinal"}
+    checksum : int
+        A number that another task, other rows, targets, weights or fields would change.
+    """
+
+    sizes: Float
+    units: tuple[tuple[float, float], ...]
+    total_weight: float
+    monitored: _core.Csr
+    monitored_classes: list[npt.NDArray[np.intp]]
+    dtype: np.dtype[Any]
+    task: str
+    checksum: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Design(Outline):
     """The rows that take part, their weights, and the groups of the features.
 
     Attributes
@@ -40,10 +75,6 @@ class Design:
     X : Csr of shape (n, d)
         The values of a field are divided by their size. Without the features of relations.
     relations : tuple of Relation
-    sizes : ndarray of float64, shape (d,)
-        The root mean square of the non-zero values of each feature's field, times the square root
-        of the field's length (see `_relative`), as a power of two, so that dividing is exact.
-        Priors, which have a scale, then fit values of any size and lists of any length.
     weights : ndarray of shape (n,) or None
         Precisions of the targets, 1 on average. With classes there are none: rows are repeated.
     groups : ndarray of int32, shape (d,)
@@ -52,29 +83,17 @@ class Design:
     targets : tuple of ndarray, each of shape (n,)
         Of each output: standardised numbers, 1 and -1 for two classes, or numbers of ordered
         classes.
-    units : tuple of (float, float)
-        Of each output: what was subtracted from the targets, and what they were divided by.
-    monitored : Csr
-        Rows whose scores are followed, as the user gave them.
     features_of_row : float
         Their mean number, at least one; a list counts as one feature.
-    task : {"regression", "binary", "ordinal"}
-    checksum : int
-        A number that another task, other rows, targets, weights or fields would change.
     """
 
     X: _core.Csr
     relations: tuple[Relation, ...]
-    sizes: Float
     weights: Array | None
     groups: npt.NDArray[np.int32]
     n_groups: int
     targets: tuple[Array, ...]
-    units: tuple[tuple[float, float], ...]
-    monitored: _core.Csr
     features_of_row: float
-    task: str
-    checksum: int
 
     @classmethod
     def of(cls, dataset: Dataset, *, task: str, rank: int, scale: bool) -> Design:
@@ -91,7 +110,8 @@ class Design:
             fields = np.zeros(X.n_features, np.int32)
         scaled = [_standardised(t[rows], weights, task) for t in dataset.targets]
         targets, units = zip(*scaled, strict=True)
-        monitored = take_rows(X, spread(X.n_rows, MONITORED_ROWS))
+        kept = spread(X.n_rows, MONITORED_ROWS)
+        monitored = take_rows(X, kept)
         if X.n_features == 0:
             raise ValueError("X has no features to sample: all of its columns are empty lists")
         n_fields = int(fields.max()) + 1
@@ -125,27 +145,19 @@ class Design:
             n_groups=n_groups,
             targets=targets,
             units=units,
+            total_weight=float(X.n_rows if weights is None else weights.sum(dtype=float)),
             monitored=monitored,
+            monitored_classes=[np.maximum(target[kept], 0).astype(np.intp) for target in targets],
+            dtype=dataset.dtype,
             features_of_row=features_of_row,
             task=task,
             checksum=checksum,
         )
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the arithmetic."""
-        return self.targets[0].dtype
-
-    @property
-    def total_weight(self) -> float:
-        """Sum of the weights."""
-        return float(self.X.n_rows if self.weights is None else self.weights.sum(dtype=float))
-
-    @property
-    def monitored_classes(self) -> list[npt.NDArray[np.intp]]:
-        """The classes of the monitored rows, of each output: numbers from 0."""
-        kept = spread(self.X.n_rows, MONITORED_ROWS)
-        return [np.maximum(target[kept], 0).astype(np.intp) for target in self.targets]
+    def outline(self) -> Outline:
+        """What is known of it without its rows."""
+        return Outline(**{field.name: getattr(self, field.name) for field in fields(Outline)})
 
     def constant(self, output: int) -> tuple[float, Float]:
         """Return the score and the cuts that fit best if all rows have the same score."""

@@ -116,8 +116,8 @@ class SparkFMRegressor(SparkFM):
     resume : str, optional
         A file of a `Checkpoint` on the driver: see `FMRegressor.fit`.
     **settings
-        Those of `FMRegressor`, such as ``rank=16``, except `warm_start`, `validation_fraction` and
-        `scoring`. `solver` is an `AdaGrad` or a lazy `Adam`. `callbacks` run on the driver.
+        Those of `FMRegressor`, such as ``rank=16``, except `warm_start`. An `Adam` must have lazy
+        updates; `Gibbs` and `ALS` need all rows in each task. `callbacks` run on the driver.
         `n_threads` is the number of threads of each task; default: 1. More need
         ``spark.task.cpus``.
     """

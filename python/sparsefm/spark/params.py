@@ -26,8 +26,6 @@ Self = TypeVar("Self", bound="ColumnParams")  # typing.Self from Python 3.11 on
 # Settings that mean nothing here, and why.
 REFUSED = {
     "warm_start": "each fit begins anew",
-    "validation_fraction": "validationIndicatorCol names the column that marks validation rows",
-    "scoring": "training stops by the validation loss",
 }
 
 

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from pyspark.serializers import CloudPickleSerializer
 
+from sparsefm.errors import DivergenceError
+
 LARGE = 1 << 20  # bytes: what is larger is sent once to each worker, not with each task
 
-ARGUMENTS = (TypeError, ValueError, LookupError, NotImplementedError)
+ARGUMENTS = (TypeError, ValueError, LookupError, NotImplementedError, DivergenceError)
 
 
 class Sent:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from sparsefm import _core
 from sparsefm.data.dataset import Dataset
-from sparsefm.errors import DivergenceError, FileFormatError
+from sparsefm.errors import FileFormatError
 from sparsefm.io.container import Arrays
 from sparsefm.io.reader import Reader, add_prefix
 from sparsefm.io.values import to_json
@@ -20,24 +19,21 @@ from sparsefm.losses import Loss
 from sparsefm.model import Model
 from sparsefm.sampling import normal
 from sparsefm.sampling.chain import Chain
-from sparsefm.sampling.design import Design
+from sparsefm.sampling.design import Outline
 from sparsefm.sampling.diagnostics import UNKNOWN, summary
-from sparsefm.sampling.linear_start import start_linear
 from sparsefm.sampling.posterior import Mean, SampledModel, scores_of
 from sparsefm.sampling.samples import Progress, Sample, Thinned
 from sparsefm.sampling.saving import check_like, read_samples, samples_to_content
 from sparsefm.sampling.solvers import Sweeper
+from sparsefm.training.chains import Chains, chain_numbers
 from sparsefm.training.loop import Run
-from sparsefm.training.random import feature_normals
 from sparsefm.training.resuming import START, TRAINED, Content, Snapshot, checksum
 from sparsefm.training.start import Start
 
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
-Result = TypeVar("Result")
 
 MORE_DRAWS = 1.1  # times as many as before, and the chains are compared again
-CHAIN_BITS = 12  # a chain's number in the core: output << 12 | chain
 
 
 class SamplingRun(Run):
@@ -46,6 +42,7 @@ class SamplingRun(Run):
     Parameters
     ----------
     dataset : Dataset
+        Or what `chains` takes instead.
     validation : Dataset or None
         Rows whose running mean of predictions is kept.
     solver : Gibbs or ALS
@@ -59,11 +56,13 @@ class SamplingRun(Run):
         Losses are multiplied by this to be in the user's units.
     model : callable, optional
         Returns the current model, for callbacks; default: that of the first output.
+    chains : callable
+        Returns `Chains`, or what moves chains elsewhere.
     """
 
     def __init__(
         self,
-        dataset: Dataset,
+        dataset: Any,
         validation: Dataset | None,
         solver: Sweeper,
         loss: Loss,
@@ -74,46 +73,44 @@ class SamplingRun(Run):
         going_on: Sequence[SampledModel] = (),
         loss_unit: float = 1.0,
         model: Callable[[], Any] | None = None,
+        chains: Callable[..., Any] = Chains,
     ) -> None:
         super().__init__(model or (lambda: self.models()[0]))
         self._solver, self._loss, self._threads = solver, loss, threads
         self._loss_unit = loss_unit
-        # Features that occur in no row would say something of the distribution of the others.
-        self._n_features, self._features = dataset.X.n_features, dataset.used_features
-        if len(self._features) == 0:  # there are no entries
-            self._features = np.arange(self._n_features)
-        if self._has_unused:
-            dataset = dataset.with_features(self._features)
-            validation = validation and validation.with_features(self._features)
+        self._seed = going_on[0].progress.seed if going_on else seed % 2**64
+        if going_on:
+            start = replace(start, rank=going_on[0].rank)
+        self._moved = chains(dataset, solver, loss, start, self._seed, threads)
+        self._n_features, self._features = self._moved.n_features, self._moved.features
+        if validation is not None and self._has_unused:
+            validation = validation.with_features(self._features)
         self._validation = validation
-        rank = going_on[0].rank if going_on else start.rank
-        self._design = Design.of(dataset, task=loss.task, rank=rank, scale=solver._random)
+        self._rows: Outline = self._moved.outline
         if going_on:
             progress = going_on[0].progress
-            if progress.data != self._design.checksum:
+            if progress.data != self._rows.checksum:
                 raise ValueError(
                     "sampling goes on with the rows, targets, weights and fields that it began "
                     "with, but these are others: begin anew"
                 )
-            self._seed, self._sweeps = progress.seed, progress.sweeps
+            self._sweeps = progress.sweeps
             self._chains = [list(map(Chain.copy, model.progress.chains)) for model in going_on]
             self._kept = [self._without_unused(model._kept(solver.samples)) for model in going_on]
         else:
-            self._seed, self._sweeps = seed % 2**64, 0
+            self._sweeps, n_outputs = 0, len(self._rows.units)
+            begun = self._moved.begin(chain_numbers(n_outputs, solver.chains))
             self._chains = [
-                [self._begin(output, number, start) for number in range(solver.chains)]
-                for output in range(len(dataset.targets))
+                begun[first : first + solver.chains]
+                for first in range(0, len(begun), solver.chains)
             ]
-            if start.model is None and loss.task != "regression":
-                self._in_parallel("the start", self._start_linear, self._numbered())
             self._kept = [Thinned(solver.samples) for _ in self._chains]
         self._means = [self._mean_of(output) for output in range(len(self._chains))]
         self._monitored: list[Float] = []  # of each sweep after burn-in: (chains, quantities)
         self._diagnosed, self._diagnostics = 0, UNKNOWN
-        self._samplers = [
-            chain.sampler(self._design, output, solver, self._seed, place)
-            for chain, output, place in self._numbered()
-        ]
+        every = [chain for chains_of_output in self._chains for chain in chains_of_output]
+        numbers = chain_numbers(len(self._chains), solver.chains)
+        self._moved.use(dict(zip(numbers, every, strict=True)))
 
     @property
     def learning_rate(self) -> float:
@@ -170,13 +167,15 @@ class SamplingRun(Run):
             "solver": to_json(self._solver),
             "loss": self._loss.name,
             "rank": int(self._chains[0][0].V.shape[1]),
-            "dtype": self._design.dtype.name,
+            "dtype": self._rows.dtype.name,
             "seed": self._seed,
         }
 
     def _checksums(self) -> dict[str, int]:
-        chains = [array for chain, *_ in self._numbered() for array in chain.arrays().values()]
-        rows = checksum(np.array(self._loss_unit), np.array(self._design.checksum))
+        chains = [
+            array for own in self._chains for chain in own for array in chain.arrays().values()
+        ]
+        rows = checksum(np.array(self._loss_unit), np.array(self._rows.checksum))
         return {TRAINED: rows, START: checksum(np.array(self._sweeps), *chains)}
 
     def _snapshot_to_content(self, snapshot: Snapshot) -> Content:
@@ -235,13 +234,13 @@ class SamplingRun(Run):
 
     @property
     def _monitored_shape(self) -> tuple[int, int]:
-        return len(self._chains[0]), len(self._chains) * self._design.monitored.n_rows
+        return len(self._chains[0]), len(self._chains) * self._rows.monitored.n_rows
 
     # --- a sweep --------------------------------------------------------------------------------
 
     def sweep(self) -> tuple[list[float], list[list[Sample]]]:
         """Make a sweep; return the sums of squared residuals, and the samples of each output."""
-        squares = self._sweep()
+        squares: list[float] = self._moved.sweep(self._sweeps)
         self._sweeps += 1
         if self._sweeps <= self._solver.burn_in + 1 or not self._solver._random:  # what was before
             self._kept = [Thinned(self._solver.samples) for _ in self._chains]
@@ -259,32 +258,6 @@ class SamplingRun(Run):
             self._monitored.append(monitored)
         return self._train_loss(squares, monitored) * self._loss_unit
 
-    def _sweep(self) -> list[float]:
-        """Move every chain by a sweep; return the weighted sums of their squared residuals."""
-
-        def sweep(sampler: Any, threads: int) -> float:
-            return sampler.sweep(self._sweeps, threads)  # type: ignore[no-any-return]
-
-        return self._in_parallel(f"sweep {self._sweeps + 1}", sweep, self._samplers)
-
-    def _in_parallel(
-        self, place: str, function: Callable[[Any, int], Result], items: Sequence[Any]
-    ) -> list[Result]:
-        """Call a function of an item and a number of threads for all chains at the same time."""
-        # One chain a thread scales better than several threads a chain.
-        workers = min(self._threads, len(items))
-        threads = self._threads // workers
-        try:
-            if workers == 1:
-                return [function(item, threads) for item in items]
-            with ThreadPoolExecutor(workers) as pool:
-                return list(pool.map(lambda item: function(item, threads), items))
-        except OverflowError:
-            raise DivergenceError(
-                f"{place}: numbers are too large for {self._design.dtype}: scale the columns of X "
-                "to about unit size, or use dtype='float64'"
-            ) from None
-
     @property
     def is_burning_in(self) -> bool:
         """Whether the current model is still that of a single sweep."""
@@ -292,7 +265,7 @@ class SamplingRun(Run):
 
     def _samples(self) -> list[list[Sample]]:
         """Return the current sample of each chain of each output."""
-        sizes = self._design.sizes
+        sizes = self._rows.sizes
         return [[Sample.of(chain, sizes) for chain in chains] for chains in self._chains]
 
     def _add_scores(self, mean: Mean, output: int, samples: Iterable[Sample]) -> None:
@@ -303,7 +276,7 @@ class SamplingRun(Run):
 
     def _monitored_scores(self, samples: list[list[Sample]]) -> Float:
         """Return the scores of the monitored rows, shape (chains, outputs * rows)."""
-        X = self._design.monitored
+        X = self._rows.monitored
         return np.hstack(
             [
                 [self._scores(output, sample, X) for sample in of_chains]
@@ -312,7 +285,7 @@ class SamplingRun(Run):
         )
 
     def _scores(self, output: int, sample: Sample, X: _core.Csr) -> Float:
-        offset, scale = self._design.units[output]
+        offset, scale = self._rows.units[output]
         return offset + scale * scores_of(sample, X, self._threads)
 
     def _train_loss(self, squares: list[float], monitored: Float) -> float:
@@ -320,22 +293,22 @@ class SamplingRun(Run):
 
         For regression it is that of all training rows, for classes that of the monitored rows.
         """
-        design, chains = self._design, len(self._chains[0])
+        rows, chains = self._rows, len(self._chains[0])
         if self._loss.task == "regression":
-            (_, scale), *_ = design.units
-            return sum(squares) / (2 * chains * design.total_weight) * scale**2
+            (_, scale), *_ = rows.units
+            return sum(squares) / (2 * chains * rows.total_weight) * scale**2
         outputs = np.split(monitored, len(self._chains), axis=1)
         logs = [
             normal.log_probabilities(classes, scores[number], chain.cuts)
             for classes, scores, of_output in zip(
-                design.monitored_classes, outputs, self._chains, strict=True
+                rows.monitored_classes, outputs, self._chains, strict=True
             )
             for number, chain in enumerate(of_output)
         ]
         return float(-np.mean(logs) * len(self._chains))
 
     def _model_of(self, output: int) -> Model:
-        kept, (offset, scale) = self._kept[output], self._design.units[output]
+        kept, (offset, scale) = self._kept[output], self._rows.units[output]
         if not self._solver._random:
             (sample,) = self._with_unused(kept.kept[-1])
             return replace(sample.model(offset, scale, self._loss), history=tuple(self.history))
@@ -345,13 +318,13 @@ class SamplingRun(Run):
         return SampledModel(samples, offset, scale, self._loss.task, progress, history)
 
     def _progress(self, sweeps: int, kept: Thinned, chains: Sequence[Chain]) -> Progress:
-        data = self._design.checksum
+        data = self._rows.checksum
         return Progress(self._seed, sweeps, kept.added, kept.stride, tuple(chains), data)
 
     @property
     def _has_unused(self) -> bool:
         """Whether there are features that occur in no row."""
-        return len(self._features) < self._n_features
+        return bool(len(self._features) < self._n_features)
 
     def _with_unused(self, samples: Sequence[Sample]) -> Sequence[Sample]:
         """Return samples of all features; those that occur in no row are zero."""
@@ -373,23 +346,3 @@ class SamplingRun(Run):
         for samples in self._kept[output].kept:
             self._add_scores(mean, output, samples)
         return mean
-
-    def _numbered(self) -> list[tuple[Chain, int, int]]:
-        """Return each chain with its output, and its number in the core."""
-        return [
-            (chain, output, output << CHAIN_BITS | number)
-            for output, chains in enumerate(self._chains)
-            for number, chain in enumerate(chains)
-        ]
-
-    def _begin(self, output: int, number: int, start: Start) -> Chain:
-        if start.model is not None:
-            w, V = start.model.w[self._features], start.model.V[self._features]
-            return Chain.of_model(start.model.w0, w, V, self._design, output, self._solver)
-        place = output << CHAIN_BITS | number
-        normals = feature_normals(self._seed, place, self._features, start.rank)
-        return Chain.begin(self._design, output, self._solver, start.init_scale, normals)
-
-    def _start_linear(self, numbered: tuple[Chain, int, int], threads: int) -> None:
-        chain, output, place = numbered
-        start_linear(chain, self._design, output, self._solver, self._seed, place, threads)
