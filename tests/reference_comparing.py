@@ -48,9 +48,15 @@ class Draws:
                 if failed == ATTEMPTS:
                     return
 
+    def negatives_of(self, p):
+        return [i for i in range(*self.range(p)) if self.allows(p, i)]
+
     def probability(self, p, item):
-        first, last = self.range(p)
-        return 1 / (last - first) if self.table is None else self.table[2][item]
+        """Return that of a negative in a draw."""
+        others = self.negatives_of(p)
+        if self.table is None:
+            return 1 / len(others)
+        return self.table[2][item] / self.table[2][others].sum()
 
 
 def compare(loss, n_negatives, draws, p, item, scores):
@@ -62,12 +68,11 @@ def compare(loss, n_negatives, draws, p, item, scores):
     if loss == "warp":
         for trial, other in enumerate(islice(draws.negatives(p), n_negatives), 1):
             if scores(other) > s - 1:
-                first, last = draws.range(p)
-                weight = np.log(1 + (last - first - 1) // trial)
+                weight = np.log(1 + len(draws.negatives_of(p)) // trial)
                 return [item, other], np.array([-weight, weight]), weight * (1 + scores(other) - s)
         return [], np.zeros(0), 0.0
     if n_negatives == 0:
-        others = [i for i in range(*draws.range(p)) if draws.allows(p, i)]
+        others = draws.negatives_of(p)
     else:
         others = list(islice(draws.negatives(p), n_negatives))
     if not others:

@@ -2,21 +2,10 @@
 #include "../core/ranking/all_pairs/all_pairs.hpp"
 #include "bind.hpp"
 #include "csr.hpp"
+#include "sides.hpp"
 
 namespace sparsefm {
 namespace {
-
-/// Returns which features occur.
-template <class Real>
-std::vector<bool> occurring(const MatrixView<Real>& X) {
-  return std::visit(
-      [](const auto& view) {
-        std::vector<bool> found(view.features);
-        for (Index p = 0; p < view.nonzeros(); ++p) found[view.columns[p]] = true;
-        return found;
-      },
-      X);
-}
 
 template <class Real>
 void check_positives(const MatrixView<Real>& positives) {
@@ -61,11 +50,7 @@ class AllPairsHandle {
                  weights = positives.view<Real>();
       const ReleasedGil released;
       check_positives(weights);
-      const auto here = occurring(of_contexts), there = occurring(of_items);
-      for (Index j = 0; j < features; ++j) {
-        require(!here[j] || !there[j], "feature " + std::to_string(j) +
-                                           " occurs in contexts and in items: it must be two");
-      }
+      check_apart(of_contexts, of_items);
       solver_ = all_pairs::make_all_pairs<Real>(of_contexts, of_items, weights, view);
     });
   }

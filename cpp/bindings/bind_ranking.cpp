@@ -7,6 +7,7 @@
 #include "../core/solvers/trainer.hpp"
 #include "bind.hpp"
 #include "csr.hpp"
+#include "sides.hpp"
 #include "state.hpp"
 
 namespace sparsefm {
@@ -105,6 +106,7 @@ class RankerHandle {
       const auto moments = static_cast<int>(shape.shape(1) - 2);
       require(moments == moments_of(settings), "the optimizer has other moments");
       const auto state = state_view<Real>(bias, scalars, factors, moments);
+      check_apart(contexts.view<Real>(), items.view<Real>());
       require(contexts.features() == state.features && items.features() == state.features,
               "contexts and items must have the features of the parameters");
       const RankingTask<Real> task{
@@ -127,6 +129,7 @@ class RankerHandle {
              double learning_rate, double loss) {
     const Index size = as_array<Index>(order, "order").size();
     const auto* positive = input<Index>(order, {size}, "order");
+    require(size <= positives_, "order has more positives than there are");
     require(std::all_of(positive, positive + size,
                         [this](Index p) { return 0 <= p && p < positives_; }),
             "order has a positive that is not there");

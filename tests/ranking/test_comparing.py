@@ -1,5 +1,8 @@
 """Training on comparisons, against a reference in plain NumPy."""
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -90,7 +93,7 @@ def check_against_reference(kind, loss, n_negatives, power):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("optimizer", [fm.AdaGrad(), fm.Adam()])
-@pytest.mark.parametrize(("loss", "n_negatives"), [("bpr", 2), ("softmax", 40), ("warp", 20)])
+@pytest.mark.parametrize(("loss", "n_negatives"), [("bpr", 8), ("softmax", 40), ("warp", 20)])
 def test_the_same_bits_on_any_number_of_threads(loss, n_negatives, optimizer, dtype):
     rng = np.random.default_rng(3)
     n, users, items = 4000, 150, 300
@@ -141,3 +144,49 @@ def test_a_user_of_all_items_is_compared_with_nothing():
 def test_what_diverges_says_so():
     with pytest.raises(fm.DivergenceError, match="learning rate"):
         comparing("bpr", optimizer=fm.Adam(learning_rate=1e30)).train(positives(), 5, "float32")
+
+
+def core(**other):
+    """Return what makes the steps, given other arguments."""
+    data, how = positives(), comparing("softmax")
+    state = how.train(data, 0, "float64")
+    return how._core_of(replace(data, **other), state)
+
+
+def test_the_core_refuses_what_would_reach_beyond_its_arrays():
+    runner = core()
+    order = np.arange(40)
+    assert runner.run(order, 0, 0, 3, 0, 0.1, 0.0) > 0
+    for wrong in (np.tile(order, 2), order + 1, order - 1):
+        with pytest.raises(ValueError, match="order has"):
+            runner.run(wrong, 0, 0, 1, 0, 0.1, 0.0)
+    with pytest.raises(ValueError, match="no such steps"):
+        runner.run(order, 0, 0, 4, 0, 0.1, 0.0)
+    for name in ("context", "user", "item"):
+        with pytest.raises(ValueError, match=f"other {name}s"):
+            core(**{name: np.full(40, 100, np.int32)})
+    with pytest.raises(ValueError, match="negatives must be items"):
+        core(ranges=(np.zeros(40, np.int64), np.full(40, N_ITEMS + 1)))
+    with pytest.raises(ValueError, match="occurs in contexts and in items"):
+        core(contexts=positives().items[:N_CONTEXTS])
+
+
+def test_threads_may_share_a_core():
+    runner = core()
+    with ThreadPoolExecutor(3) as pool:
+        runs = [pool.submit(runner.run, np.arange(40), 0, 0, 3, 0, 0.1, 0.0) for _ in range(30)]
+        assert all(np.isfinite(run.result()) for run in runs)
+
+
+def test_sampled_softmax_estimates_the_full_one_of_users_who_know_most():
+    n_users, n_items = 2, 20
+    user = np.repeat(np.arange(2), [18, 2]).astype(np.int32)
+    item = np.r_[np.arange(18), np.arange(18, 20)].astype(np.int32)
+    known = sp.csr_matrix((np.ones(20, bool), (user, item)), (n_users, n_items))
+    sides = sp.csr_matrix(sp.eye_array(22))
+    data = Positives(sides[:2], sides[2:], user, user, item, None, None, known)
+    losses = []
+    for n_negatives in (0, 19):
+        how = comparing("softmax", n_negatives, init_scale=0.0, batch_size=100)
+        how.train(data, 1, "float64", lambda state, epoch: losses.append(epoch.train_loss))
+    assert losses[1] == pytest.approx(losses[0])

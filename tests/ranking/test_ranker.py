@@ -8,6 +8,7 @@ import pytest
 from chosen import COLOURS, N_ITEMS, TASTES, made
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 
 import sparsefm as fm
 from sparsefm.evaluation import leave_last_out, ranking_metrics
@@ -179,13 +180,97 @@ def test_integers_are_identifiers():
 
 
 def test_few_rows():
-    one = pd.DataFrame({"user": ["a"], "item": ["x"]})
-    ranker = fm.FMRanker(epochs=3).fit(one)
+    rows = pd.DataFrame({"user": ["a", "a", "b"], "item": ["x", "y", "x"]})
+    ranker = fm.FMRanker(epochs=3).fit(pd.concat([rows] * 3))  # nothing can be held out
+    assert ranker.recommend(["b"])["item"].to_list() == ["y"]
     assert len(ranker.recommend(["a"])) == 0  # seen
-    assert ranker.recommend(["a"], exclude_seen=False)["item"].to_list() == ["x"]
-    everything = pd.DataFrame({"user": ["a", "a", "b"], "item": ["x", "y", "x"]})
-    again = pd.concat([everything] * 3)
-    assert fm.FMRanker(epochs=3).fit(again).recommend(["b"])["item"].to_list() == ["y"]
+    assert ranker.n_iter_ == 3
+    assert set(ranker.recommend(["a"], exclude_seen=False)["item"]) == {"x", "y"}
+
+
+@pytest.mark.parametrize("loss", COMPARED)
+def test_lists_of_two(loss):
+    X = pd.DataFrame({"kind": ["good", "bad"] * 20})
+    ranker = fm.FMRanker(loss=loss, **QUICK).fit(X, [1, 0] * 20, group=np.repeat(np.arange(20), 2))
+    good, bad = ranker.predict(X.head(2))
+    assert good > bad + 0.5
+
+
+def test_rows_of_lists_with_weight_zero_are_left_out():
+    X, y = np.tile(np.eye(3), (8, 1)), np.tile([2, 1, 0], 8)
+    group, weights = np.repeat(np.arange(8), 3), np.tile([1, 1, 0], 8)
+    ranker = fm.FMRanker(**QUICK)
+    weighted = ranker.fit(X, y, weights, group=group).predict(np.eye(3))
+    kept = weights > 0
+    removed = ranker.fit(X[kept], y[kept], group=group[kept]).predict(np.eye(3))
+    np.testing.assert_array_equal(weighted[:2], removed[:2])
+
+
+def test_sides_complete_what_tables_lack():
+    rows, users, items = made()
+    rows["hour"] = np.resize(["day", "night"], len(rows))
+    ranker = fm.FMRanker(**QUICK).fit(rows, user_features=users, item_features=items)
+    full = rows.merge(users).merge(items)
+    np.testing.assert_array_equal(ranker.predict(rows), ranker.predict(full))
+    asked = pd.DataFrame({"user": ["u1", "u5"], "hour": ["day", "night"]})
+    found = ranker.recommend(asked)
+    pd.testing.assert_frame_equal(found, ranker.recommend(asked.merge(users)))
+    with pytest.raises(ValueError, match="contexts has 'nobody', which is no known user"):
+        ranker.recommend(asked.assign(user="nobody"))
+
+
+def test_score_is_the_ndcg_of_unseen_items():
+    train, test, _, _ = halves()
+    ranker = fm.FMRanker(**QUICK).fit(train)
+    assert ranker.score(test) == pytest.approx(ndcg(ranker, test))
+    search = GridSearchCV(fm.FMRanker(**QUICK), {"rank": [2, 4]}, cv=2).fit(train)
+    assert 0 < search.best_score_ < 1
+
+
+def test_rows_with_a_context_are_scored_one_by_one():
+    rows, _, _ = made()
+    rows["hour"] = np.resize(["day", "night"], len(rows))
+    train, test = (rows.iloc[part] for part in leave_last_out(rows["user"]))
+    ranker = fm.FMRanker(**QUICK).fit(train)
+    asked = [test.iloc[[row]] for row in range(len(test))]
+    lists = [ranker.recommend(one[["user", "hour"]]) for one in asked]
+    pairs = zip(lists, test["item"], strict=True)
+    ranks = [best[best["item"] == item]["rank"].to_list() for best, item in pairs]
+    expected = np.mean([1 / np.log2(1 + found[0]) if found else 0 for found in ranks])
+    assert ranker.score(test) == pytest.approx(expected)
+
+
+def test_the_model_is_no_regression():
+    rows, _, _ = made()
+    model = fm.FMRanker(**QUICK).fit(rows).model_
+    pairs = rows[["user", "item"]].head()
+    for learn in (
+        lambda: model.partial_fit(pairs, np.ones(5)),
+        lambda: model.fold_in(pairs, np.ones(5), column="user"),
+    ):
+        with pytest.raises(ValueError, match="trained to rank"):
+            learn()
+    assert list(model.history_) == ["epoch", "seconds", "ranking_loss"]
+
+
+@pytest.mark.parametrize("loss", COMPARED)
+def test_large_and_small_weights(loss):
+    rows, _, _ = made(n=3)
+    ranker = fm.FMRanker(loss=loss, weight="w", **QUICK)
+    usual = ranker.fit(rows.assign(w=2.0)).model_.V_
+    for weight in (2.0**99, 2.0**-200):
+        np.testing.assert_array_equal(ranker.fit(rows.assign(w=weight)).model_.V_, usual)
+    uneven = ranker.fit(rows.assign(w=np.where(rows["day"] == 0, 1e-300, 1.0)))
+    assert np.isfinite(uneven.model_.V_).all()
+
+
+def test_more_negatives_than_items_are_all():
+    rows, _, _ = made(n=3)
+    every = fm.FMRanker(n_negatives=0, **QUICK).fit(rows)
+    many = fm.FMRanker(n_negatives=2**70, batch_size=2**70, popularity=1000.0, **QUICK).fit(rows)
+    assert np.isfinite(many.model_.V_).all()
+    same = fm.FMRanker(n_negatives=2**70, **QUICK).fit(rows)
+    np.testing.assert_array_equal(every.model_.V_, same.model_.V_)
 
 
 ROWS, USERS, ITEMS = made(n=3)
@@ -210,6 +295,13 @@ WRONG = {
         "'day' of interactions has the weig",
     ),
     "zeros": ({"weight": "day", "time": None}, {"X": ROWS.assign(day=0)}, "no positive weight"),
+    "nothing": ({}, {"X": ROWS.head(1)}, "there is nothing to compare"),
+    "times": (
+        {},
+        {"X": ROWS.assign(day=np.nan)},
+        "column 'day' of interactions holds nan in row 0",
+    ),
+    "heavy": ({"weight": "w"}, {"X": ROWS.assign(w=1e31)}, "has the weight 1e.31: at most"),
     "missing": ({}, {"X": ROWS.assign(user=None)}, "column 'user' of interactions"),
     "fractions": ({}, {"X": ROWS.assign(user=0.5)}, "column 'user' of interactions"),
     "array": ({}, {"X": np.ones((3, 2))}, "interactions must be a table"),

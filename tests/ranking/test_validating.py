@@ -42,7 +42,9 @@ def test_without_times_any_may_be_held_out():
 
 def test_ndcg_is_that_of_all_items_but_those_of_the_user():
     rng = np.random.default_rng(1)
-    every = data(np.repeat(np.arange(30), 4), np.argsort(rng.random((30, 50)), axis=1)[:, :4].ravel())
+    every = data(
+        np.repeat(np.arange(30), 4), np.argsort(rng.random((30, 50)), axis=1)[:, :4].ravel()
+    )
     held = hold_out(every, None)
     d = every.items.shape[1]
     w, V = rng.normal(size=d), rng.normal(size=(d, 3))

@@ -21,7 +21,7 @@ from sparsefm.encoding.columns import Encoding, n_outputs
 from sparsefm.encoding.reading import Input
 from sparsefm.encoding.tables import Labels
 from sparsefm.estimators.folding import Machines, Prior, learned
-from sparsefm.estimators.going_on import own
+from sparsefm.estimators.going_on import own, refuse_ranker
 from sparsefm.estimators.mapped import MappedLearner
 from sparsefm.estimators.parameters import is_balanced
 from sparsefm.model import Model
@@ -150,6 +150,7 @@ class FoldInMixin:
 
     def _check_can_fold_in(self) -> None:
         """Refuse models of which no likelihood of one score follows."""
+        refuse_ranker(self, "fold_in")
         loss = self._learner.loss
         if loss.name not in LIKELY:
             raise ValueError(

@@ -26,6 +26,7 @@ Parameters = dict[str, Any]
 
 SMALL_MODEL = 1 << 18  # numbers: copied in less time than a call of `partial_fit` takes anyway
 SETTINGS = ("rank", "variant", "pairs", "solver", "init", "init_scale")
+RANKING = "ranking_loss"  # in the history of what was trained to rank
 ANEW = "fit anew, with warm_start=False"
 
 
@@ -59,8 +60,18 @@ def changes(estimator: Any) -> Parameters:
     return {name: v for name, v in changed.items() if name not in chosen or v != chosen[name]}
 
 
+def refuse_ranker(estimator: Any, what: str) -> None:
+    """Refuse to learn from targets what was trained to rank, whose scores are no predictions."""
+    if RANKING in vars(estimator).get("history_", {}):
+        raise ValueError(
+            f"{what} learns from targets, but this model was trained to rank, and its scores are "
+            "none: fit FMRanker anew"
+        )
+
+
 def check_changes(estimator: Any, changed: Parameters) -> None:
     """Refuse changes that training cannot go on with; warn of those that it goes on without."""
+    refuse_ranker(estimator, "partial_fit")
     learner = estimator._learner
     old = parameters_of(estimator) | vars(estimator).get("_fitted_with", {}) | _chosen(estimator)
     sampled = not isinstance(learner, Learner)

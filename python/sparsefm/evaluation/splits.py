@@ -48,7 +48,7 @@ def split_by_time(times: Any, test_size: float = 0.2) -> tuple[Rows, Rows]:
     share = check_real(test_size, "test_size", above=0.0)
     if share >= 1:
         raise ValueError(f"test_size must be less than 1, got {test_size}")
-    moments = _moments(times)
+    moments = moments_of(times)
     n_rows = len(moments)
     if not n_rows:
         raise ValueError("times has no rows")
@@ -103,7 +103,7 @@ def leave_last_out(users: Any, times: Any = None, n: int = 1) -> tuple[Rows, Row
     if times is None:
         order = np.argsort(codes, kind="stable")
     else:
-        moments = _moments(times)
+        moments = moments_of(times)
         check_length(moments, len(codes), "times", "users")
         order = np.lexsort((moments, codes))
     sizes = np.bincount(codes)
@@ -118,27 +118,27 @@ def _divided(is_test: npt.NDArray[np.bool_]) -> tuple[Rows, Rows]:
     return np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
-def _moments(times: Any) -> npt.NDArray[np.intp]:
+def moments_of(times: Any, name: str = "times") -> npt.NDArray[np.intp]:
     """Return integers in the order of the times, equal ones for equal times."""
     from sparsefm.encoding.tables import is_missing
     from sparsefm.evaluation.identifiers import as_vector  # see there
 
-    array = as_vector(times, "times")
+    array = as_vector(times, name)
     kind = array.dtype.kind
     if kind not in "iufmMO":
-        raise TypeError(f"times must hold numbers or dates, got dtype {array.dtype}")
+        raise TypeError(f"{name} must hold numbers or dates, got dtype {array.dtype}")
     if kind == "O":
         missing = np.fromiter(map(is_missing, array), bool, len(array))
         for one in set(map(type, array[~missing])):
             if not issubclass(one, date | Real) or issubclass(one, NO_NUMBERS):
-                raise TypeError(f"times must hold numbers or dates, but holds {one.__name__}")
+                raise TypeError(f"{name} must hold numbers or dates, but holds {one.__name__}")
     else:
         missing = np.isnat(array) if kind in "mM" else np.isnan(array)
     if missing.any():
         row = int(np.argmax(missing))
-        raise ValueError(f"times holds {array[row]} in row {row}: remove such rows")
+        raise ValueError(f"{name} holds {array[row]} in row {row}: remove such rows")
     try:
         _, moments = np.unique(array, return_inverse=True)
     except (TypeError, ValueError) as error:  # such as of dates with and without a time zone
-        raise TypeError(f"times holds values that cannot be compared: {error}") from None
+        raise TypeError(f"{name} holds values that cannot be compared: {error}") from None
     return moments

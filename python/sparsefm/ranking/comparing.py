@@ -101,8 +101,9 @@ class Comparing:
         state.draw_factors(self.seed, 0, "normal", self.init_scale, every)
         core = self._core_of(data, state)
         work, begun, n = WorkSplitter(), time.perf_counter(), len(data)
-        steps = -(-n // self.batch_size)
-        total_weight = n if data.weights is None else float(np.sum(data.weights, dtype=float))
+        steps = -(-n // min(self.batch_size, n))
+        weights = None if data.weights is None else _in_unit(data.weights, state.bias.dtype)
+        total_weight = n if weights is None else float(np.sum(weights, dtype=float))
         for epoch in range(epochs):
             order = stream(self.seed, "batches", epoch).permutation(n)
             total, rate = 0.0, self.optimizer.learning_rate
@@ -121,13 +122,16 @@ class Comparing:
 
     def _core_of(self, data: Positives, state: State) -> _core.Ranker:
         """Return what makes the steps."""
-        dtype = state.bias.dtype
-        weights = None if data.weights is None else data.weights.astype(dtype)
+        dtype, n_items = state.bias.dtype, data.items.shape[0]
+        weights = None if data.weights is None else _in_unit(data.weights, dtype)
+        n_negatives = min(self.n_negatives, n_items)
+        if n_negatives == n_items and self.loss != "warp":
+            n_negatives = 0  # all, rather than as many that repeat
         ranges = (None, None) if data.ranges is None else data.ranges
         table: tuple[Any, Any, Any] = (None, None, None)
         if self.power != 0:
-            counts = np.bincount(data.item, data.weights, data.items.shape[0])
-            table = alias_table(counts**self.power)
+            counts = np.bincount(data.item, data.weights, n_items)
+            table = alias_table((counts / counts.max()) ** self.power)
         known = data.known.indptr.astype(np.int64), data.known.indices.astype(np.int32)
         return _core.Ranker(
             self.loss,
@@ -141,10 +145,17 @@ class Comparing:
             known,
             table,
             self.seed,
-            self.n_negatives,
-            self.batch_size,
+            n_negatives,
+            min(self.batch_size, len(data)),
             self.threads,
         )
+
+
+def _in_unit(weights: Array, dtype: np.dtype[Any]) -> Array:
+    """Return weights in a unit in which neither they nor their sum overflow; shares stay."""
+    scaled = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
+    within: Array = np.maximum(scaled, np.finfo(dtype).tiny).astype(dtype)
+    return within
 
 
 def _with_values(X: sp.csr_matrix, dtype: np.dtype[Any], name: str) -> _core.Csr:

@@ -27,7 +27,7 @@ def positives_of_lists(X: sp.csr_matrix, y: Any, group: Any, weights: Array | No
     group : array-like of shape (n,)
         Integers or text.
     weights : ndarray of shape (n,) or None
-        Those of zero are no positives.
+        Rows of weight zero are left out. Others are compared with rows of any weight.
 
     Raises
     ------
@@ -40,16 +40,16 @@ def positives_of_lists(X: sp.csr_matrix, y: Any, group: Any, weights: Array | No
     if len(codes) != n:
         raise ValueError(f"group has {len(codes)} entries, but X has {n} rows: one for each row")
     order = np.lexsort((-grades, codes))
+    if weights is not None:
+        order = order[weights[order] > 0]
+        weights = weights[order]
     codes, grades, X = codes[order], grades[order], X[order]
-    places = np.arange(n)
+    places = np.arange(len(order))
     # The end of the rows of the same group, and of those of the same group and grade.
     new_group = np.r_[codes[1:] != codes[:-1], True]
     new_grade = new_group | np.r_[grades[1:] != grades[:-1], True]
     ends = [places[new][np.searchsorted(places[new], places)] + 1 for new in (new_grade, new_group)]
     chosen = ends[0] < ends[1]
-    if weights is not None:
-        weights = weights[order]
-        chosen &= weights > 0
     if not chosen.any():
         raise ValueError("y has no group with two grades: there is nothing to compare")
     nobody = np.zeros(int(np.sum(chosen)), np.int32)
@@ -61,5 +61,5 @@ def positives_of_lists(X: sp.csr_matrix, y: Any, group: Any, weights: Array | No
         places[chosen].astype(np.int32),
         None if weights is None else weights[chosen],
         (ends[0][chosen].astype(np.int64), ends[1][chosen].astype(np.int64)),
-        sp.csr_matrix((1, n), dtype=bool),
+        sp.csr_matrix((1, len(order)), dtype=bool),
     )

@@ -16,11 +16,14 @@ from sparsefm.data.validation import as_vector
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.partial import encode_columns
 from sparsefm.evaluation.identifiers import as_identifiers, read_columns
+from sparsefm.evaluation.splits import moments_of
 from sparsefm.ranking.comparing import Positives
-from sparsefm.retrieval.frames import Identifiers, as_frame, table_of
+from sparsefm.retrieval.frames import Identifiers, as_frame, ids_of, table_of
 
 Array = npt.NDArray[Any]
 Rows = npt.NDArray[np.int64]
+
+LARGEST_WEIGHT = 1e30
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Interactions:
     users, items : list
         Their identifiers.
     weights : ndarray of float64, shape (n,), or None
+    times : ndarray of int, shape (n,), or None
+        Integers in the order of the times.
     """
 
     frame: Any
@@ -75,6 +80,7 @@ class Interactions:
     users: list[Any]
     items: list[Any]
     weights: Array | None
+    times: Array | None
 
     @classmethod
     def read(cls, table: Any, columns: Columns, name: str = "interactions") -> Interactions:
@@ -100,16 +106,13 @@ class Interactions:
             )
             numbers.append(_by_appearance(labels.codes, labels.values))
         (user, users), (item, items) = numbers
-        return cls(frame, columns, user, item, users, items, weights)
+        times = None
+        if columns.time is not None:
+            times = moments_of(frame[columns.time].to_numpy(), f"column {columns.time!r} of {name}")
+        return cls(frame, columns, user, item, users, items, weights, times)
 
     def __len__(self) -> int:
         return len(self.user)
-
-    @property
-    def times(self) -> Any:
-        """When users chose: an array, or None."""
-        name = self.columns.time
-        return None if name is None else self.frame[name].to_numpy()
 
     def known(self) -> sp.csr_matrix:
         """Return the pairs as a matrix (n_users, n_items) of True."""
@@ -125,6 +128,8 @@ def _weights_of(frame: Any, column: str, name: str) -> Array:
     if (weights < 0).any():
         row = int(np.argmax(weights < 0))
         raise ValueError(f"{what} has the weight {weights[row]:g} in row {row}: none is negative")
+    if weights.max() > LARGEST_WEIGHT:
+        raise ValueError(f"{what} has the weight {weights.max():g}: at most {LARGEST_WEIGHT:g}")
     if not weights.any():
         raise ValueError(f"{what} has no positive weight")
     return weights
@@ -142,11 +147,14 @@ class Side:
         The row of each user or item of the interactions.
     columns : list of str
         The columns that are features.
+    known : Identifiers or None
+        Those of the rows, if there is a table.
     """
 
     frame: Any
     rows: Rows
     columns: list[str]
+    known: Identifiers | None = None
 
     @classmethod
     def read(cls, table: Any, key: str, ids: Sequence[Any], like: Any, name: str) -> Side:
@@ -157,7 +165,7 @@ class Side:
         frame = as_frame(table, name)
         known = Identifiers(frame, key, name)
         rows = known.rows(list(ids), "interactions", f"{key} of {name}")
-        return cls(frame, rows, list(frame.columns))
+        return cls(frame, rows, list(frame.columns), known)
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,6 +245,28 @@ class Sides:
             None,
             data.known(),
         )
+
+
+def completed(table: Any, wanted: Sequence[str], sides: dict[str, Side], name: str) -> Any:
+    """Return those of some columns that a table or the sides have, in their order.
+
+    Parameters
+    ----------
+    table : table of pandas, Polars or PyArrow
+    wanted : sequence of str
+    sides : dict of str to Side
+        What is known of users and of items, by the column of their identifiers.
+    name : str
+        What errors call the table.
+    """
+    frame = as_frame(table, name)
+    columns = {column: frame[column] for column in wanted if column in frame.columns}
+    for key, side in sides.items():
+        missing = [one for one in side.columns if one in wanted and one not in frame.columns]
+        if missing and side.known is not None and key in frame.columns:
+            rows = side.known.rows(ids_of(frame, key, name), name, key)
+            columns |= {column: side.frame[column][rows] for column in missing}
+    return table_of(frame, {column: columns[column] for column in wanted if column in columns})
 
 
 def _by_appearance(codes: Array, values: Sequence[Any]) -> tuple[Array, list[Any]]:

@@ -14,16 +14,19 @@ from sklearn.utils.validation import check_is_fitted
 from sparsefm.data.validation import as_weights
 from sparsefm.encoding import TableEncoder
 from sparsefm.estimators import FMRegressor
+from sparsefm.estimators.going_on import RANKING
+from sparsefm.evaluation import ranking_metrics
 from sparsefm.history import Epoch, as_columns
 from sparsefm.optimizers import Optimizer
 from sparsefm.ranking.all_pairs import LeastSquares
 from sparsefm.ranking.comparing import Positives
 from sparsefm.ranking.fitted import model_of
 from sparsefm.ranking.graded import positives_of_lists
-from sparsefm.ranking.interactions import Columns, Interactions, Side, Sides
+from sparsefm.ranking.interactions import Columns, Interactions, Side, Sides, completed
 from sparsefm.ranking.parameters import Training, checked
 from sparsefm.ranking.validating import Validation
 from sparsefm.retrieval import Recommender
+from sparsefm.retrieval.frames import as_frame, is_listed
 from sparsefm.snapshots import aside
 from sparsefm.training.parameters import State
 from sparsefm.training.random import stream
@@ -226,7 +229,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         """
         how, epochs = checked(self)
         columns = Columns(self.user, self.item, self.weight, self.time)
-        for name in ("recommender_", "history_"):
+        for name in ("recommender_", "history_", "_sides"):
             self.__dict__.pop(name, None)
         if (y is None) != (group is None):
             raise ValueError("y and group go together: they are grades and lists of the rows of X")
@@ -243,9 +246,14 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         items = Side.read(item_features, self.item, data.items, like, "item_features")
         sides = Sides.learn(data, users, items, self._encoder())
         positives = sides.positives()
+        if (positives.known.getnnz(axis=1)[positives.user] == len(data.items)).all():
+            raise ValueError(
+                "every user of interactions has every item: there is nothing to compare"
+            )
         if self.early_stopping:
             epochs = self._best_epochs(how, epochs, positives, data.times)
         self._train(how, epochs, positives, sides.encoder)
+        self._sides, self._context = {self.user: users, self.item: items}, sides.context
         self.recommender_ = Recommender(
             self.model_,
             items.frame.to_native(),
@@ -278,7 +286,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
 
         records: list[Epoch] = []
         how.train(held.data, epochs, self.dtype, after_epoch)
-        self.history_ = {**as_columns(records), "ndcg": held.scores}
+        self.history_ = {**_history(records), "ndcg": held.scores}
         return held.best
 
     def _fit_lists(
@@ -307,7 +315,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         state = how.train(data, epochs, self.dtype, after_epoch)
         self.n_iter_ = epochs
         if "history_" not in vars(self):
-            self.history_ = as_columns(records)
+            self.history_ = _history(records)
         self.model_ = model_of(how, state, encoder, self)
 
     # --- use --------------------------------------------------------------------------------------
@@ -318,16 +326,54 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : table or matrix
-            With all columns that the model has.
+            A table has `user`, `item` and the columns of the context. Those of users and items that
+            it lacks come from the tables that were given to `fit`.
         """
         check_is_fitted(self)
+        if "_sides" in vars(self):
+            X = completed(X, self.model_.feature_names_in_.tolist(), self._sides, "X")
         return np.asarray(self.model_.predict(X))
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the NDCG@10 of interactions, among all items that training did not see for a user.
+
+        Parameters
+        ----------
+        X : table
+            As for `fit`, of other interactions; weights do not count. With columns of a context
+            each row is a list of its own, else each user.
+        y : ignored
+        """
+        data = Interactions.read(X, Columns(self.user, self.item, None, self.time))
+        users = [data.users[one] for one in data.user]
+        items = [data.items[one] for one in data.item]
+        every = self._recommender()
+        assert every._seen is not None
+        if not self._context:
+            found = as_frame(self.recommend(data.users), "lists")
+            lists = found[self.user].to_list()
+        else:  # a list for each row that has one: its user has not seen all
+            left = np.flatnonzero(every._seen.by(users).getnnz(axis=1) < len(every._items))
+            asked = data.frame[left].drop(self.item).to_native()
+            found = as_frame(self.recommend(asked), "lists")
+            users = list(range(len(data)))
+            lists = left[np.cumsum(found["rank"].to_numpy() == 1) - 1]
+        recommended = {"user": lists, "item": found[self.item].to_list(), "rank": found["rank"]}
+        return float(ranking_metrics(recommended, {"user": users, "item": items})["ndcg"])
 
     def recommend(
         self, contexts: Any, top: int = 10, *, exclude_seen: bool = True, candidates: Any = None
     ) -> Any:
-        """Return the items with the highest scores, see `Recommender.recommend`."""
-        return self._recommender().recommend(
+        """Return the items with the highest scores, see `Recommender.recommend`.
+
+        A table of contexts needs no columns that `user_features` of `fit` has for its users.
+        """
+        recommender = self._recommender()
+        if not is_listed(contexts):
+            frame = as_frame(contexts, "contexts")
+            wanted = [*frame.columns, *self._sides[self.user].columns]
+            contexts = completed(contexts, list(dict.fromkeys(wanted)), self._sides, "contexts")
+        return recommender.recommend(
             contexts, top, exclude_seen=exclude_seen, candidates=candidates
         )
 
@@ -336,3 +382,10 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         if "recommender_" not in vars(self):
             raise NotFittedError("there is nothing to recommend: fit was given lists with a group")
         return self.recommender_
+
+
+def _history(records: list[Epoch]) -> dict[str, list[float]]:
+    """Return the records of epochs. Their loss is none of targets, and has another name."""
+    history = as_columns(records)
+    history[RANKING] = history.pop("train_loss")
+    return history

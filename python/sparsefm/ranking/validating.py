@@ -26,7 +26,8 @@ class Validation:
     ----------
     data : Positives
         Those to train on.
-    context, user, item : ndarray of int32, shape (n,)
+    contexts : csr_matrix of shape (n, d)
+    user, item : ndarray of int32, shape (n,)
         Those held out, one of each user.
     patience : int
         After so many epochs without a better one, the training stops.
@@ -36,7 +37,7 @@ class Validation:
     """
 
     data: Positives
-    context: Array
+    contexts: sp.csr_matrix
     user: Array
     item: Array
     patience: int
@@ -73,7 +74,9 @@ class Validation:
             (np.ones(len(kept), bool), (parts["user"], parts["item"])), data.known.shape
         )
         known.sum_duplicates()
-        held = data.context[rows], data.user[rows], data.item[rows]
+        used, parts["context"] = _used(parts["context"], data.contexts.shape[0])
+        parts["contexts"] = data.contexts[used]  # others would be pairs without positives
+        held = data.contexts[data.context[rows]], data.user[rows], data.item[rows]
         return cls(replace(data, **parts, known=known), *held, patience, threads)
 
     @property
@@ -92,8 +95,16 @@ class Validation:
         Q = items @ V
         pairs = np.sum(np.square(Q, dtype=np.float64), axis=1) - items.multiply(items) @ norms
         index = ItemIndex(len(Q), V.shape[1], V.dtype, [(Q, items @ w + pairs / 2)])
-        queries = self.data.contexts[self.context] @ V
+        queries = self.contexts @ V
         seen = self.data.known[self.user]
         found, _ = index.search(queries, min(TOP, len(Q)), seen, self.threads)
         _, places = np.nonzero(found == self.item[:, None])
         return float(np.sum(1 / np.log2(places + 2)) / len(self.item))
+
+
+def _used(numbers: Array, n: int) -> tuple[Array, Array]:
+    """Return which of n numbers there are, and what they become without the others."""
+    used = np.flatnonzero(np.bincount(numbers, minlength=n))
+    renumbered = np.zeros(n, np.int32)
+    renumbered[used] = np.arange(len(used))
+    return used, renumbered[numbers]

@@ -103,11 +103,12 @@ class Comparer {
     if (loss_ == RankingLoss::bpr) return bpr(slopes_.data(), m);
     if (task_.negatives > 0) {
       const NegativesOf<Real> negatives(draws, positive);
+      const double common = std::log(static_cast<double>(m) / negatives.probability_of_all());
       const bool alike = draws.table().keep == nullptr;
-      double correction = alike ? negatives.log_expected(0, m) : 0;
+      double log_probability = std::log(negatives.probability(0));
       for (Index j = 1; j <= m; ++j) {
-        if (!alike) correction = negatives.log_expected(found_[j], m);
-        slopes_[j] -= correction;
+        if (!alike) log_probability = std::log(negatives.probability(found_[j]));
+        slopes_[j] -= common + log_probability;
       }
     }
     return softmax(slopes_.data(), m);
@@ -126,7 +127,7 @@ class Comparer {
       found_.push_back(one);
       const double excess = score<Pieces>(items, state, 1, P) - bar;
       if (excess <= 0) continue;
-      const double weight = warp_weight(negatives.size(), trial);
+      const double weight = warp_weight(negatives.count(), trial);
       slopes_ = {-weight, weight};
       return weight * excess;
     }

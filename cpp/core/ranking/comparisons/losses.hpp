@@ -5,9 +5,9 @@
 //   the
 //            sum estimates that over all items, so that it is the cross entropy of the positive
 //            among all (Bengio & Senecal 2008). If all items are there, m p_j = 1.
-//   warp     L (1 + s_1 - s+),   L = log(1 + floor((n - 1) / t))
+//   warp     L (1 + s_1 - s+),   L = log(1 + floor(n / t))
 //            where item 1 is the first of the draws that has a score above s+ - 1, t is its number
-//            and n how many items could be drawn: (n - 1) / t estimates the rank of the positive
+//            and n how many negatives there are: n / t estimates the rank of the positive
 //            (Weston, Bengio & Usunier 2011)
 #pragma once
 
@@ -57,9 +57,9 @@ inline double softmax(double* scores, Index m) noexcept {
   return largest - positive + std::log(sum);
 }
 
-/// The weight L of a violation that was draw number `trial`, from 1, of n items.
+/// The weight L of a violation that was draw number `trial`, from 1, of n negatives.
 inline double warp_weight(Index n, Index trial) noexcept {
-  return std::log1p(static_cast<double>((n - 1) / trial));
+  return std::log1p(static_cast<double>(n / trial));
 }
 
 }  // namespace sparsefm::comparisons

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cmath>
+#include <mutex>
 #include <numeric>
 
 #include "comparer.hpp"
@@ -44,6 +45,7 @@ class RankingMinibatch final : public Ranker<Real> {
 
   double run(std::span<const Index> order, Index epoch, Index begin, Index end, Index t,
              double learning_rate, double loss) override {
+    const std::scoped_lock lock(mutex_);
     optimizer_.begin_segment(t, end, learning_rate);
     const Draws<Real> draws(task_.positives, items_.rows(), task_.known, task_.table, task_.seed,
                             epoch);
@@ -186,6 +188,7 @@ class RankingMinibatch final : public Ranker<Real> {
   Optimizer optimizer_;
   Penalties<Real> penalties_;
   int threads_;
+  std::mutex mutex_;  // one run at a time
   Side<Real> contexts_, items_;
   Slots item_slots_;
   std::vector<Comparer<Real>> comparers_;  // by member of the team

@@ -30,9 +30,13 @@ struct KnownItems {
   const Index* offsets;
   const std::int32_t* items;
 
+  std::span<const std::int32_t> of(Index user) const noexcept {
+    return {items + offsets[user], static_cast<std::size_t>(offsets[user + 1] - offsets[user])};
+  }
+
   bool has(Index user, std::int32_t item) const noexcept {
-    const std::int32_t* first = items + offsets[user];
-    Index size = offsets[user + 1] - offsets[user];
+    const std::int32_t* first = of(user).data();
+    auto size = static_cast<Index>(of(user).size());
     if (size == 0) return false;
     while (size > 1) {  // without branches, which nobody could predict
       const Index half = size / 2;
@@ -74,6 +78,9 @@ class Draws {
   bool allows(Index p, std::int32_t item) const noexcept {
     return !known_.has(positives_.users[p], item);
   }
+  std::span<const std::int32_t> known(Index p) const noexcept {
+    return known_.of(positives_.users[p]);
+  }
   const AliasTable& table() const noexcept { return table_; }
 
   /// Words number 4 `block`, ... of the random numbers of positive p. They depend on nothing else
@@ -100,8 +107,8 @@ class NegativesOf {
   NegativesOf(const Draws<Real>& draws, Index p) noexcept
       : draws_(draws), p_(p), first_(draws.begin(p)), size_(draws.end(p) - first_) {}
 
-  /// How many items could be drawn.
-  Index size() const noexcept { return size_; }
+  /// How many items are negatives. The known ones of a range, if there are any, are in it.
+  Index count() const noexcept { return size_ - std::ssize(draws_.known(p_)); }
 
   /// The next negative, or -1 if none was found. All items of a range of n are as likely, to within
   /// n / 2^32 of their probability.
@@ -125,12 +132,19 @@ class NegativesOf {
     return -1;
   }
 
-  /// log(m p) of an item, whose probability in one of m draws is p.
-  double log_expected(std::int32_t item, Index m) const noexcept {
+  /// The probability of all negatives together in an attempt: what is known is drawn again.
+  double probability_of_all() const noexcept {
     const auto& table = draws_.table();
-    const double p =
-        table.keep == nullptr ? 1 / static_cast<double>(size_) : table.probability[item];
-    return std::log(static_cast<double>(m) * p);
+    if (table.keep == nullptr) return static_cast<double>(count()) / static_cast<double>(size_);
+    double known = 0;
+    for (const auto item : draws_.known(p_)) known += table.probability[item];
+    return 1 - known;
+  }
+
+  /// The probability of an item in an attempt.
+  double probability(std::int32_t item) const noexcept {
+    const auto& table = draws_.table();
+    return table.keep == nullptr ? 1 / static_cast<double>(size_) : table.probability[item];
   }
 
  private:
