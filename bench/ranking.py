@@ -39,7 +39,11 @@ def grid(**values: tuple[Any, ...]) -> list[Settings]:
     return [dict(zip(values, ones, strict=True)) for ones in product(*values.values())]
 
 
-_own = grid(rank=(RANK,), l2_factors=(0.01, 0.03, 0.1))
+_start = {"rank": (RANK,), "init_scale": (0.01,), "initial_accumulator": (0.1,)}
+_own = [
+    {"rank": RANK, "l2_factors": 0.01},
+    *grid(**_start, learning_rate=(0.025, 0.05), l2_factors=(0.01, 0.03)),
+]
 OURS = {"softmax": _own, "warp": _own, "bpr": _own}
 """The grid of each loss."""
 
@@ -82,8 +86,8 @@ class Side:
     settings: list[Settings]
 
 
-def sides(folder: str, python: str, quick: bool) -> dict[str, Side]:
-    """Return those that can be run; of a quick run one setting of each."""
+def sides(folder: str, python: str, ratings: bool, quick: bool) -> dict[str, Side]:
+    """Return those that can be run, one of them if there are `ratings`; quick: of one setting."""
     found = {}
     for loss, settings in OURS.items():
         for name, on in FEATURES.items():
@@ -93,6 +97,12 @@ def sides(folder: str, python: str, quick: bool) -> dict[str, Side]:
                 partial(call, ranking_ours.tested, **own),
                 settings,
             )
+    if ratings:
+        found["sparsefm FMRegressor, ratings"] = Side(
+            partial(call, ranking_ours.untuned, folder=folder),
+            partial(call, ranking_ours.ratings, folder=folder),
+            [{}],
+        )
     here = call(ranking_peers.versions, threads=1, python=python)
     for name, (side, distribution, settings) in PEERS.items():
         if distribution is None or here[distribution]:
@@ -157,7 +167,7 @@ def ranking(
             continue
         with TemporaryDirectory() as folder:
             data.save(Path(folder))
-            own = sides(folder, python, quick)
+            own = sides(folder, python, "rating" in data.train, quick)
             own = {side: how for side, how in own.items() if side.startswith(chosen)}
             best = quality(name, data, own, threads, folder, Kept(kept))
             if timed:
@@ -185,10 +195,6 @@ def quality(
         found |= kept.get([name, side, settings, epochs], test)
         best[side] = settings, found
         rows.append([side, *_scores(found), len(tried), epochs, _text(settings)])
-    if "rating" in data.train and len(sides) > len(PEERS):
-        rate = partial(call, ranking_ours.ratings, threads=threads, folder=folder)
-        found = kept.get([name, "ratings"], rate)
-        rows.append(["sparsefm FMRegressor, ratings", *_scores(found), 1, None, "defaults"])
     header = ["side", "validation NDCG@10", "NDCG@10", "recall@10", "NDCG@10 of cold items"]
     header += ["settings tried", "epochs", "settings chosen"]
     shape = f"{len(data.users):,} users, {len(data.items):,} items, {len(data.train):,} choices"
@@ -253,5 +259,8 @@ def _text(settings: Settings) -> str:
 
 def _grid(settings: list[Settings]) -> str:
     """Return the values of each setting."""
-    values = {name: dict.fromkeys(one[name] for one in settings) for name in settings[0]}
+    names = dict.fromkeys(name for one in settings for name in one)
+    values = {
+        name: dict.fromkeys(one.get(name, "the default") for one in settings) for name in names
+    }
     return "; ".join(f"{name} {', '.join(map(str, own))}" for name, own in values.items()) or "none"

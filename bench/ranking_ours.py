@@ -28,7 +28,12 @@ def tested(
     return {**_test(ranker, data), "seconds": seconds, "positives": len(data.train)}
 
 
-def ratings(threads: int, folder: str) -> dict[str, float]:
+def untuned(threads: int, folder: str, settings: dict[str, Any]) -> dict[str, float]:
+    """Return what stands for the validation of a side without settings."""
+    return {"validation": 0.0, "epochs": 0}
+
+
+def ratings(threads: int, folder: str, settings: dict[str, Any], epochs: int) -> dict[str, float]:
     """Fit `FMRegressor`, with its defaults, to the ratings; recommend what it thinks rated best."""
     data = Choices.load(folder)
     model = fm.FMRegressor(n_threads=threads)
@@ -36,7 +41,7 @@ def ratings(threads: int, folder: str) -> dict[str, float]:
     recommender = fm.Recommender(
         model, data.items[["item"]], item="item", user="user", seen=data.train
     )
-    return {**_test(recommender, data), "epochs": model.n_iter_}
+    return _test(recommender, data)
 
 
 def _fitted(
@@ -53,7 +58,7 @@ def _fitted(
 def parameters(settings: dict[str, Any]) -> dict[str, Any]:
     """Return parameters of `FMRanker`: those of its solver are among the settings."""
     others = settings.copy()
-    names = ("learning_rate", "l2_linear", "l2_factors")
+    names = ("learning_rate", "initial_accumulator", "l2_linear", "l2_factors")
     solver = {name: others.pop(name) for name in names if name in others}
     if solver:
         others["solver"] = fm.AdaGrad(**{"learning_rate": 0.05, **solver})  # 0.05: the default

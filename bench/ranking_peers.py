@@ -175,7 +175,8 @@ def lightfm(
 ) -> Vectors:
     """LightFM, on features beside the identifiers if `features`.
 
-    Each row of them is divided by its sum if `normalize`, as its own `Dataset` does.
+    Each row of them is divided by its sum if `normalize`, as its own `Dataset` does. Then it does
+    not see the items that nobody chose, so that they are no negatives, which would push them down.
     """
     from lightfm import LightFM
 
@@ -197,8 +198,11 @@ def lightfm(
         biases, V = model.get_item_representations(sides["item_features"])
         return U, V, biases
 
+    known = X.getnnz(0) > 0 if with_features else np.ones(X.shape[1], bool)
+    tables = sides | {"item_features": sides["item_features"][known]}
+    chosen = csr_matrix(X[:, known])
     for _ in range(epochs if look else 1):
-        model.fit_partial(X, **sides, epochs=1 if look else epochs, num_threads=threads)
+        model.fit_partial(chosen, **tables, epochs=1 if look else epochs, num_threads=threads)
         if look and look(vectors()):
             break
     return vectors()
