@@ -44,7 +44,8 @@ _own = [
     {"rank": RANK, "l2_factors": 0.01},
     *grid(**_start, learning_rate=(0.025, 0.05), l2_factors=(0.01, 0.03)),
 ]
-OURS = {"softmax": _own, "warp": _own, "bpr": _own}
+_all_pairs = grid(rank=(RANK,), unobserved_weight=(0.1, 0.3, 1.0), l2=(0.001, 0.01))
+OURS = {"softmax": _own, "warp": _own, "bpr": _own, "all-pairs": _all_pairs}
 """The grid of each loss."""
 
 _lightfm = {"no_components": (RANK,), "alpha": (0, 1e-5, 1e-4)}
@@ -74,7 +75,7 @@ PEERS: dict[str, tuple[str, str | None, list[Settings]]] = {
 """Of each peer: its function in `bench.ranking_peers`, its distribution, its grid."""
 
 TIMED_PEERS = ("LightFM WARP, ids", "LightFM BPR, ids", "implicit BPR")
-TIMED = ("sparsefm softmax, ids", "sparsefm warp, ids", "sparsefm bpr, ids")
+TIMED = tuple(f"sparsefm {loss}, ids" for loss in ("softmax", "warp", "bpr", "all-pairs"))
 
 
 @dataclass(frozen=True)

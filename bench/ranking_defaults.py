@@ -18,7 +18,7 @@ from bench.halves import JUDGING, SEEDS, SHAPING
 from bench.ranking_ours import parameters
 from bench.table import show
 from sparsefm.evaluation import ranking_metrics
-from sparsefm.ranking.ranker import LOSSES
+from sparsefm.ranking.parameters import LOSSES
 
 SHAPES: dict[str, dict[str, dict[str, Any]]] = {
     SHAPING: {

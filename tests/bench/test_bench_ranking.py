@@ -110,7 +110,7 @@ def test_ranking():
     done = bench("ranking", "--quick")
     assert done.returncode == 0, done.stderr
     assert "failed" not in done.stdout
-    for side in ("softmax", "warp", "bpr"):
+    for side in ("softmax", "warp", "bpr", "all-pairs"):
         assert f"| sparsefm {side}, features | 0." in done.stdout
         assert f"| sparsefm {side}, ids | 2 |" in done.stdout
     assert "| popularity | 0." in done.stdout
@@ -123,6 +123,6 @@ def test_ranking():
 def test_ranking_defaults():
     done = bench("ranking-defaults", "--quick", "--seeds", "1", "--other", "rank=4 init_scale=0.1")
     assert done.returncode == 0, done.stderr
-    for loss in ("softmax", "warp", "bpr"):
+    for loss in ("softmax", "warp", "bpr", "all-pairs"):
         assert f"| {loss} | 0." in done.stdout
         assert f"| {loss}, rank 4, init_scale 0.1 | 0." in done.stdout
