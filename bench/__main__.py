@@ -18,6 +18,8 @@ from bench.memory_limit import memory_limit
 from bench.own import busy, exact
 from bench.predict import predict
 from bench.quality import flights, quality
+from bench.ranking import ranking
+from bench.ranking_defaults import ranking_defaults
 from bench.retrieval import retrieval
 from bench.spark import spark
 from bench.streams import streams
@@ -96,6 +98,8 @@ main.add_command(defaults)
 main.add_command(distributed)
 main.add_command(folding)
 main.add_command(retrieval)
+main.add_command(ranking)
+main.add_command(ranking_defaults)
 main.add_command(encode)
 main.add_command(fields)
 main.add_command(files)

@@ -63,23 +63,23 @@ def _load_flights() -> Any:
 
 def adult(seed: int) -> Parts:
     """Who earns more than 50,000 dollars: 8 columns of words, 6 of numbers."""
-    table = _read("adult")
+    table = read("adult")
     return _split(table.drop(columns="income"), (table["income"] == ">50K").astype(int), seed)
 
 
 def california(seed: int) -> Parts:
     """Prices of houses by 8 numbers, some with a long tail."""
-    table = _read("california_housing")
+    table = read("california_housing")
     return _split(table.drop(columns="MedHouseVal"), table["MedHouseVal"], seed)
 
 
 def movielens(seed: int, sides: bool) -> Parts:
     """Ratings from 1 to 5 by user and movie, and what is known of both if `sides`."""
-    ratings = _read("MovieLens100k_data")
+    ratings = read("MovieLens100k_data")
     X = ratings[["user_id", "movie_id"]].astype(str)
     if sides:
-        users = _read("MovieLens100k_users").set_index("user_id")
-        movies = _read("MovieLens100k_items").set_index("movie_id")
+        users = read("MovieLens100k_users").set_index("user_id")
+        movies = read("MovieLens100k_items").set_index("movie_id")
         released = pd.to_datetime(movies["release_date"], format="%d-%b-%Y").dt.year
         movies = movies.loc[:, "Action":].assign(year=released.fillna(released.median()))
         users = users[["age", "gender", "occupation"]].loc[ratings["user_id"]]
@@ -88,7 +88,7 @@ def movielens(seed: int, sides: bool) -> Parts:
     return _split(X, ratings["rating"].astype(float), seed)
 
 
-def _read(name: str) -> pd.DataFrame:
+def read(name: str) -> pd.DataFrame:
     """Read a table of the wheel."""
     if find_spec("pyarrow") is None:
         raise UnavailableError("reading the wheel's tables needs pyarrow: pip install pyarrow")

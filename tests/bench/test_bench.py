@@ -151,5 +151,5 @@ def test_retrieval():
 def test_help():
     listed = bench("--help").stdout
     names = "throughput quality memory-limit exact busy predict scale gibbs fields files streams"
-    for command in [*names.split(), "distributed", "folding", "retrieval", "spark"]:
+    for command in [*names.split(), "distributed", "folding", "retrieval", "ranking", "spark"]:
         assert command in listed
