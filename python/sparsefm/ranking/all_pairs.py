@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +20,9 @@ from sparsefm.ranking.comparing import AfterEpoch, Positives, go_on
 from sparsefm.training.parameters import State
 
 Array = npt.NDArray[Any]
+
+CANDIDATES = (0.001, 0.003, 0.01, 0.03)  # for l2
+DEFAULT_L2 = 0.01
 
 
 class AllPairs:
@@ -158,8 +161,9 @@ class LeastSquares:
     rank : int
     init_scale : float
         Standard deviation of the initial factors.
-    unobserved_weight, l2 : float
-        See `AllPairs`.
+    unobserved_weight : float
+    l2 : float or None
+        See `AllPairs`. None: the best of `CANDIDATES` on validation rows, or `DEFAULT_L2`.
     seed : int
     threads : int
     """
@@ -167,11 +171,15 @@ class LeastSquares:
     rank: int
     init_scale: float
     unobserved_weight: float
-    l2: float
+    l2: float | None
     seed: int
     threads: int
     optimizer: ClassVar[Optimizer] = AdaGrad()  # of what goes on from its parameters
     batch_size: ClassVar[None] = None
+
+    def candidates(self) -> list[LeastSquares]:
+        """Return those that a validation chooses from."""
+        return [self] if self.l2 is not None else [replace(self, l2=l2) for l2 in CANDIDATES]
 
     def train(
         self, data: Positives, epochs: int, dtype: npt.DTypeLike, after_epoch: AfterEpoch = go_on
@@ -193,7 +201,7 @@ class LeastSquares:
             w,
             V,
             unobserved_weight=self.unobserved_weight,
-            l2=self.l2,
+            l2=DEFAULT_L2 if self.l2 is None else self.l2,
         )
         begun, total = time.perf_counter(), float(pairs.sum())
         for epoch in range(epochs):

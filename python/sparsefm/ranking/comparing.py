@@ -91,6 +91,10 @@ class Comparing:
     seed: int
     threads: int
 
+    def candidates(self) -> list[Comparing]:
+        """Return those that a validation chooses from: one."""
+        return [self]
+
     def train(
         self, data: Positives, epochs: int, dtype: npt.DTypeLike, after_epoch: AfterEpoch = go_on
     ) -> State:

@@ -22,12 +22,14 @@ from sparsefm.threads import resolve_threads
 from sparsefm.training.random import check_seed
 
 Training = Comparing | LeastSquares
+Chosen = tuple[Training, int]  # and the number of epochs
 
 LOSSES = ("softmax", "warp", "bpr", "all-pairs")
 NEGATIVES = {"bpr": 4, "softmax": 50, "warp": 100}
+SOLVER = AdaGrad(learning_rate=0.05, initial_accumulator=0.1)
 
 
-def checked(ranker: Any) -> tuple[Training, int]:
+def checked(ranker: Any) -> Chosen:
     """Check the parameters; return how to train, and for how many epochs."""
     check_choice(ranker.loss, "loss", LOSSES)
     real = check_dtype(ranker.dtype)
@@ -39,7 +41,8 @@ def checked(ranker: Any) -> tuple[Training, int]:
     rank, epochs = check_integer(ranker.rank, "rank", 0), check_integer(ranker.epochs, "epochs", 1)
     init_scale = check_real(ranker.init_scale, "init_scale")
     alpha = check_real(ranker.unobserved_weight, "unobserved_weight", above=0)
-    l2, threads = check_real(ranker.l2, "l2", above=0), resolve_threads(ranker.n_threads)
+    l2 = None if ranker.l2 is None else check_real(ranker.l2, "l2", above=0)
+    threads = resolve_threads(ranker.n_threads)
     power = check_real(ranker.popularity, "popularity")
     if ranker.loss == "all-pairs":
         if ranker.solver is not None or ranker.n_negatives is not None or power:
@@ -48,7 +51,7 @@ def checked(ranker: Any) -> tuple[Training, int]:
                 "all pairs, by least squares"
             )
         return LeastSquares(rank, init_scale, alpha, l2, _seed_of(ranker), threads), epochs
-    solver = AdaGrad(learning_rate=0.05) if ranker.solver is None else ranker.solver
+    solver = SOLVER if ranker.solver is None else ranker.solver
     if not isinstance(solver, AdaGrad | Adam):
         raise TypeError(f"solver must be a sparsefm.AdaGrad or Adam, got {solver!r:.80}")
     solver._check_range(real)
