@@ -13,14 +13,13 @@ import scipy.sparse as sp
 from sklearn.utils.validation import check_is_fitted
 
 from sparsefm.data.csr import as_scipy
-from sparsefm.data.distinct import distinct_values
 from sparsefm.data.validation import as_vector, as_weights, check_length
 from sparsefm.encoding import TableEncoder
 from sparsefm.encoding.categories import Categories
 from sparsefm.encoding.columns import Encoding, n_outputs
 from sparsefm.encoding.reading import Input
 from sparsefm.encoding.tables import Labels
-from sparsefm.estimators.folding import Machines, Prior, learned
+from sparsefm.estimators.folding import Machines, Prior, of_categories
 from sparsefm.estimators.going_on import own, refuse_ranker
 from sparsefm.estimators.mapped import MappedLearner
 from sparsefm.estimators.parameters import is_balanced
@@ -125,23 +124,21 @@ class FoldInMixin:
         encodings, features = _with_categories(encoder, data, field, rows)
         # Other columns have no new features, so these are numbers of the model, too.
         others = _without(as_scipy(encoder._features(data, encodings, encoder._scales)), features)
-        folded = distinct_values(features[rows]).astype(np.int64)
+        rows = rows[np.argsort(features[rows], kind="stable")]
+        folded, starts = np.unique(features[rows], return_index=True)
+        own = np.split(rows, starts[1:])
         priors, outputs = self._priors_of(field), self._target.of_outputs(codes)
         found = []
         for model, prior, targets in zip(self._models, priors, outputs, strict=True):
             machines = Machines.of(model, self._learner.loss)
-            parameters = np.empty((len(folded), *prior.means.shape))
-            for place, feature in enumerate(folded):
-                own = np.flatnonzero((features == feature) & (weights > 0))
-                lines = machines.lines(others[own], field)
-                given = targets[own].astype(np.float64), weights[own]
-                parameters[place] = learned(machines, prior, lines, *given)
+            given = field, own, targets.astype(np.float64), weights
+            parameters = of_categories(machines, prior, others, *given)
             found.append(_in_dtype(parameters, self._real))
         self._priors, self._n_trained = {**self._priors, field: priors}, self._known(encoder)
         self.encoder_ = copy.copy(encoder)
         self.encoder_._encodings = encodings
         self.encoder_.n_features_out_ = n_outputs(encodings)
-        self._put(folded, found)
+        self._put(folded.astype(np.int64), found)
         return self
 
     def _known(self, encoder: TableEncoder) -> int:

@@ -24,6 +24,7 @@ fail. For the squared error the first is exact.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +42,7 @@ from sparsefm.sampling import SampledModel
 Array = npt.NDArray[Any]
 Float = npt.NDArray[np.float64]
 
+AT_ONCE = 2**22  # numbers of the sums of rows, about, with those of one category at least
 STEPS = 200
 TOLERANCE = 1e-6  # of a step, in standard deviations of the prior
 
@@ -160,6 +162,41 @@ class Machines:
         constants = self.biases[:, None] + (X @ w).T + pairs / 2
         of_field = T[:, :, field if F > 1 else 0]
         return constants, np.concatenate([np.ones((len(self), n, 1)), of_field], axis=2)
+
+
+def of_categories(
+    machines: Machines,
+    prior: Prior,
+    X: sp.csr_matrix,
+    field: int,
+    rows: Sequence[Array],
+    targets: Float,
+    weights: Float,
+) -> Float:
+    """Return the parameters of C categories of one field, shape (C, M, r).
+
+    Parameters
+    ----------
+    machines : Machines
+    prior : Prior
+    X : csr_matrix of shape (n, d)
+        Rows without features of the field.
+    field : int
+    rows : sequence of C ndarrays of int
+        Those of each category.
+    targets, weights : ndarray of shape (n,)
+    """
+    found = np.empty((len(rows), *prior.means.shape))
+    ends = np.cumsum([len(own) for own in rows])
+    step = max(1, AT_ONCE // (prior.means.size * machines.interaction.n_fields))
+    for block in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(ends // step)) + 1):
+        lines = machines.lines(X[np.concatenate([rows[place] for place in block])], field)
+        end = 0
+        for place in block:
+            own, begin, end = rows[place], end, end + len(rows[place])
+            alone = lines[0][:, begin:end], lines[1][:, begin:end]
+            found[place] = learned(machines, prior, alone, targets[own], weights[own])
+    return found
 
 
 def learned(
