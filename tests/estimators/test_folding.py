@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from catalogue import fitted, table
 
+import sparsefm as fm
 from sparsefm.estimators import folding
 
 
@@ -35,3 +36,67 @@ def test_many_categories_need_few_passes_over_the_rows(monkeypatch):
     rows = table().assign(user=[f"new {number}" for number in range(len(table()))])
     model.fold_in(rows, np.arange(len(rows)) % 2, column="user")
     assert [shape[0] for shape in looked] == [len(rows)]
+
+
+# --- large weights --------------------------------------------------------------------------------
+
+
+def machine(loss, n=1, are_samples=False):
+    """Return machines of which `learned` needs the loss alone."""
+    return folding.Machines(np.zeros(n), [], None, loss, are_samples=are_samples)
+
+
+def prior(r, deviation=1.0, n=1):
+    """Return a prior with mean zero."""
+    roots = np.tile(deviation * np.eye(r), (n, 1, 1))
+    return folding.Prior(np.zeros((n, r)), roots, np.ones(n))
+
+
+@pytest.mark.parametrize(
+    "weights", [1e-3, 1.0, 1e8, 1e15, [1e15, 1e16, 1e17], 1e19, 1e22, 1e28, 1e300]
+)
+@pytest.mark.parametrize("again", [1, 4])
+def test_large_weights_leave_the_prior_what_rows_do_not_tell(weights, again):
+    """Three rows, or equal ones, say nothing of two of five directions."""
+    rng = np.random.default_rng(0)
+    A, y = rng.normal(size=(3, 5)), rng.normal(size=3)
+    omega = again * np.broadcast_to(weights, 3)
+    lines = np.zeros((1, 3 * again)), np.tile(A, (again, 1))[None]
+    given = np.tile(y, again), np.tile(omega / again, again)
+    [found] = folding.learned(machine(fm.losses.Squared()), prior(5), lines, *given)
+    expected = A.T @ np.linalg.solve(A @ A.T + np.diag(1 / omega), y)  # the same, by the dual
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_weights_of_rows_count_beside_large_ones():
+    lines = np.zeros((1, 4)), np.ones((1, 4, 1))
+    given = np.array([0.0, 1, 0, 0]), np.array([1e200, 3e200, 1, 0])
+    found = folding.learned(machine(fm.losses.Squared()), prior(1), lines, *given)
+    assert found == pytest.approx(0.75)
+
+
+@pytest.mark.parametrize("weight", [1.0, 1e12, 1e18])
+def test_samples_have_a_spread_where_rows_tell_nothing(weight):
+    A, n = np.array([[1.0, 2.0]]), 4000
+    lines = np.zeros((n, 3)), np.tile(A, (n, 3, 1))
+    given = np.ones(3), np.full(3, weight)
+    model = machine(fm.losses.Squared(), n, are_samples=True)
+    found = folding.learned(model, prior(2, n=n), lines, *given)
+    expected = np.linalg.inv(np.eye(2) + min(3 * weight, 1e12) * A.T @ A)
+    np.testing.assert_allclose(np.cov(found.T), expected, atol=0.06)
+
+
+@pytest.mark.parametrize("name", ["fm", "without hour", "gibbs"])
+def test_the_largest_weights(name):
+    model, rows = copy.deepcopy(fitted(name)), table()[:3].assign(user="new")
+    rows = rows.drop(columns="hour") if name == "without hour" else rows
+    model.fold_in(rows, [1, 0, 1], column="user", sample_weight=[1e300] * 3)
+    assert np.isfinite(model.predict(rows)).all()
+
+
+def test_weights_that_are_too_large():
+    model = copy.deepcopy(fitted("without hour"))
+    rows = table()[:3].assign(user="new").drop(columns="hour")
+    model._noise = lambda _: np.array([1e-6])
+    with pytest.raises(ValueError, match="sample_weight"):
+        model.fold_in(rows, [1, 0, 1], column="user", sample_weight=[1e305] * 3)

@@ -44,6 +44,7 @@ Float = npt.NDArray[np.float64]
 
 AT_ONCE = 2**22  # numbers of the sums of rows, about, with those of one category at least
 STEPS = 200
+LEAST = 1e-10  # of what rows tell: their weights may be 10^20 times those of the prior
 TOLERANCE = 1e-6  # of a step, in standard deviations of the prior
 
 
@@ -218,21 +219,44 @@ def learned(
     constants, vectors = lines
     y = (targets - machines.offset) / machines.scale
     A = vectors @ prior.roots
-    transposed = np.swapaxes(A, 1, 2)
     start = constants + _times(vectors, prior.means)
-    omega = weights / prior.variances[:, None]
-    u, identity = np.zeros_like(prior.means), np.eye(A.shape[2])
+    with np.errstate(over="ignore"):
+        omega = weights / prior.variances[:, None]
+    if not np.isfinite(omega).all():
+        raise ValueError(
+            "sample_weight has weights that are not finite, divided by the variance of the noise"
+        )
+    u = np.zeros_like(prior.means)
     for _ in range(STEPS):
         slopes, curvatures = parabola(machines.loss, y, start + _times(A, u))
-        H = transposed @ ((omega * curvatures)[:, :, None] * A) + identity
-        step = np.linalg.solve(H, (_times(transposed, omega * slopes) + u)[:, :, None])[:, :, 0]
-        u -= step
+        inverse, rotated = _least_squares(A, omega, slopes, curvatures, u)
+        step = _times(inverse, rotated)
+        u += step
         if isinstance(machines.loss, Squared) or np.abs(step).max() <= TOLERANCE:
             break
     if machines.are_samples:
-        factors = np.swapaxes(np.linalg.cholesky(H), 1, 2)
-        u += np.linalg.solve(factors, _normals(*u.shape)[:, :, None])[:, :, 0]
+        u += _times(inverse, _normals(*u.shape))
     return np.asarray(prior.means + _times(prior.roots, u))
+
+
+def _least_squares(
+    A: Float, omega: Float, slopes: Float, curvatures: Float, u: Float
+) -> tuple[Float, Float]:
+    r"""Return what the step to the minimum of a parabola is the product of, (M, r, r) and (M, r).
+
+    The step d minimises the sum of squares of :math:`\sqrt{\omega c} \, (A d + g / c)` and
+    :math:`d + u`, with slopes g and curvatures c. A rotation makes R of its matrix, and R'R is the
+    Hessian; to form that would lose the prior beside large weights. Nothing moves in directions of
+    which R says less than `LEAST` of what it says of others, as rounding is all that there is.
+    """
+    r = A.shape[2]
+    roots = np.sqrt(omega) * np.sqrt(curvatures)
+    of_rows = np.concatenate([A, -(slopes / curvatures)[:, :, None]], axis=2) * roots[:, :, None]
+    of_prior = np.concatenate([np.broadcast_to(np.eye(r), (len(u), r, r)), -u[:, :, None]], axis=2)
+    rows = np.concatenate([of_rows, of_prior], axis=1)
+    R: Float = np.asarray(np.linalg.qr(rows, mode="r"), np.float64)[:, :r]
+    R *= np.where(np.diagonal(R, axis1=1, axis2=2) < 0, -1, 1)[:, :, None]
+    return np.asarray(np.linalg.pinv(R[:, :, :r], rcond=LEAST), np.float64), R[:, :, r]
 
 
 def _times(matrices: Float, vectors: Float) -> Float:
