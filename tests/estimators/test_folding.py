@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from catalogue import fitted, table
+from scipy.optimize import minimize
+from scipy.special import log_ndtr
 
 import sparsefm as fm
 from sparsefm.estimators import folding
@@ -100,3 +102,59 @@ def test_weights_that_are_too_large():
     model._noise = lambda _: np.array([1e-6])
     with pytest.raises(ValueError, match="sample_weight"):
         model.fold_in(rows, [1, 0, 1], column="user", sample_weight=[1e305] * 3)
+
+
+# --- scores far from zero -------------------------------------------------------------------------
+
+LOSSES = {
+    "logistic": (fm.losses.Logistic(), lambda y, s: np.logaddexp(0, -(2 * y - 1) * s)),
+    "probit": (None, lambda y, s: -log_ndtr((2 * y - 1) * s)),
+    "huber": (
+        fm.losses.Huber(delta=0.3),
+        lambda y, s: np.where(np.abs(s - y) < 0.3, (s - y) ** 2 / 2, 0.3 * (np.abs(s - y) - 0.15)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("kind", ["all ones", "one zero", "far away", "several numbers", "flat"])
+def test_the_optimum_is_found(name, kind):
+    rng = np.random.default_rng(0)
+    loss, values = LOSSES[name]
+    n, r = {"all ones": 2000, "one zero": 500}.get(kind, 40), 3 if kind == "several numbers" else 1
+    A, constants = np.column_stack([np.ones(n), rng.normal(0, 5, (n, r - 1))]), np.zeros(n)
+    y = np.ones(n)
+    if kind == "one zero":
+        y[0] = 0
+    elif kind == "far away":
+        constants[::2] = -300.0
+    elif kind == "several numbers":
+        y = (A @ [1, 2, -1] > 0) * 1.0
+    elif kind == "flat":
+        y, constants = np.arange(n) % 2.0, np.where(np.arange(n) % 2, 40.0, -40.0)
+
+    def objective(u):
+        return np.sum(values(y, constants + 10 * A @ u)) + u @ u / 2
+
+    [found] = folding.learned(
+        machine(loss), prior(r, 10.0), (constants[None], A[None]), y, np.ones(n)
+    )
+    options = {"xatol": 1e-10, "fatol": 1e-14, "maxiter": 10_000, "maxfev": 10_000}
+    best = min(
+        (
+            minimize(objective, begin, method="Nelder-Mead", options=options)
+            for begin in (np.zeros(r), found / 10 + 0.1)
+        ),
+        key=lambda one: one.fun,
+    )
+    np.testing.assert_allclose(found, 10 * best.x, rtol=1e-4, atol=2e-4)
+
+
+def test_all_rows_of_one_class():
+    """2,000 rows with a vague prior: the intercept is where rows and prior pull equally."""
+    lines = np.zeros((1, 2000)), np.ones((1, 2000, 1))
+    logistic, ones = fm.losses.Logistic(), np.ones(2000)
+    for weight in (1.0, 1e100, 1e300):
+        [[found]] = folding.learned(machine(logistic), prior(1, 10.0), lines, ones, weight * ones)
+        pull = np.log(2000 * weight) - np.logaddexp(0, found)
+        assert pull == pytest.approx(np.log(found / 100), abs=1e-4)

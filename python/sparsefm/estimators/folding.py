@@ -16,10 +16,11 @@ T)`, it minimises
 
     \sum_i \frac{\omega_i}{\phi} \, \mathrm{loss}(y_i, s_i) + \tfrac12 |u|^2,
 
-where :math:`\omega` are weights and :math:`\phi` is the variance of the noise, 1 for classes. Each
-step minimises a parabola that touches the loss at the present scores and is nowhere below it (D.
-Böhning and B. Lindsay, "Monotonicity of Quadratic-Approximation Algorithms", 1988), so no step can
-fail. For the squared error the first is exact.
+where :math:`\omega` are weights and :math:`\phi` is the variance of the noise, 1 for classes. The
+steps are those of Newton's method, with a line search, as the objective is convex. The Huber loss
+has no curvature far from the target, so it has that of a parabola which touches it and is nowhere
+below it (D. Böhning and B. Lindsay, "Monotonicity of Quadratic-Approximation Algorithms", 1988).
+For the squared error the first step is exact.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ Float = npt.NDArray[np.float64]
 
 AT_ONCE = 2**22  # numbers of the sums of rows, about, with those of one category at least
 STEPS = 200
+FLAT = np.finfo(np.float64).tiny  # a curvature, which must be greater than 0
 LEAST = 1e-10  # of what rows tell: their weights may be 10^20 times those of the prior
 TOLERANCE = 1e-6  # of a step, in standard deviations of the prior
 
@@ -228,15 +230,44 @@ def learned(
         )
     u = np.zeros_like(prior.means)
     for _ in range(STEPS):
-        slopes, curvatures = parabola(machines.loss, y, start + _times(A, u))
+        scores = start + _times(A, u)
+        slopes, curvatures = parabola(machines.loss, y, scores)
         inverse, rotated = _least_squares(A, omega, slopes, curvatures, u)
         step = _times(inverse, rotated)
-        u += step
         if isinstance(machines.loss, Squared) or np.abs(step).max() <= TOLERANCE:
+            u += step
             break
+        u += _length(machines.loss, y, scores, omega, u, step, _times(A, step))[:, None] * step
     if machines.are_samples:
         u += _times(inverse, _normals(*u.shape))
     return np.asarray(prior.means + _times(prior.roots, u))
+
+
+def _length(
+    loss: Loss | None, y: Float, scores: Float, omega: Float, u: Float, step: Float, moved: Float
+) -> Float:
+    """Return how far to go along a step, which moves scores by `moved`; shape (M,).
+
+    There the slope of the objective along the step is at most a tenth of what it was.
+    """
+    unit = omega.max(axis=1, keepdims=True) + 1  # so that no sum is too large
+
+    def slope(length: Float) -> Float:
+        slopes, _ = parabola(loss, y, scores + length[:, None] * moved)
+        of_rows = np.sum(omega / unit * slopes * moved, axis=1)
+        return np.asarray(of_rows + np.sum((u + length[:, None] * step) / unit * step, axis=1))
+
+    low, high, length = np.zeros(len(u)), np.full(len(u), np.inf), np.ones(len(u))
+    enough = np.abs(slope(low)) / 10
+    for _ in range(STEPS):
+        found = slope(length)
+        goes_on = np.abs(found) > enough
+        if not goes_on.any():
+            break
+        low, high = np.where(found < 0, length, low), np.where(found < 0, high, length)
+        middle = np.where(np.isinf(high), 2 * length, (low + high) / 2)
+        length = np.where(goes_on, middle, length)
+    return length
 
 
 def _least_squares(
@@ -272,15 +303,19 @@ def _normals(n: int, r: int) -> Float:
 
 
 def parabola(loss: Loss | None, y: Float, s: Float) -> tuple[Float, Float]:
-    """Return the slope and the curvature of a parabola above a loss that touches it at scores s."""
+    """Return the slope and the curvature of a parabola that touches a loss at scores s."""
     if isinstance(loss, Squared):
         return s - y, np.ones_like(s)
     if isinstance(loss, Huber):
         curvatures = 1 / np.maximum(1, np.abs(s - y) / loss.delta)
         return curvatures * (s - y), curvatures
-    if isinstance(loss, Logistic):  # T. Jaakkola and M. Jordan, 2000
-        half = np.maximum(np.abs(s) / 2, 1e-6)
-        return expit(s) - y, np.tanh(half) / (4 * half)
-    sign = 2 * y - 1  # probit: the curvature of -log(Phi) is less than 1
-    log_density = -(s**2) / 2 - np.log(2 * np.pi) / 2
-    return -sign * np.exp(log_density - log_ndtr(sign * s)), np.ones_like(s)
+    sign = 2 * y - 1
+    if isinstance(loss, Logistic):
+        wrong = expit(-sign * s)  # the probability of the other class
+        # Far on the wrong side the loss is nearly straight, and steps would have no end.
+        return -sign * wrong, np.maximum(
+            wrong * expit(sign * s), np.maximum(1e-10 * wrong**2, FLAT)
+        )
+    log_density = -(s**2) / 2 - np.log(2 * np.pi) / 2  # probit
+    ratio = np.exp(log_density - log_ndtr(sign * s))
+    return -sign * ratio, np.clip(ratio * (ratio + sign * s), FLAT, 1)
