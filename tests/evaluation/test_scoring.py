@@ -144,11 +144,22 @@ def test_bad_scorers(metric, group, error, name):
         ("map@2", {"user": ["a", "a"]}, [1, 2], "y has gains other than 0 and 1"),
         ("ndcg@2", {"user": ["a", "a"]}, [0, 0], "y has no relevant row"),
         ("ndcg@2", {"user": ["a", "a"]}, [0, 1, 1], "y has shape"),
+        ("ndcg@2", {"user": ["a", "a"]}, [1, np.nan], "y must be finite, got nan in row 1"),
+        ("map@2", {"user": ["a", "a"]}, [np.inf, 1], "y must be finite, got inf in row 0"),
+        ("ndcg@2", {"user": ["a", "a"]}, [1, None], "y must be finite, got nan in row 1"),
     ],
 )
 def test_bad_rows(metric, X, y, text):
     with pytest.raises(ValueError, match=text):
         RankingScorer(metric, "user")(Scores([1, 2]), X, y)
+
+
+@pytest.mark.parametrize("scores", [[np.nan, np.nan], [1, np.inf], [-np.inf, 0]])
+def test_scores_that_are_not_finite(scores):
+    with pytest.raises(
+        ValueError, match=r"scores \(predict\) must be finite, got -?(nan|inf) in row"
+    ):
+        RankingScorer("ndcg@2", "user")(Scores(scores), {"user": ["a", "a"]}, [1, 0])
 
 
 def test_rows_that_lost_their_columns():

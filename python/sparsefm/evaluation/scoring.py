@@ -35,7 +35,8 @@ class RankingScorer:
     ------
     ValueError
         When it is called: if no row is relevant, or targets are negative; if targets are other than
-        0 and 1 and the metric is not NDCG; or if X is no table.
+        0 and 1 and the metric is not NDCG; if targets or scores are not finite; or if X is no
+        table.
 
     Notes
     -----
@@ -125,7 +126,7 @@ def _gains(estimator: Any, y: Any, n_rows: int) -> Array:
         raise ValueError(f"y has shape {targets.shape}, but X has {n_rows} rows")
     classes = getattr(estimator, "classes_", None)
     if classes is None:
-        return targets.astype(np.float64)
+        return _finite(targets, "y")
     if len(classes) != 2:
         raise ValueError(f"the model has {len(classes)} classes: rows are ranked by one score")
     return np.asarray(targets == classes[1], np.float64)
@@ -137,8 +138,17 @@ def _scores(estimator: Any, X: Any) -> Array:
         if hasattr(estimator, name):
             found = np.asarray(getattr(estimator, name)(X))
             if found.ndim == 1 or found.shape[1] == 1:
-                return found.reshape(-1).astype(np.float64)
+                return _finite(found.reshape(-1), f"the model's scores ({name})")
     raise ValueError("the model has no single score of a row to rank by")
+
+
+def _finite(values: Array, name: str) -> Array:
+    """Return numbers that can be put in order."""
+    numbers = values.astype(np.float64)
+    if not np.isfinite(numbers).all():
+        row = int(np.argmin(np.isfinite(numbers)))
+        raise ValueError(f"{name} must be finite, got {numbers[row]} in row {row}")
+    return numbers
 
 
 def _by_group(name: str, groups: Array, gains: Array, k: int) -> Array:
