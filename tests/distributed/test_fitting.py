@@ -20,6 +20,7 @@ from sparsefm.distributed.encoded import Cut
 from sparsefm.distributed.fitting import fit
 from sparsefm.distributed.parts import LocalTables
 from sparsefm.distributed.settings import Rounds
+from sparsefm.evaluation import RankingScorer
 
 pytest.importorskip("narwhals")
 
@@ -315,11 +316,12 @@ def test_a_failed_fit_leaves_the_estimator_as_it_was():
     [
         ({"warm_start": True}, "warm_start is not supported"),
         ({"solver": fm.Adam(updates="exact")}, "use updates='lazy'"),
+        ({"scoring": RankingScorer("ndcg@5", "city")}, "RankingScorer is not supported where rows"),
     ],
 )
-def test_what_is_not_supported_is_refused(options, message):
+def test_what_is_not_supported_is_refused_before_rows_are_read(options, message):
     with pytest.raises(ValueError, match=message):
-        fitted(fm.FMRegressor(**options), table(), Columns(FEATURES, "y"))
+        fit(fm.FMRegressor(**options), None, Columns(FEATURES, "y"))
 
 
 def test_tables_that_cannot_be_trained_on():

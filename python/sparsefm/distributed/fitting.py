@@ -37,6 +37,7 @@ from sparsefm.estimators.resuming import choice_to_json, chosen_before, resumpti
 from sparsefm.estimators.targets import Classes
 from sparsefm.estimators.views import Views
 from sparsefm.estimators.weighting import SAMPLE_SIZE, sample_of
+from sparsefm.evaluation.scoring import RankingScorer
 from sparsefm.history import as_columns
 from sparsefm.optimizers import AdaGrad
 from sparsefm.sampling import Sweeper
@@ -387,3 +388,8 @@ def _refuse(estimator: Any) -> None:
         raise ValueError("warm_start is not supported where rows are divided: each fit begins anew")
     if estimator.solver is not None and not isinstance(estimator.solver, Sweeper):
         refuse(estimator.solver)
+    if isinstance(estimator.scoring, RankingScorer):
+        raise ValueError(
+            "scoring=RankingScorer is not supported where rows are divided: validation rows come "
+            "encoded, without their groups; leave scoring at None, or take another metric"
+        )
