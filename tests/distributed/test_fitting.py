@@ -20,7 +20,9 @@ from sparsefm.distributed.encoded import Cut
 from sparsefm.distributed.fitting import fit
 from sparsefm.distributed.parts import LocalTables
 from sparsefm.distributed.settings import Rounds
+from sparsefm.estimators import views
 from sparsefm.evaluation import RankingScorer
+from sparsefm.tuning.numbers import NumericChoice
 
 pytest.importorskip("narwhals")
 
@@ -183,6 +185,24 @@ def test_a_sample_is_the_same_in_any_parts(monkeypatch):
     assert repr(seen[0]) == repr(seen[1]) == repr(seen[2])  # NaN is not equal to itself
 
 
+@pytest.mark.parametrize("numeric", ["standardize", "bin"])
+def test_settings_are_chosen_without_rows_that_are_held_out(numeric, monkeypatch, brief_search):
+    """Also if another encoding is chosen, which makes some rows equal."""
+    monkeypatch.setattr(views, "CHOICES", (NumericChoice(numeric, 8),))
+    chosen_on, cuts, choose = [], [], fitting._Fit._choose
+    monkeypatch.setattr(
+        fitting._Fit, "_choose", lambda self, rows: chosen_on.append(rows) or choose(self, rows)
+    )
+    monkeypatch.setattr(fitting, "Cut", lambda *given: cuts.append(given[0]) or Cut(*given))
+    whole = table()
+    fitted(fm.FMRegressor(validation_fraction=0.5), whole, Columns(FEATURES, "y"), [150, 250])
+    [sample], [encoder] = chosen_on, cuts
+    training, validation = encoder.parts(whole)
+    assert 160 < len(validation.rows) < 240
+    expected = whole["y"].to_numpy()[training.rows]  # no target is there twice
+    assert sorted(sample["y"].to_pylist()) == sorted(expected)
+
+
 def test_a_saved_model_and_explanations(tmp_path):
     whole = table()
     model = fitted(fm.FMRegressor(**FAST), whole, Columns(FEATURES, "y"), [200, 200])
@@ -193,9 +213,11 @@ def test_a_saved_model_and_explanations(tmp_path):
     assert len(model.interactions(top=3)["weight"]) == 3
 
 
-def test_goes_on_from_a_checkpoint(tmp_path, brief_search):
-    whole, columns = table(), Columns(FEATURES, "y", validation="v")
-    expected = fitted(fm.FMRegressor(epochs=4), whole, columns)
+@pytest.mark.parametrize("fraction", [None, 0.3])
+def test_goes_on_from_a_checkpoint(fraction, tmp_path, brief_search):
+    whole, columns = table(), COLUMNS if fraction is None else Columns(FEATURES, "y")
+    options = {"epochs": 4, "validation_fraction": fraction}
+    expected = fitted(fm.FMRegressor(**options), whole, columns)
 
     class PowerCutError(Exception):
         pass
@@ -207,8 +229,8 @@ def test_goes_on_from_a_checkpoint(tmp_path, brief_search):
     path = tmp_path / "run"
     checkpoint = fm.Checkpoint(path)
     with pytest.raises(PowerCutError):
-        fitted(fm.FMRegressor(epochs=4, callbacks=[checkpoint, cut]), whole, columns, resume=path)
-    resumed = fitted(fm.FMRegressor(epochs=4, callbacks=[checkpoint]), whole, columns, resume=path)
+        fitted(fm.FMRegressor(**options, callbacks=[checkpoint, cut]), whole, columns, resume=path)
+    resumed = fitted(fm.FMRegressor(**options, callbacks=[checkpoint]), whole, columns, resume=path)
     X = whole.select(list(FEATURES))
     assert resumed.history_["val_loss"] == expected.history_["val_loss"]
     assert np.array_equal(resumed.predict(X), expected.predict(X))

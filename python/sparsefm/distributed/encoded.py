@@ -35,6 +35,9 @@ class Encoder:
         How many of the rows are held out for validation, about.
     seed : int
         Other rows are held out with another one.
+    first : TableEncoder or None
+        The one that held rows out while settings were chosen, if that was another: it holds out
+        the same rows ever after.
     """
 
     estimator: Any
@@ -43,9 +46,10 @@ class Encoder:
     unit: float
     fraction: float | None = None
     seed: int = 0
+    first: Any = None
 
     def training_rows(self, table: Any) -> Any:
-        """Return the rows of a table that are trained on."""
+        """Return the rows of a table that are trained on, and those that a fraction holds out."""
         taken, weights = ~self.columns.is_validation(table), self.columns.weights(table)
         if weights is not None:
             taken &= weights > 0
@@ -82,7 +86,10 @@ class Encoder:
         if self.fraction is None:
             return self.columns.is_validation(table)
         salt = mixed(np.array([self.seed % 2**64], np.uint64))
-        numbers = mixed(row_keys(dataset.X, dataset.y) ^ salt)
+        X = dataset.X
+        if self.first is not None:
+            X = self.first._encode(self.columns.X(table), self.first)
+        numbers = mixed(row_keys(X, dataset.y) ^ salt)
         return np.asarray(numbers < np.uint64(self.fraction * 2.0**64))
 
     def parts(self, table: Any, *, of_classes: bool = True) -> tuple[Dataset, Dataset]:

@@ -24,7 +24,7 @@ from sparsefm.distributed.engine import Engine
 from sparsefm.distributed.gathering import check_bytes, check_held_out, validation_rows
 from sparsefm.distributed.parts import Cells, Tables
 from sparsefm.distributed.run import DistributedRun
-from sparsefm.distributed.sample import SAMPLE_ROWS, Drawing
+from sparsefm.distributed.sample import SAMPLE_ROWS, draw
 from sparsefm.distributed.sampling import sample, sampling_of
 from sparsefm.distributed.settings import Rounds, partitions_for
 from sparsefm.distributed.units import least_rows_of_a_round, refuse
@@ -116,7 +116,7 @@ class _Fit:
         self.estimator, self.tables, self.columns = estimator, tables, columns
         self.rounds, self.partitions_of, self.n_tasks = rounds, partitions_of, n_tasks
         self.seed = estimator._seed()
-        self.fraction = None
+        self.fraction = self.first = None
         if columns.validation is None and estimator.validation_fraction is not None:
             self.fraction = check_fraction(estimator.validation_fraction)
 
@@ -130,20 +130,18 @@ class _Fit:
         choice = chosen_before(owner._resumption, owner.epochs) if searching else None
         open_encoder = TableEncoder() if owner.encoder is None else clone(owner.encoder)
         first = clone(open_encoder)
-        if searching and choice is None and isinstance(first.clip, str):
+        if searching and isinstance(first.clip, str):
             first.clip = False  # different numbers stay different, until one is chosen
         self._learn_columns(counts, first)
         size = SAMPLE_ROWS if searching else SAMPLE_SIZE
-        drawing = Drawing(self._encoder(counts), size)
-        drawn = self.tables.reduce(drawing.of, drawing.joined)
-        assert drawn is not None
+        drawn = draw(self.tables, self._encoder(counts), size)
         if searching and choice is None:
-            choice = self._choose(drawn.table)
+            choice = self._choose(drawn)
         if choice is not None:
             owner._resumption.choice = choice_to_json(choice)
             self._adopt(choice, open_encoder, counts)
         encoder = self._encoder(counts)
-        known = encoder.dataset(drawn.table)
+        known = encoder.dataset(drawn)
         owner._sample = sample_of(known.X, known.rows, None)
         sampling = sampling_of(owner, choice)
         if sampling is not None:
@@ -225,7 +223,8 @@ class _Fit:
             every = np.arange(len(totals))
             factors = owner._class_weighted(every, every, totals) / totals
         unit = float(2.0 ** np.frexp(known.largest)[1]) if self.columns.weight else 1.0
-        return Encoder(owner, self.columns, factors, unit, self.fraction, self.seed)
+        held_out = self.fraction, self.seed, self.first
+        return Encoder(owner, self.columns, factors, unit, *held_out)
 
     # --- settings ---------------------------------------------------------------------------------
 
@@ -247,6 +246,7 @@ class _Fit:
             numeric = choice.numeric
             encoder = encoder._resolved(numeric.numeric, numeric.n_bins, clip=numeric.clip)
             encoder._warns = False
+        self.first = None if self.fraction is None else owner.encoder_
         self._learn_columns(known, encoder)
         if choice.loss.name != owner._loss.name:
             owner._chosen_loss = choice.loss

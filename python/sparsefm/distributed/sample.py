@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from sparsefm.data.canonical import mixed, row_keys
 from sparsefm.distributed.encoded import Encoder
+from sparsefm.distributed.parts import Tables
+from sparsefm.distributed.summary import NO_ROWS
 
 SAMPLE_ROWS = 100_000  # on which settings are chosen
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -61,7 +63,8 @@ class Drawing:
         again = np.arange(len(keys)) - np.repeat(starts, np.diff(np.append(starts, len(keys))))
         with np.errstate(over="ignore"):
             keys[order] += GOLDEN * (again.astype(np.uint64) + np.uint64(1))
-        return Sample(table, mixed(keys)).smallest(self.size)
+        taken = np.flatnonzero(~self.encoder.is_validation(table, dataset))
+        return Sample(table.take(taken), mixed(keys)[taken]).smallest(self.size)
 
     def joined(self, parts: Sequence[Sample]) -> Sample:
         """Return that of all rows of some parts."""
@@ -69,3 +72,12 @@ class Drawing:
 
         table = pa.concat_tables([part.table for part in parts], promote_options="permissive")
         return Sample(table, np.concatenate([part.keys for part in parts])).smallest(self.size)
+
+
+def draw(tables: Tables, encoder: Encoder, size: int) -> Any:
+    """Return a sample of the rows of tables that are trained on, a pyarrow.Table on this node."""
+    drawing = Drawing(encoder, size)
+    drawn = tables.reduce(drawing.of, drawing.joined)
+    if drawn is None or drawn.table.num_rows == 0:
+        raise ValueError(NO_ROWS)
+    return drawn.table
