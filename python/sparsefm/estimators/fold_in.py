@@ -126,12 +126,12 @@ class FoldInMixin:
         others = _without(as_scipy(encoder._features(data, encodings, encoder._scales)), features)
         rows = rows[np.argsort(features[rows], kind="stable")]
         folded, starts = np.unique(features[rows], return_index=True)
-        own = np.split(rows, starts[1:])
+        of_each = np.split(rows, starts[1:])
         priors, outputs = self._priors_of(field), self._target.of_outputs(codes)
         found = []
         for model, prior, targets in zip(self._models, priors, outputs, strict=True):
             machines = Machines.of(model, self._learner.loss)
-            given = field, own, targets.astype(np.float64), weights
+            given = field, of_each, targets.astype(np.float64), weights
             parameters = of_categories(machines, prior, others, *given)
             found.append(_in_dtype(parameters, self._real))
         self._priors, self._n_trained = {**self._priors, field: priors}, self._known(encoder)
