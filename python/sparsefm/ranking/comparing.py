@@ -117,7 +117,7 @@ class Comparing:
             if not (math.isfinite(loss) and state.is_finite()):
                 raise DivergenceError(
                     f"the loss is not finite in epoch {epoch + 1}: the learning rate of "
-                    f"{rate:g} is too large, or weights or values of features are"
+                    f"{rate:g} is too large, or init_scale, weights or values of features are"
                 )
             record = Epoch(epoch + 1, epochs, loss, seconds=time.perf_counter() - begun)
             if after_epoch(state, record):

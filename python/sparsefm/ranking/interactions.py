@@ -43,7 +43,7 @@ class Columns:
     time: str | None = None
 
     def __post_init__(self) -> None:
-        given = [name for name in vars(self).values() if name is not None]
+        given = [name for name in vars(self).values() if isinstance(name, str)]
         for parameter, name in vars(self).items():
             is_text = isinstance(name, str)
             if not (is_text or (name is None and parameter in ("weight", "time"))):
@@ -83,12 +83,15 @@ class Interactions:
     times: Array | None
 
     @classmethod
-    def read(cls, table: Any, columns: Columns, name: str = "interactions") -> Interactions:
+    def read(cls, table: Any, columns: Columns, name: str = "X") -> Interactions:
         """Read a table; errors call it `name`."""
         frame = as_frame(table, name)
-        for column in vars(columns).values():
+        for parameter, column in vars(columns).items():
             if column is not None and column not in frame.columns:
-                raise ValueError(f"{name} needs a column {column!r}; it has {frame.columns!r:.200}")
+                raise ValueError(
+                    f"{name} has no column {column!r}, which {parameter}= names; it has "
+                    f"{frame.columns!r:.200}"
+                )
         if len(frame) == 0:
             raise ValueError(f"{name} has no rows")
         weights = None
@@ -164,7 +167,7 @@ class Side:
             return cls(frame, np.arange(len(ids)), [key])
         frame = as_frame(table, name)
         known = Identifiers(frame, key, name)
-        rows = known.rows(list(ids), "interactions", f"{key} of {name}")
+        rows = known.rows(list(ids), "X", f"{key} of {name}")
         return cls(frame, rows, list(frame.columns), known)
 
 
@@ -198,7 +201,7 @@ class Sides:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(
-                f"the column {twice[0]!r} is in more than one of interactions, user_features and "
+                f"the column {twice[0]!r} is in more than one of X, user_features and "
                 "item_features: rename it, or leave it out of one"
             )
         chosen = TableEncoder() if encoder is None else clone(encoder)
@@ -266,6 +269,8 @@ def completed(table: Any, wanted: Sequence[str], sides: dict[str, Side], name: s
         if missing and side.known is not None and key in frame.columns:
             rows = side.known.rows(ids_of(frame, key, name), name, key)
             columns |= {column: side.frame[column][rows] for column in missing}
+    if not columns:
+        return table  # the model says what it lacks
     return table_of(frame, {column: columns[column] for column in wanted if column in columns})
 
 

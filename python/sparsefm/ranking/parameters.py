@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_random_state
 
 from sparsefm.data.validation import (
     check_choice,
@@ -20,6 +19,7 @@ from sparsefm.ranking.all_pairs import LeastSquares
 from sparsefm.ranking.comparing import Comparing
 from sparsefm.threads import resolve_threads
 from sparsefm.training.random import check_seed
+from sparsefm.training.start import check_init_scale
 
 Training = Comparing | LeastSquares
 Chosen = tuple[Training, int]  # and the number of epochs
@@ -39,7 +39,7 @@ def checked(ranker: Any) -> Chosen:
     if not isinstance(ranker.encoder, TableEncoder | None):
         raise TypeError(f"encoder must be a sparsefm.TableEncoder, got {ranker.encoder!r:.80}")
     rank, epochs = check_integer(ranker.rank, "rank", 0), check_integer(ranker.epochs, "epochs", 1)
-    init_scale = check_real(ranker.init_scale, "init_scale")
+    init_scale = check_init_scale("normal", ranker.init_scale)
     alpha = check_real(ranker.unobserved_weight, "unobserved_weight", above=0)
     l2 = None if ranker.l2 is None else check_real(ranker.l2, "l2", above=0)
     threads = resolve_threads(ranker.n_threads)
@@ -81,4 +81,9 @@ def checked(ranker: Any) -> Chosen:
 def _seed_of(ranker: Any) -> int:
     if ranker.random_state is None or isinstance(ranker.random_state, int | np.integer):
         return check_seed(ranker.random_state, "random_state")
-    return int(check_random_state(ranker.random_state).randint(2**31 - 1))
+    if not isinstance(ranker.random_state, np.random.RandomState):
+        raise TypeError(
+            "random_state must be an integer, a numpy.random.RandomState or None, "
+            f"got {ranker.random_state!r:.80}"
+        )
+    return int(ranker.random_state.randint(2**31 - 1))

@@ -318,7 +318,11 @@ class Recommender:
                 "asked for by their identifiers if there is a table of users"
             )
         frame = as_frame(table_of(like, {self.user: ids}), "contexts")
-        return _Asked(self._encoded(frame, self._context), ids, frame[self.user], like)
+        try:
+            X = self._encoded(frame, self._context)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"contexts: {error}") from None
+        return _Asked(X, ids, frame[self.user], like)
 
     def _similar(
         self, known: Identifiers, column: str, vectors: Array, asked: Rows, top: Any
