@@ -237,7 +237,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
             raise ValueError("y and group go together: they are grades and lists of the rows of X")
         if group is not None:
             if user_features is not None or item_features is not None:
-                raise ValueError("user_features and item_features are for interactions: X has all")
+                raise ValueError("with group, leave out user_features and item_features")
             self._fit_lists(how, epochs, X, y, sample_weight, group)
             return self
         if sample_weight is not None:
