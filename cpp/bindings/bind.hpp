@@ -11,7 +11,7 @@ void bind_data(pybind11::module_& m);
 void bind_gibbs(pybind11::module_& m);
 void bind_layers(pybind11::module_& m);
 void bind_losses(pybind11::module_& m);
-void bind_ranking(pybind11::module_& m);
+void bind_ranking(const pybind11::module_& m);
 void bind_retrieval(pybind11::module_& m);
 void bind_text(const pybind11::module_& m);
 void bind_training(pybind11::module_& m);

@@ -153,7 +153,7 @@ class RankerHandle {
 
 }  // namespace
 
-void bind_ranking(py::module_& m) {
+void bind_ranking(const py::module_& m) {
   py::class_<RankerHandle>(m, "Ranker")
       .def(py::init<const std::string&, const py::object&, const py::object&, const py::object&,
                     const py::object&, const Csr&, const Csr&, const py::tuple&, const py::tuple&,

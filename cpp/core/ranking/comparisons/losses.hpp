@@ -59,7 +59,8 @@ inline double softmax(double* scores, Index m) noexcept {
 
 /// The weight L of a violation that was draw number `trial`, from 1, of n negatives.
 inline double warp_weight(Index n, Index trial) noexcept {
-  return std::log1p(static_cast<double>(n / trial));
+  const Index rank = n / trial;
+  return std::log1p(static_cast<double>(rank));
 }
 
 }  // namespace sparsefm::comparisons

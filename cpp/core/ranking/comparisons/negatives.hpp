@@ -17,9 +17,9 @@ struct Positives {
   std::span<const std::int32_t> contexts;
   std::span<const std::int32_t> users;
   std::span<const std::int32_t> items;
-  const Real* weights;  // null: all one
-  const Index* begins;  // negatives of positive p are items in [begins[p], ends[p]);
-  const Index* ends;    // null: all items
+  const Real* weights = nullptr;  // null: all one
+  const Index* begins = nullptr;  // negatives of positive p are items in [begins[p], ends[p]);
+  const Index* ends = nullptr;    // null: all items
 
   Index size() const noexcept { return static_cast<Index>(items.size()); }
   double weight(Index p) const noexcept { return weights == nullptr ? 1.0 : weights[p]; }
