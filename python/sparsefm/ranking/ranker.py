@@ -105,7 +105,8 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
     n_iter_ : int
         Number of epochs of the model.
     history_ : dict of str to list
-        With early stopping that of the first training, and its "ndcg".
+        "epoch", "seconds" and "ranking_loss", the mean over interactions; with early stopping those
+        of the first training, and its "ndcg".
 
     Notes
     -----
@@ -249,9 +250,7 @@ class FMRanker(BaseEstimator):  # type: ignore[misc]
         sides = Sides.learn(data, users, items, self._encoder())
         positives = sides.positives()
         if (positives.known.getnnz(axis=1)[positives.user] == len(data.items)).all():
-            raise ValueError(
-                "every user of interactions has every item: there is nothing to compare"
-            )
+            raise ValueError("every user of X has every item: there is nothing to compare")
         if self.early_stopping:
             how, epochs = self._validated(how, epochs, positives, data.times)
         self._train(how, epochs, positives, sides.encoder)

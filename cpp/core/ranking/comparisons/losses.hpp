@@ -1,10 +1,10 @@
 // Losses of a positive that is compared with negatives. s+ and s_1 .. s_m are their scores.
 //
 //   bpr      1/m sum_j log(1 + exp(s_j - s+))               (Rendle et al. 2009)
-//   softmax  log(1 + sum_j exp(s_j - s+ - log(m p_j)))      p_j: the probability of j in a draw;
-//   the
-//            sum estimates that over all items, so that it is the cross entropy of the positive
-//            among all (Bengio & Senecal 2008). If all items are there, m p_j = 1.
+//   softmax  log(1 + sum_j exp(s_j - s+ - log(m p_j)))      (Bengio & Senecal 2008)
+//            where p_j is the probability of j in a draw: the sum estimates that over all
+//            negatives, so that this is the cross entropy of the positive among all. If all
+//            negatives are there, m p_j is 1.
 //   warp     L (1 + s_1 - s+),   L = log(1 + floor(n / t))
 //            where item 1 is the first of the draws that has a score above s+ - 1, t is its number
 //            and n how many negatives there are: n / t estimates the rank of the positive
